@@ -13,4 +13,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if type(item).__name__ != "IPyNbCell":
         return
     compare = item.compare_outputs
-    item.compare_outputs = lambda fresh, stored, **rest: compare(stored_outputs(fresh), stored_outputs(stored), **rest)
+    item.compare_outputs = lambda fresh, stored, **rest: compare(
+        stored_outputs(fresh), stored_outputs(stored), **rest
+    )

@@ -1,12 +1,13 @@
 """Keep the stored notebooks small, equal on every machine, and worth comparing.
 
-    python tools/normalise.py chapters/*.ipynb             rewrite in place
-    python tools/normalise.py --execute chapters/01_*.ipynb  run from top to bottom, then rewrite
-    python tools/normalise.py --check chapters/*.ipynb     change nothing, refuse (exit 1) what is wrong
+    python tools/normalise.py chapters/*.ipynb            rewrite in place
+    python tools/normalise.py --execute chapters/*.ipynb  run from top to bottom, then rewrite
+    python tools/normalise.py --check chapters/*.ipynb    change nothing, refuse what is wrong
 
 What is kept: the source, the tags, the alt texts, the text outputs and the execution counts 1..n.
 What goes: pictures (the build draws them afresh), volatile metadata, random cell ids, empty cells.
-What a rewrite cannot mend (a cell that was not run, a warning, a path of one machine) is refused, with file, cell and reason.
+What a rewrite cannot mend (a cell that was not run, a warning, a path of one machine) is refused,
+with file, cell and reason.
 """
 
 import argparse
@@ -30,7 +31,9 @@ LANGUAGE = {
 }
 PICTURE = re.compile(r"<(svg|img|canvas|video)\b", re.IGNORECASE)
 WIDGET = "application/vnd.jupyter.widget"
-MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|root|work|tmp|usr|opt|var|mnt|srv|Users|private)/|\b[A-Za-z]:\\\w")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/])/(home|root|work|tmp|usr|opt|var|mnt|srv|Users|private)/|\b[A-Za-z]:\\\w"
+)
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
@@ -46,22 +49,27 @@ def stored_output(output: dict) -> dict:
     """The part of one output that is stored and compared: everything but the pictures."""
     if "data" not in output:
         return output
-    text = {mime: content for mime, content in output["data"].items() if not is_picture(mime, content)}
+    text = {
+        mime: content for mime, content in output["data"].items() if not is_picture(mime, content)
+    }
     return nbformat.from_dict({**output, "data": text, "metadata": {}})
 
 
 def stored_outputs(outputs: list) -> list:
-    """The outputs of a cell without their pictures; an output that was only a picture disappears."""
+    """The outputs of a cell without their pictures; what was only a picture disappears."""
     kept = [stored_output(output) for output in outputs]
     return [output for output in kept if output.get("data", True)]
 
 
 def joined_streams(outputs: list) -> list:
-    """Neighbouring pieces of the same stream as one output: how a kernel cuts its text is chance."""
+    """Neighbouring pieces of one stream as one output: how a kernel cuts its text is chance."""
     joined: list = []
     for output in outputs:
         last = joined[-1] if joined else {}
-        if output["output_type"] == "stream" == last.get("output_type") and output["name"] == last["name"]:
+        if (
+            output["output_type"] == "stream" == last.get("output_type")
+            and output["name"] == last["name"]
+        ):
             last["text"] += output["text"]
         else:
             joined.append(copy.deepcopy(output))
@@ -73,10 +81,12 @@ def clean_source(source: str) -> str:
 
 
 def normalised_cell(cell: dict, seen: dict) -> dict:
-    """The cell as it is stored; its id is a digest of its content, so that an edit changes one id only."""
+    """The cell as it is stored. Its id is a digest of its content: an edit changes one id only."""
     cell = copy.deepcopy(cell)
     cell["source"] = clean_source(cell["source"])
-    cell["metadata"] = {key: cell["metadata"][key] for key in ("mystnb", "tags") if cell["metadata"].get(key)}
+    cell["metadata"] = {
+        key: cell["metadata"][key] for key in ("mystnb", "tags") if cell["metadata"].get(key)
+    }
     if cell["cell_type"] == "code":
         cell["outputs"] = joined_streams(stored_outputs(cell["outputs"]))
         for output in cell["outputs"]:
@@ -89,12 +99,14 @@ def normalised_cell(cell: dict, seen: dict) -> dict:
 
 
 def normalised(nb: dict) -> dict:
-    """The notebook as it is stored. A pure function: ``normalised(normalised(nb)) == normalised(nb)``."""
+    """The notebook as it is stored: ``normalised(normalised(nb)) == normalised(nb)``."""
     kept = {key: nb["metadata"][key] for key in ("mystnb",) if nb["metadata"].get(key)}
     seen: dict = {}
     return nbformat.from_dict(
         {
-            "cells": [normalised_cell(cell, seen) for cell in nb["cells"] if cell["source"].strip()],
+            "cells": [
+                normalised_cell(cell, seen) for cell in nb["cells"] if cell["source"].strip()
+            ],
             "metadata": {**kept, "kernelspec": KERNELSPEC, "language_info": LANGUAGE},
             "nbformat": 4,
             "nbformat_minor": 5,
@@ -115,7 +127,11 @@ def where(number: int, cell: dict) -> str:
 
 
 def output_text(output: dict) -> str:
-    parts = [output.get("text", ""), *map(str, output.get("data", {}).values()), *output.get("traceback", [])]
+    parts = [
+        output.get("text", ""),
+        *map(str, output.get("data", {}).values()),
+        *output.get("traceback", []),
+    ]
     return "\n".join(parts)
 
 
@@ -132,11 +148,15 @@ def output_faults(cell: dict) -> list[str]:
         if output.get("name") == "stderr":
             faults.append(f"stderr output: mend the cause of {text.strip()[:80]!r}")
         if output["output_type"] == "error" and "raises-exception" not in tags:
-            faults.append(f"it raised {output['ename']}: mend it, or tag the cell raises-exception if it is meant")
+            faults.append(f"it raised {output['ename']}: mend it, or tag the cell raises-exception")
         if found := MACHINE_PATH.search(text):
-            faults.append(f"a path of one machine in the output, near {text[found.start() :][:40]!r}")
+            faults.append(
+                f"a path of one machine in the output, near {text[found.start() :][:40]!r}"
+            )
         if found := ADDRESS.search(text):
-            faults.append(f"a memory address in the output, {found.group()!r}: it differs in every run")
+            faults.append(
+                f"a memory address in the output, {found.group()!r}: it differs in every run"
+            )
     return faults
 
 
@@ -145,7 +165,7 @@ def count_fault(cell: dict, expected: int) -> str | None:
     if count is None:
         return "no execution count, so nbval would compare it to nothing: run with --execute"
     if count != expected:
-        return f"execution count {count} where {expected} was expected: run from top to bottom, with --execute"
+        return f"execution count {count} where {expected} was expected: run it all, with --execute"
     return None
 
 
@@ -161,7 +181,7 @@ def notebook_faults(nb: dict) -> list[str]:
 
 
 def faults(nb: dict) -> list[str]:
-    """Everything wrong with a notebook, each as 'cell N (its first line): reason'. An empty list is a pass."""
+    """Everything wrong with a notebook, each as 'cell N (its first line): reason'."""
     found = notebook_faults(nb)
     expected = 0
     for number, cell in enumerate(nb["cells"], 1):
@@ -179,7 +199,7 @@ def faults(nb: dict) -> list[str]:
 
 
 def file_faults(path: Path) -> list[str]:
-    """The faults of a stored notebook; one line more if the normaliser would change anything else."""
+    """The faults of a stored notebook, or that the normaliser would change anything else."""
     text = path.read_text(encoding="utf-8")
     nb = nbformat.reads(text, as_version=4)
     found = faults(nb)
@@ -197,7 +217,9 @@ def executed(nb: dict, folder: Path, timeout: int = 600) -> dict:
     Raises nbclient's CellExecutionError (with the traceback) if a cell fails.
     """
     nb = copy.deepcopy(nb)
-    client = NotebookClient(nb, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        nb, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
     return client.execute()
 
 
@@ -210,10 +232,14 @@ def rewrite(path: Path, run: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite or check the notebooks named; 1 if any of them has a fault, 0 otherwise."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("notebooks", nargs="+", type=Path)
     parser.add_argument("--check", action="store_true", help="change nothing, refuse what is wrong")
-    parser.add_argument("--execute", action="store_true", help="run from top to bottom before rewriting")
+    parser.add_argument(
+        "--execute", action="store_true", help="run from top to bottom before rewriting"
+    )
     options = parser.parse_args(arguments)
     failed = False
     for path in options.notebooks:

@@ -1,0 +1,277 @@
+"""What every chapter has: one small function a rule, which takes a notebook and returns its faults.
+
+    python tools/chapter_rules.py chapters/*.ipynb     print every fault; exit 1 if there is one
+
+tests/test_notebooks.py applies them to every chapter, and plants faults to see each reported.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+CHAPTERS = Path(__file__).parent.parent / "chapters"
+SETUP = """\
+try:
+    import companion
+except ModuleNotFoundError:  # on Colab, or outside the project's environment
+    %pip install --quiet "derivative-ladder[book] @ git+https://github.com/derivative-ladder/derivative-ladder\""""
+COST = """\
+from companion.show.cost import peak_memory
+
+print(f"peak memory: {peak_memory():.0f} MiB")"""
+
+DIRECTIVE = re.compile(
+    r"^[ \t]*(`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ \t]*(?P<argument>[^\n]*)\n"  # ```{name} argument
+    r"(?P<body>.*?)^[ \t]*\1[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
+HEADING = re.compile(r"^(#+)\s+(.*)$", re.M)
+
+
+# ---------------------------------------------------------------- reading a notebook
+
+
+def tags(cell: dict) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+def code_cells(nb: dict) -> list[dict]:
+    return [cell for cell in nb["cells"] if cell["cell_type"] == "code"]
+
+
+def prose_cells(nb: dict) -> list[dict]:
+    return [cell for cell in nb["cells"] if cell["cell_type"] == "markdown"]
+
+
+def prose(nb: dict) -> str:
+    return "\n\n".join(cell["source"] for cell in prose_cells(nb))
+
+
+def directives(text: str, name: str) -> list[dict]:
+    """The directives of that name: their argument and their ``:key: value`` options."""
+    found = []
+    for match in DIRECTIVE.finditer(text):
+        if match["name"] == name:
+            options = dict(re.findall(r"^[ \t]*:([\w-]+):[ \t]*(.*?)[ \t]*$", match["body"], re.M))
+            found.append({"argument": match["argument"].strip(), "options": options})
+    return found
+
+
+def first_line(cell: dict) -> str:
+    return cell["source"].strip().partition("\n")[0]
+
+
+def drew(cell: dict) -> bool:
+    """True if the stored output says that matplotlib drew a figure here."""
+    return any(
+        "<Figure size" in str(output.get("data", {}).get("text/plain", ""))
+        for output in cell["outputs"]
+    )
+
+
+# ---------------------------------------------------------------- the rules
+
+
+def opens_with_a_card(nb: dict) -> list[str]:
+    first = nb["cells"][0]["source"] if nb["cells"] else ""
+    if not first.startswith("# "):
+        return ["the first cell must begin with '# Title'"]
+    cards = directives(first, "card-of-chapter")
+    if len(cards) != 1:
+        return [f"the first cell must hold one card-of-chapter directive, it holds {len(cards)}"]
+    return [
+        f"the card lacks :{key}:"
+        for key in ("question", "able", "needs")
+        if not cards[0]["options"].get(key)
+    ]
+
+
+def setup_cell_is_the_common_one(nb: dict) -> list[str]:
+    cell = nb["cells"][1] if len(nb["cells"]) > 1 else {"source": "", "metadata": {}}
+    found = []
+    if cell["source"].strip() != SETUP:
+        found.append(
+            "the second cell must be the common set-up cell: SETUP in tools/chapter_rules.py"
+        )
+    if not {"setup", "hide-input"} <= set(tags(cell)):
+        found.append("the set-up cell needs the tags setup and hide-input")
+    return found
+
+
+def figures_are_described(nb: dict) -> list[str]:
+    figures = [cell for cell in code_cells(nb) if "figure" in tags(cell)]
+    found = [] if figures else ["no cell is tagged figure: a chapter has one figure to remember"]
+    for cell in code_cells(nb):
+        start = first_line(cell)
+        if drew(cell) and "figure" not in tags(cell):
+            found.append(f"the cell {start!r} draws a figure but is not tagged figure")
+    for cell in figures:
+        start = first_line(cell)
+        about = cell["metadata"].get("mystnb", {})
+        if len(about.get("image", {}).get("alt", "")) < 20:
+            found.append(
+                f"the figure {start!r} has no alt text of a sentence (metadata mystnb.image.alt)"
+            )
+        if not about.get("figure", {}).get("caption"):
+            found.append(f"the figure {start!r} has no caption (metadata mystnb.figure.caption)")
+        if not about.get("figure", {}).get("name", "").startswith("fig-"):
+            found.append(f"the figure {start!r} has no name fig-... (metadata mystnb.figure.name)")
+    return found
+
+
+def images_have_alt_text(nb: dict) -> list[str]:
+    text = prose(nb)
+    bare = re.findall(r"!\[\s*\]\(([^)\s]+)", text)
+    bare += [
+        tag
+        for tag in re.findall(r"<img\b[^>]*>", text)
+        if not re.search(r"""alt=["'][^"']+""", tag)
+    ]
+    for name in ("figure", "image"):
+        bare += [
+            each["argument"] for each in directives(text, name) if not each["options"].get("alt")
+        ]
+    return [f"the image {image!r} has no alt text" for image in bare]
+
+
+def solution_faults(nb: dict, label: str) -> list[str]:
+    """The faults of a gated solution: solution-start, executed code, solution-end."""
+    inside, ran, options = False, False, None
+    for cell in nb["cells"]:
+        starts = [
+            each
+            for each in directives(cell["source"], "solution-start")
+            if each["argument"] == label
+        ]
+        if starts:
+            inside, options = True, starts[0]["options"]
+        elif inside and directives(cell["source"], "solution-end"):
+            inside = False
+        elif inside and cell["cell_type"] == "code":
+            ran = ran or cell["execution_count"] is not None
+    if options is None:
+        return [f"exercise {label} has no solution (solution-start {label})"]
+    found = []
+    if inside:
+        found.append(f"the solution of {label} has no solution-end")
+    if "dropdown" not in options.get("class", ""):
+        found.append(f"the solution of {label} is not folded: it lacks ':class: dropdown'")
+    if not ran:
+        found.append(f"the solution of {label} has no executed code cell")
+    return found
+
+
+def exercises_are_solved(nb: dict) -> list[str]:
+    exercises = directives(prose(nb), "exercise")
+    labels = [exercise["options"].get("label", "") for exercise in exercises]
+    found = (
+        []
+        if len(labels) >= 2
+        else [f"{len(labels)} exercise directives found, at least 2 are needed"]
+    )
+    if "" in labels:
+        found.append("an exercise has no :label:")
+    return found + [fault for label in filter(None, labels) for fault in solution_faults(nb, label)]
+
+
+def cites_a_source(nb: dict) -> list[str]:
+    return (
+        []
+        if re.search(r"\{cite(:\w+)?\}`[^`]+`", prose(nb))
+        else ["nothing is cited: use {cite}`key`"]
+    )
+
+
+def says_what_broke(nb: dict) -> list[str]:
+    """A heading 'What broke ...' and a cell that was run before the next heading of its level."""
+    level = 0
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "markdown":
+            for hashes, title in HEADING.findall(cell["source"]):
+                if title.lower().startswith("what broke"):
+                    level = len(hashes)
+                elif level and len(hashes) <= level:
+                    return [
+                        "the section 'What broke' runs nothing: show the mistake in a code cell"
+                    ]
+        elif level and cell["execution_count"] is not None:
+            return []
+    return [
+        "no heading begins with 'What broke'"
+        if not level
+        else "the section 'What broke' runs nothing"
+    ]
+
+
+def shows_the_ledger(nb: dict) -> list[str]:
+    used = any("ledger" in cell["source"] for cell in code_cells(nb))
+    return [] if used else ["no code cell shows the ledger (companion.show.ledger)"]
+
+
+def includes_companion_source(nb: dict) -> list[str]:
+    """At least one literalinclude of companion, and each names a file and an object that exist."""
+    includes = directives(prose(nb), "literalinclude")
+    includes = [each for each in includes if each["argument"].startswith("../companion/")]
+    found = [] if includes else ["no literalinclude shows source of ../companion/"]
+    for include in includes:
+        path = CHAPTERS / include["argument"]
+        if not path.exists():
+            found.append(f"the included file {include['argument']} does not exist")
+            continue
+        wanted = include["options"].get("pyobject", "").split(".")[0]
+        names = {
+            getattr(node, "name", None) for node in ast.parse(path.read_text(encoding="utf-8")).body
+        }
+        if wanted and wanted not in names:
+            found.append(f"{include['argument']} defines no {wanted}")
+    return found
+
+
+def ends_with_its_cost(nb: dict) -> list[str]:
+    cells = code_cells(nb)
+    found = []
+    if not cells or cells[-1]["source"].strip() != COST:
+        found.append("the last code cell must be the cost cell: COST in tools/chapter_rules.py")
+    elif not {"cost", "nbval-ignore-output"} <= set(tags(cells[-1])):
+        found.append("the cost cell needs the tags cost and nbval-ignore-output")
+    return found
+
+
+def leads_on(nb: dict, following: str | None) -> list[str]:
+    """One of the last four cells links to the next chapter, if there is one."""
+    end = "\n".join(cell["source"] for cell in nb["cells"][-4:] if cell["cell_type"] == "markdown")
+    if following is None or following in end:
+        return [] if end.strip() else ["the chapter ends without a word about what comes next"]
+    return [f"the last cells do not link to the next chapter: {{doc}}`{following}`"]
+
+
+RULES = [
+    opens_with_a_card,
+    setup_cell_is_the_common_one,
+    figures_are_described,
+    images_have_alt_text,
+    exercises_are_solved,
+    cites_a_source,
+    says_what_broke,
+    shows_the_ledger,
+    includes_companion_source,
+    ends_with_its_cost,
+]
+
+
+def chapter_faults(path: Path) -> list[str]:
+    """All faults of one chapter, given the chapters that stand beside it."""
+    nb = nbformat.read(path, as_version=4)
+    chapters = sorted(path.parent.glob("[0-9][0-9]_*.ipynb"))
+    after = [chapter.stem for chapter in chapters if chapter.name > path.name]
+    found = [fault for rule in RULES for fault in rule(nb)]
+    return found + leads_on(nb, after[0] if after else None)
+
+
+if __name__ == "__main__":
+    report = [f"{name}: {fault}" for name in sys.argv[1:] for fault in chapter_faults(Path(name))]
+    print("\n".join(report))
+    sys.exit(bool(report))
