@@ -1,0 +1,165 @@
+"""Forward mode: numbers that carry their own slope.
+
+A dual number is x + ẋ ε with ε² = 0, and for smooth f, f(x + ẋ ε) = f(x) + f′(x) ẋ ε: the tangent rides along.
+Sources: Clifford 1873; Wengert 1964; chapter 3.
+"""
+
+import math
+from itertools import count
+
+import numpy as np
+
+from companion.engines.kinds import Value, float64, number, shape, zeros_like
+from companion.engines.rules import broadcast_to
+
+_FRESH = count(2)  # tags of perturbations; 0 and 1 are those of Duals and Jets built by hand
+
+
+def fresh_tag():
+    """A tag newer than all before: every call of jvp or taylor perturbs with an ε of its own.
+
+    Were two of them to share one, the inner derivative would count the outer perturbation as its own
+    ("perturbation confusion", chapter 3). Tags come from a counter, since neither the depth of nesting nor the type
+    tells two perturbations apart.
+    """
+    return (next(_FRESH), 0)
+
+
+class Dual(Value):
+    """x + ẋ₁ ε₁ + … + ẋₛ εₛ: a primal (float or array) and its tangents, one for each seed, each in the primal's shape.
+
+    >>> from companion.engines import Dual, log, sin
+    >>> x, y = Dual(2.0, 1.0, 0.0), Dual(5.0, 0.0, 1.0)          # two seeds: both partial derivatives at once
+    >>> log(x) + x * y - sin(y)
+    Dual(11.65207, 5.5, 1.716338)
+
+    Without a tangent it is a constant of one seed. A Dual of a Dual is a new perturbation on top of the old one.
+    Raises ValueError when a tangent does not fit the primal, TypeError when the primal is not made of numbers.
+    """
+
+    __slots__ = ("primal", "tangents", "tag")
+
+    def __init__(self, primal, *tangents):
+        self.primal = float64(primal)
+        self.tangents = tuple(self._fit(float64(t)) for t in tangents or (0.0,))
+        self.tag = (primal.tag[0], primal.tag[1] + 1) if isinstance(primal, Value) and primal.tag else (0, 0)
+
+    def _fit(self, tangent):
+        if shape(tangent) == shape(self.primal):
+            return tangent
+        if shape(tangent):
+            raise ValueError(
+                f"a tangent has the shape of its primal, {shape(self.primal)}; got shape {shape(tangent)}. "
+                f"Several seeds are several arguments: Dual(x, seed1, seed2)"
+            )
+        return broadcast_to(tangent, shape(self.primal))
+
+    @property
+    def tangent(self):
+        """The tangent ẋ, where there is one seed."""
+        if len(self.tangents) != 1:
+            raise AttributeError(f"this Dual carries {len(self.tangents)} seeds: use .tangents")
+        return self.tangents[0]
+
+    @property
+    def parts(self):
+        """The primal and the tangents."""
+        return (self.primal, *self.tangents)
+
+    def rebuild(self, parts):
+        """A Dual of the same perturbation with other parts."""
+        return _dual(parts[0], tuple(parts[1:]), self.tag)
+
+    def apply(self, rule, args, params):
+        """f(x + ẋ ε) = f(x) + (the rule's tangent) ε, for each seed."""
+        tag, seeds = self.tag, len(self.tangents)
+        xs, tangents = [], []
+        for a in args:
+            if type(a) is not Dual or a.tag != tag:
+                xs.append(number(a))
+                tangents.append(None)
+            elif len(a.tangents) == seeds:
+                xs.append(a.primal)
+                tangents.append(a.tangents)
+            else:
+                raise ValueError(f"Duals with {seeds} and {len(a.tangents)} seeds cannot be combined")
+        y = rule(*xs, **params)
+        return _dual(y, rule.forward(xs, y, tangents, params), tag)
+
+    def __repr__(self):
+        return f"Dual({', '.join(show(part) for part in self.parts)})"
+
+
+def _dual(primal, tangents, tag):
+    d = object.__new__(Dual)
+    d.primal, d.tangents, d.tag = primal, tangents, tag
+    return d
+
+
+def show(x):
+    """A number with seven digits, an array as NumPy prints it, an engine value by its own repr."""
+    if isinstance(x, Value):
+        return repr(x)
+    return np.array2string(x, precision=7, separator=", ") if np.ndim(x) else f"{x:.7g}"
+
+
+def seeded(x, directions, tag):
+    """x as a Dual of the perturbation `tag`, with one seed for each direction."""
+    x = float64(x)
+    for v in directions:
+        if shape(v) != shape(x):
+            raise ValueError(f"a direction has the shape of x, {shape(x)}; got shape {shape(v)}")
+    return _dual(x, tuple(float64(v) for v in directions), tag)
+
+
+def jvp(f, x, v):
+    """(f(x), J v): the Jacobian-vector product, the derivative of f at x along v, in one evaluation of f.
+
+    For f of several arguments, x and v are tuples. Each direction has the shape of its argument, else ValueError.
+
+    >>> from companion.engines import jvp, sin
+    >>> y, ydot = jvp(lambda x: sin(x) * x, 2.0, 1.0)
+    >>> round(ydot, 6)                                     # cos(2) · 2 + sin(2)
+    0.077004
+
+    Source: chapters 3 and 5.
+    """
+    if not isinstance(x, tuple):
+        x, v = (x,), (v,)
+    if len(x) != len(v):
+        raise ValueError(f"jvp needs a direction for each argument: {len(x)} arguments, {len(v)} directions")
+    tag = fresh_tag()
+    y, tangents = split(f(*[seeded(a, [b], tag) for a, b in zip(x, v)]), tag, 1)
+    return y, tangents[0]
+
+
+def split(y, tag, seeds):
+    """The primal of y and its tangents for one perturbation, which are zero where y does not depend on it."""
+    if isinstance(y, (list, tuple)):
+        raise TypeError(f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])")
+    if type(y) is Dual and y.tag == tag:
+        return y.primal, y.tangents
+    y = number(y)
+    return y, (zeros_like(y),) * seeds
+
+
+def derivative(f, order=1):
+    """f⁽ⁿ⁾, as a function: n nested duals. For arrays f must act element by element.
+
+    >>> from companion.engines import derivative, sin
+    >>> derivative(sin, order=3)(0.0)                             # −cos 0
+    -1.0
+
+    The cost doubles with every order; chapter 6 does better.
+    """
+    if order == 0:
+        return f
+    lower = derivative(f, order - 1)
+    return lambda x: jvp(lower, x, np.ones(shape(x))[()])[1]
+
+
+def columns(f, x):
+    """f(x) and the columns ∂f/∂xⱼ of its Jacobian, all in one evaluation of f with a seed for each element of x."""
+    n, tag = math.prod(shape(x)), fresh_tag()
+    directions = np.eye(n).reshape((n, *shape(x)))
+    return split(f(seeded(x, directions, tag)), tag, n)

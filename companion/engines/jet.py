@@ -1,0 +1,157 @@
+"""Taylor mode: numbers that carry n derivatives, at polynomial cost.
+
+A jet is a truncated power series u₀ + u₁ t + … + uₙ tⁿ. Inside, coefficients are normalised, uₖ = u⁽ᵏ⁾/k!; the k! is
+put back in one place, derivatives(). Sources: Griewank & Walther, ch. 13; McIlroy, *Power series, power serious* (1999),
+for series that grow on demand; chapter 6.
+"""
+
+from math import factorial
+from weakref import WeakValueDictionary
+
+from companion.engines.dual import fresh_tag, show
+from companion.engines.kinds import Value, float64, number, shape, zeros_like
+from companion.series import chain_coefficient
+
+
+class Jet(Value):
+    """u₀ + u₁ t + … + uₙ tⁿ by its normalised coefficients, floats or arrays of one shape.
+
+    >>> from companion.engines import Jet, exp
+    >>> exp(Jet([0.0, 1.0, 0.0, 0.0]))
+    Jet([1, 1, 0.5, 0.1666667])
+
+    Two jets combine to the lower of their orders. The coefficients may be Vars or Duals. Raises ValueError when
+    there is no coefficient or their shapes differ.
+    """
+
+    __slots__ = ("coefficients", "order", "tag", "constant", "_next", "_ties", "__weakref__")
+
+    def __init__(self, coefficients):
+        self.coefficients = [float64(c) for c in coefficients]
+        if not self.coefficients:
+            raise ValueError("a Jet needs its coefficients, at least the zeroth: Jet([x, 1.0, 0.0])")
+        shapes = {shape(c) for c in self.coefficients}
+        if len(shapes) > 1:
+            raise ValueError(f"the coefficients of a Jet have one shape; got {sorted(shapes)}")
+        inner = max((c.tag for c in self.coefficients if isinstance(c, Value) and c.tag), default=None)
+        self.tag = (1, 0) if inner is None else (inner[0], inner[1] + 1)
+        self.order, self.constant = len(self.coefficients) - 1, False
+        self._next = self._ties = None
+
+    @property
+    def primal(self):
+        """u₀, the value at t = 0."""
+        return self.coefficient(0)
+
+    @property
+    def parts(self):
+        """The coefficients."""
+        return tuple(self.upto(self.order))
+
+    def rebuild(self, parts):
+        """A Jet of the same perturbation with other coefficients."""
+        return _jet(list(parts), len(parts) - 1, self.tag)
+
+    def apply(self, rule, args, params):
+        """The series of rule(u, …): complete at once, unless an argument is itself still growing."""
+        us = [self.like(a) for a in args]
+        growing = [u for u in us if u._next is not None]
+        if growing and len(us) == 1 and us[0]._ties and rule in us[0]._ties:
+            return us[0]._ties[rule]
+        v = _jet([], min(u.order for u in us if not u.constant), self.tag)
+        v._next = rule.taylor(us, v, params)
+        if not growing:
+            v.upto(v.order)
+        return v
+
+    def coefficient(self, k):
+        """uₖ, computed if it is not yet known; zero above 0 for a constant."""
+        if self.constant and k:
+            return zeros_like(self.coefficients[0])
+        return self.upto(k)[k]
+
+    def upto(self, k):
+        """The list of coefficients, known up to uₖ at least."""
+        known = self.coefficients
+        while len(known) <= k:
+            known.append(self._next(len(known)))
+        if len(known) > self.order:
+            self._next = None  # complete; lets go of what it was computed from
+        return known
+
+    def chain(self, u, k):
+        """(1/k) Σ_j j uⱼ cₖ₋ⱼ, where c is this series, the slope."""
+        if self.constant:
+            return u.coefficient(k) * self.coefficients[0]
+        return chain_coefficient(u.upto(k), self.upto(k - 1), k)
+
+    def like(self, a):
+        """a as a Jet of this perturbation; anything older is a constant to it."""
+        if type(a) is Jet and a.tag == self.tag:
+            return a
+        constant = _jet([number(a)], self.order, self.tag)
+        constant.constant = True
+        return constant
+
+    def growing(self):
+        """The same series, so marked that what is computed from it waits until it is asked for."""
+        if self._next is not None:
+            return self
+        view = _jet([], self.order, self.tag)
+        view._next = self.coefficient
+        return view
+
+    def remember(self, rule, v):
+        """Note that v is rule(self), so that sin, whose slope is cos, whose slope is −sin, meets itself again."""
+        if self._ties is None:
+            self._ties = WeakValueDictionary()
+        self._ties[rule] = v
+
+    def __repr__(self):
+        return f"Jet([{', '.join(show(c) for c in self.parts)}])"
+
+
+def _jet(coefficients, order, tag):
+    u = object.__new__(Jet)
+    u.coefficients, u.order, u.tag, u.constant = coefficients, order, tag, False
+    u._next = u._ties = None
+    return u
+
+
+def taylor(f, x, v=1.0, *, order):
+    """[y₀, …, yₙ], the normalised Taylor coefficients of t ↦ f(x + t v): yₖ = (1/k!) dᵏ/dtᵏ f(x + t v) at t = 0.
+
+    x: a number or an array; v: a direction of its shape, or one number for all elements. order: n ≥ 0.
+    Raises ValueError for a negative order or a direction of another shape.
+
+    >>> from companion.engines import taylor
+    >>> taylor(lambda x: x ** 4, 1.0, order=4)
+    [1.0, 4.0, 6.0, 4.0, 1.0]
+
+    Source: chapter 6.
+    """
+    if order < 0 or order != int(order):
+        raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
+    x = number(x)
+    x = x if isinstance(x, Value) else float64(x)
+    v = v if isinstance(v, Value) else float64(v)
+    if shape(v) not in ((), shape(x)):
+        raise ValueError(f"a direction has the shape of x, {shape(x)}; got shape {shape(v)}")
+    v = v + zeros_like(x)
+    u = _jet([x, v][: order + 1] + [zeros_like(x)] * (order - 1), order, fresh_tag())
+    y = f(u)
+    if isinstance(y, (list, tuple)):
+        raise TypeError(f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])")
+    return [u.like(y).coefficient(k) for k in range(order + 1)]
+
+
+def derivatives(f, x, order):
+    """[f(x), f′(x), …, f⁽ⁿ⁾(x)], in one pass; for an array x, f acts element by element.
+
+    >>> from companion.engines import derivatives
+    >>> derivatives(lambda x: x ** 4, 0.0, 6)
+    [0.0, 0.0, 0.0, 0.0, 24.0, 0.0, 0.0]
+
+    Source: chapter 6.
+    """
+    return [c * float(factorial(k)) if k > 1 else c for k, c in enumerate(taylor(f, x, order=order))]

@@ -1,0 +1,324 @@
+"""Reverse mode: the computation writes itself down, and one walk back gives every derivative.
+
+There is no tape object, no closure and no `.grad`. A Var knows the rule that made it and its inputs; each has an
+index from one counter, and since nothing can be made before its inputs, that order is a topological order.
+Sources: Linnainmaa 1970; Speelpenning 1980; chapters 4 and 5.
+"""
+
+import math
+from itertools import count
+
+import numpy as np
+
+from companion.engines.dual import columns, jvp, show
+from companion.engines.kinds import Value, float64, number, plain, shape, zeros_like
+from companion.engines.rules import identity, reshape, stack, unbroadcast
+
+_INDEX = count()
+_new = object.__new__
+
+
+class Var(Value):
+    """A value that remembers how it was made: rule, inputs, and its place in the order of creation.
+
+    >>> from companion.engines import Var, gradients, log, sin
+    >>> x, y = Var(2.0), Var(5.0)
+    >>> gradients(log(x) + x * y - sin(y), [x, y])
+    [Var(5.5), Var(1.716338)]
+
+    Holds float64 (a copy of what is passed). A Var of a Dual or Jet is a TypeError: series go outside, tapes inside.
+    """
+
+    __slots__ = ("value", "rule", "inputs", "params", "index", "__weakref__")
+    tag = ()  # older than every perturbation: a Dual or Jet meeting a Var wraps it
+
+    def __init__(self, value):
+        if isinstance(value, Value):
+            raise TypeError(
+                f"a Var holds plain numbers; got a {type(value).__name__}. Put the tape inside: "
+                f"{type(value).__name__}(Var(...), ...), or call grad, which does it for you"
+            )
+        self.value = float64(value)
+        self.rule, self.inputs, self.params = None, (), {}
+        self.index = next(_INDEX)
+
+    @property
+    def primal(self):
+        """The value, by the name it has in every engine."""
+        return self.value
+
+    def apply(self, rule, args, params):
+        """Evaluate the rule on the values, and write down rule and inputs."""
+        out = _new(Var)
+        out.value = rule(*[a.value if type(a) is Var else a for a in args], **params)
+        out.rule, out.params, out.index = rule, params, next(_INDEX)
+        out.inputs = tuple([a if type(a) is Var else number(a) for a in args])
+        return out
+
+    def __repr__(self):
+        return f"Var({show(self.value)})"
+
+
+def tape(*outputs):
+    """All Vars that the outputs were computed from, themselves included, in the order of creation: the Wengert list.
+
+    >>> from companion.engines import Var, tape
+    >>> x = Var(3.0)
+    >>> [node.rule.name if node.rule else "input" for node in tape(x * x + 1)]
+    ['input', 'mul', 'add']
+    """
+    seen, waiting = {}, [y for y in outputs if type(y) is Var]
+    while waiting:
+        node = waiting.pop()
+        if node.index not in seen:
+            seen[node.index] = node
+            waiting.extend([x for x in node.inputs if type(x) is Var])
+    return [seen[i] for i in sorted(seen)]
+
+
+def _walk_back(nodes, cotangents, inputs, record):
+    """The cotangent of every input, from those of the outputs ({index: cotangent}); None where there is no path.
+
+    With `record` the walk is itself written on the tape, and can be differentiated; else it runs on plain arrays.
+    """
+    kept = {x.index for x in inputs}
+    wanted = _between(nodes, kept)
+    for node in reversed(nodes):
+        if node.rule is None or node.index not in wanted or node.index not in cotangents:
+            continue
+        g = cotangents[node.index] if node.index in kept else cotangents.pop(node.index)
+        xs = node.inputs if record else [x.value if type(x) is Var else x for x in node.inputs]
+        v = node if record else node.value
+        for i, x in enumerate(node.inputs):
+            if type(x) is Var and x.index in wanted:
+                part = node.rule.reverse(g, i, xs, v, node.params)
+                if type(part) is not float or type(x.value) is not float:
+                    part = unbroadcast(part, shape(x.value))
+                known = cotangents.get(x.index)
+                cotangents[x.index] = part if known is None else known + part
+    return [cotangents.get(x.index) for x in inputs]
+
+
+def _between(nodes, start):
+    """The indices of the nodes that depend on those in `start`: nobody asked for the cotangents of the others."""
+    wanted = set(start)
+    for node in nodes:
+        for x in node.inputs:
+            if type(x) is Var and x.index in wanted:
+                wanted.add(node.index)
+                break
+    return wanted
+
+
+def gradients(outputs, inputs, seed=None):
+    """x̄ᵢ = Σ ȳ ∂y/∂xᵢ for each input: the cotangents of the inputs, as Vars on the tape, so that everything nests.
+
+    outputs: a Var or a list of Vars. inputs: a Var or a list of Vars, intermediate ones included. seed: the cotangent
+    of each output, of its shape (a list for a list); without one the outputs must be scalars, and the seed is 1.
+    An input that no output depends on gets zeros. Calling twice gives the same answer: nothing is stored.
+
+    Raises TypeError when an input is not a Var, ValueError when a seed is missing or does not fit.
+
+    >>> from companion.engines import Var, gradients
+    >>> x = Var(3.0)
+    >>> [dx] = gradients(x ** 4, [x])
+    >>> gradients(dx, [x])                                          # 12 x²
+    [Var(108)]
+
+    Source: chapters 4 and 5. The name and the nesting are those of torch.autograd.grad(..., create_graph=True).
+    """
+    inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
+    for x in inputs:
+        if type(x) is not Var:
+            raise TypeError(f"gradients are taken at Vars; got {x!r}. Write x = Var(...) before computing with it")
+    return [x if isinstance(x, Value) else Var(x) for x in _pull(outputs, seed, inputs, record=True)]
+
+
+def _pull(outputs, seed, inputs, record):
+    if isinstance(outputs, (list, tuple)):
+        seeds = [None] * len(outputs) if seed is None else list(seed)
+        if len(seeds) != len(outputs):
+            raise ValueError(f"{len(outputs)} outputs need as many seeds; got {len(seeds)}")
+    else:
+        outputs, seeds = [outputs], [seed]
+    if any(isinstance(y, Value) and type(y) is not Var for y in outputs):
+        return _pull_series(outputs, seeds, inputs, record)
+    cotangents = {}
+    for y, s in zip(outputs, seeds):
+        s = _checked_seed(y, s)
+        if type(y) is Var:
+            known = cotangents.get(y.index)
+            cotangents[y.index] = s if known is None else known + s
+    found = _walk_back(tape(*outputs), cotangents, inputs, record)
+    return [zeros_like(x) if g is None else g for x, g in zip(inputs, found)]
+
+
+def _pull_series(outputs, seeds, inputs, record):
+    """The cotangents through a Dual or Jet of Vars, part by part: gradients of a series are the series of gradients."""
+    if len(outputs) > 1:
+        raise TypeError("gradients of several outputs that are Duals or Jets: ask for them one at a time")
+    y, seed = outputs[0], seeds[0]
+    by_part = [_pull(part, _checked_seed(part, seed), inputs, record) for part in y.parts]
+    return [y.rebuild(parts) for parts in zip(*by_part)]
+
+
+def _checked_seed(y, seed):
+    dims = shape(y)
+    if seed is None:
+        if dims:
+            raise ValueError(
+                f"the output has shape {dims}, and only a scalar has a gradient. Sum it, pass seed= (an array of that "
+                f"shape), or ask for the jacobian"
+            )
+        return 1.0
+    if shape(seed) != dims:
+        raise ValueError(f"a seed has the shape of its output, {dims}; got shape {shape(seed)}")
+    return seed if isinstance(seed, Value) else float64(seed)
+
+
+def _watched(x):
+    """x as a new Var to differentiate at, and that Var itself.
+
+    Were f differentiated at x itself, an x that f also reaches by another way (a closure) would count twice; and a
+    Dual or Jet keeps its perturbation around the Var.
+    """
+    if type(x) is Var:
+        alias = identity(x)
+        return alias, alias
+    if isinstance(x, Value):
+        inner, leaf = _watched(x.primal)
+        return x.rebuild((inner, *x.parts[1:])), leaf
+    leaf = Var(x)
+    return leaf, leaf
+
+
+def vjp(f, *xs):
+    """(f(x), pullback) where pullback(ȳ) = [x̄₁, x̄₂, …] = ȳᵀ J: the vector-Jacobian product, from one evaluation of f.
+
+    Plain arguments give plain results, engine values give engine values. Without an argument the pullback is seeded
+    with 1 and needs a scalar output.
+
+    >>> from companion.engines import vjp
+    >>> y, pullback = vjp(lambda x, y: x * y, 2.0, 5.0)
+    >>> pullback(1.0)
+    [5.0, 2.0]
+
+    Source: chapter 5.
+    """
+    if not xs:
+        raise TypeError("vjp(f, x, ...) needs the point x as well")
+    start = next(_INDEX)
+    watched, leaves = zip(*[_watched(x) for x in xs])
+    y = f(*watched)
+    if isinstance(y, (list, tuple)):
+        raise TypeError(f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])")
+    record = _reaches_before(y, start)
+
+    def pullback(seed=None):
+        found = _pull(y, seed, leaves, record or isinstance(seed, Value))
+        return found if record else [_copied(g) for g in found]
+
+    return y if record else _stripped(y), pullback
+
+
+def _reaches_before(y, start):
+    """Whether y was computed from a Var older than `start`: an outer derivative may be waiting for what we return."""
+    if isinstance(y, Value) and type(y) is not Var:
+        return any(_reaches_before(part, start) for part in y.parts)
+    nodes = tape(y)
+    return bool(nodes) and nodes[0].index < start
+
+
+def _stripped(y):
+    """y without its tape."""
+    if type(y) is Var:
+        return y.value
+    return y.rebuild([_stripped(part) for part in y.parts]) if isinstance(y, Value) else y
+
+
+def _copied(g):
+    """An array of the reader's own: two cotangents may share one array, and a broadcast one cannot be written to."""
+    return g.copy() if isinstance(g, np.ndarray) else g
+
+
+def grad(f):
+    """∇f, as a function of the same arguments: one gradient for one argument, a list for several.
+
+    f must return a scalar, else ValueError. It nests, and it can be differentiated forward too.
+
+    >>> from companion.engines import grad, sum
+    >>> grad(lambda x: sum(x ** 3))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+
+    Source: chapter 5.
+    """
+
+    def gradient(*xs):
+        _, pullback = vjp(f, *xs)
+        found = pullback()
+        return found[0] if len(xs) == 1 else found
+
+    return gradient
+
+
+def jacobian(f, by=None):
+    """J[i, j] = ∂fᵢ/∂xⱼ, as a function of x: shape (shape of f(x)) + (shape of x).
+
+    By columns (forward mode, one seed for each element of x) or by rows (reverse mode, one walk for each element of
+    f(x)); without `by`, whichever are fewer.
+
+    >>> from companion.engines import jacobian
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+
+    Source: chapter 5.
+    """
+    if by not in (None, "rows", "columns"):
+        raise ValueError(f"by is 'rows' or 'columns' (or None: whichever are fewer); got {by!r}")
+
+    def evaluate(x):
+        n = math.prod(shape(x))
+        if by == "columns":
+            return _by_columns(f, x)
+        y, pullback = vjp(f, x)
+        m = math.prod(shape(y))
+        if by is None and n <= m:
+            return _by_columns(f, x)
+        basis = np.eye(m).reshape((m, *shape(y)))
+        rows = [pullback(seed if shape(y) else 1.0)[0] for seed in basis]
+        return reshape(stack(rows), shape(y) + shape(x)) if rows else np.zeros(shape(y) + shape(x))
+
+    return evaluate
+
+
+def _by_columns(f, x):
+    y, tangents = columns(f, x)
+    if not tangents:
+        return np.zeros(shape(y) + shape(x))
+    return reshape(stack(tangents, axis=-1), shape(y) + shape(x))
+
+
+def hessian(f):
+    """H[i, j] = ∂²f/∂xᵢ∂xⱼ of a scalar f, as a function of x: forward mode over reverse.
+
+    >>> from companion.engines import hessian, sum
+    >>> hessian(lambda x: sum(x ** 3))(np.array([1.0, 2.0]))
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+
+    Source: chapter 5.
+    """
+    return jacobian(grad(f), by="columns")
+
+
+def hvp(f, x, v):
+    """H v for a scalar f, without H: the derivative of ∇f along v, at the cost of a few evaluations of f.
+
+    >>> from companion.engines import hvp, sum
+    >>> hvp(lambda x: sum(x ** 3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+
+    Source: Pearlmutter 1994; chapter 5.
+    """
+    return jvp(grad(f), x, v)[1]
