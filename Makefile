@@ -1,0 +1,62 @@
+# The Derivative Ladder. Each target first sets up what it needs, and does nothing twice.
+#
+#   make book    build the book (executes the chapters whose code changed)
+#   make test    run every test, the built book in a browser included
+#   make lab     open the chapters in JupyterLab
+#   make bench   compare with other packages, in an environment of their own
+#   make lock    renew requirements.txt from requirements.in
+#   make clean   remove what was built (the environments stay: rm -r .venv .venv-bench)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
+NEEDS_311 := import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)
+INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
+
+.PHONY: book test lab bench lock clean
+.DEFAULT_GOAL := book
+
+# The stamp is newer than the lists when the environment matches them.
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c '$(NEEDS_311)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip $(INSTALL_COMPANION)
+	@touch $@
+
+# Sphinx does not read a page again, nor repeat its warnings, so after a failure it must forget what it has read.
+book: $(VENV)/.ready
+	@$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
+	@echo
+	@echo "The book is in _build/html. Open it with:"
+	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
+
+test: book
+	$(BIN)/python -m pytest
+
+lab: $(VENV)/.ready
+	$(BIN)/jupyter lab chapters
+
+# The peers may not agree with each other's needs or with the book's, so the book's own versions win.
+$(BENCH_VENV)/.ready: benchmarks/requirements.txt requirements.txt pyproject.toml
+	@$(PYTHON) -c '$(NEEDS_311)'
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt --constraint requirements.txt
+	$(BENCH_VENV)/bin/python -m pip $(INSTALL_COMPANION)
+	@touch $@
+
+bench: $(BENCH_VENV)/.ready
+	@for script in benchmarks/*.py; do $(BENCH_VENV)/bin/python $$script || exit 1; done
+
+# torch's wheel brings its own GPU packages, or none, so they are not pinned.
+lock:
+	@$(PYTHON) -c '$(NEEDS_311)'
+	rm -rf _build/lock
+	$(PYTHON) -m venv _build/lock
+	_build/lock/bin/python -m pip install --requirement requirements.in
+	_build/lock/bin/python -m pip freeze --all --exclude pip > _build/lock/all.txt
+	sed -E -e '/^(nvidia|cuda|triton)/d' -e 's/^(torch==[0-9.]+)\+.*/\1/' _build/lock/all.txt > requirements.txt
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis *.egg-info
