@@ -1,0 +1,191 @@
+"""The ledger: one function, one point, and a row for every way to differentiate it.
+
+The function is f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5). A rung of the ladder is a function `gradient(f, x1, x2)`
+that returns (∂f/∂x₁, ∂f/∂x₂); the ledger runs it, counts how often it evaluates f, and measures its error.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from companion.engines import Dual, Jet, Var, gradients, log, sin
+from companion.engines.differences import complex_step, difference_gradient
+
+__all__ = ["EXACT", "POINT", "RUNGS", "Ledger", "Row", "f", "ledger", "measure"]
+
+POINT = (2.0, 5.0)
+EXACT = (5.5, 2 - math.cos(5.0))
+HEADINGS = ("method", "∂f/∂x₁", "∂f/∂x₂", "error", "evaluations of f")
+CAPTION = "f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5): error is the larger of the two"
+
+
+def f(x1, x2):
+    """ln x₁ + x₁x₂ − sin x₂, for whatever the engines know: floats, complex numbers, arrays, Dual, Var, Jet.
+
+    >>> round(f(2.0, 5.0), 6)
+    11.652071
+    """
+    return log(x1) + x1 * x2 - sin(x2)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the ledger: what the method is called, the gradient it found, how often it evaluated f.
+
+    >>> Row("by eye", (5.5, 1.75), 0).error < 0.1
+    True
+    """
+
+    method: str
+    gradient: tuple[float, float]
+    evaluations: int
+
+    @property
+    def error(self) -> float:
+        """The larger of the two absolute errors; NaN if a derivative is."""
+        errors = [abs(found - exact) for found, exact in zip(self.gradient, EXACT, strict=True)]
+        return math.nan if any(map(math.isnan, errors)) else max(errors)
+
+    def cells(self) -> tuple[str, ...]:
+        """The line as text: six decimals, one digit of the error, so that every machine prints the same."""
+        return (
+            self.method,
+            *[f"{d:.6f}" for d in self.gradient],
+            "< 1e-14" if self.error < 1e-14 else f"{self.error:.0e}",
+            str(self.evaluations),
+        )
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Rows, printed as a table; `ledger + row` has one more."""
+
+    rows: tuple[Row, ...]
+
+    def __add__(self, row: Row) -> "Ledger":
+        return Ledger((*self.rows, row)) if isinstance(row, Row) else NotImplemented
+
+    def __repr__(self) -> str:
+        lines = [HEADINGS, *[row.cells() for row in self.rows]]
+        widths = [max(map(len, column)) for column in zip(*lines)]
+        rule = tuple("─" * width for width in widths)
+        return "\n".join(_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
+
+    def _repr_html_(self) -> str:
+        right = ' style="text-align: right; white-space: nowrap"'
+        left = ' style="text-align: left; white-space: nowrap"'
+        head = "".join(
+            f'<th scope="col"{right if i else left}>{h}</th>' for i, h in enumerate(HEADINGS)
+        )
+        body = "\n".join(
+            f'<tr><th scope="row"{left}>{escape(method)}</th>{"".join(f"<td{right}>{escape(c)}</td>" for c in rest)}</tr>'
+            for method, *rest in (row.cells() for row in self.rows)
+        )
+        return (
+            f'<div role="region" tabindex="0" aria-label="The ledger" style="overflow-x: auto">\n'
+            f'<table class="dataframe">\n<caption>{CAPTION}</caption>\n'
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+        )
+
+
+def ledger(*rungs: str) -> Ledger:
+    """The table of these rungs of the ladder, each computed now. `RUNGS` holds their names, in the book's order.
+
+    Raises ValueError for a name that is not among them.
+
+    >>> ledger("central difference", "Dual, two seeds")
+    method                ∂f/∂x₁    ∂f/∂x₂    error  evaluations of f
+    ──────────────────  ────────  ────────  ───────  ────────────────
+    central difference  5.500000  1.716338    6e-11                 4
+    Dual, two seeds     5.500000  1.716338  < 1e-14                 1
+
+    A rung of your own is one more row: `ledger(...) + measure("mine", my_gradient)`.
+    """
+    for name in rungs:
+        if name not in RUNGS:
+            raise ValueError(f"no rung is called {name!r}; the ladder has: {'; '.join(RUNGS)}")
+    return Ledger(tuple(measure(name, RUNGS[name]) for name in rungs))
+
+
+def measure(method: str, gradient: Callable) -> Row:
+    """The row of a method: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂), run at (2, 5) with an f that counts its evaluations.
+
+    The two derivatives may be numbers or engine values. Raises TypeError when the method does not return two.
+
+    >>> measure("by the formula", lambda f, x1, x2: (1 / x1 + x2, x1 - math.cos(x2)))
+    Row(method='by the formula', gradient=(5.5, 1.7163378145367738), evaluations=0)
+    """
+    evaluations = 0
+
+    def counted(x1, x2):
+        nonlocal evaluations
+        evaluations += 1
+        return f(x1, x2)
+
+    found = gradient(counted, *POINT)
+    try:
+        d1, d2 = [float(getattr(d, "primal", d)) for d in found]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{method}: gradient(f, x1, x2) must return the two numbers (∂f/∂x₁, ∂f/∂x₂); got {found!r}"
+        ) from None
+    return Row(method, (d1, d2), evaluations)
+
+
+def _line(cells, widths):
+    """One line of the text table: the method to the left, the numbers to the right."""
+    first, *rest = [cell.rjust(width) for cell, width in zip(cells, widths)]
+    return "  ".join([first.strip().ljust(widths[0]), *rest])
+
+
+# --- the rungs: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂) -------------------------------------------------------------
+
+
+def _differences(scheme):
+    return lambda f, x1, x2: difference_gradient(
+        lambda x: f(*x.tolist()), [x1, x2], scheme=scheme
+    ).tolist()
+
+
+def _complex_step(f, x1, x2):
+    return complex_step(lambda x: f(x, x2), x1), complex_step(lambda x: f(x1, x), x2)
+
+
+def _sympy_formula(f, x1, x2):
+    import sympy
+
+    x, y = sympy.symbols("x1 x2")
+    formula = sympy.log(x) + x * y - sympy.sin(y)
+    return [float(formula.diff(by).subs({x: x1, y: x2})) for by in (x, y)]
+
+
+def _dual_one_seed(f, x1, x2):
+    return f(Dual(x1, 1.0), Dual(x2, 0.0)).tangent, f(Dual(x1, 0.0), Dual(x2, 1.0)).tangent
+
+
+def _dual_two_seeds(f, x1, x2):
+    return f(Dual(x1, 1.0, 0.0), Dual(x2, 0.0, 1.0)).tangents
+
+
+def _var(f, x1, x2):
+    x, y = Var(x1), Var(x2)
+    return gradients(f(x, y), [x, y])
+
+
+def _jet(f, x1, x2):
+    return f(Jet([x1, 1.0]), Jet([x2, 0.0])).coefficient(1), f(
+        Jet([x1, 0.0]), Jet([x2, 1.0])
+    ).coefficient(1)
+
+
+RUNGS = {
+    "forward difference": _differences("forward"),
+    "central difference": _differences("central"),
+    "complex step": _complex_step,
+    "SymPy formula": _sympy_formula,
+    "Dual, one seed": _dual_one_seed,
+    "Dual, two seeds": _dual_two_seeds,
+    "Var": _var,
+    "Jet": _jet,
+}
