@@ -1,0 +1,168 @@
+"""The table of rules: every row, by every engine, against mpmath and SymPy. A new row is tested by existing."""
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+
+import companion.engines as ce
+from companion.engines.kinds import TABLE, Pointwise
+from tests.oracles import (
+    CASES, COMPOSITES, ENGINES, FORMULAS, Symbolic, X, Y, check_orders,
+)
+
+ROWS = sorted(TABLE)
+CORNERS = {"relu", "abs", "maximum", "minimum"}  # slopes that jump are compared as numbers, in the cases
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_has_a_case(name):
+    """A row without an oracle is an untested rule: add it to FORMULAS or to the cases in oracles.py."""
+    assert any(case.row == name for case in CASES)
+    assert not isinstance(TABLE[name], Pointwise) or name in FORMULAS
+
+
+def test_a_row_without_a_case_is_noticed():
+    gauss = Pointwise("gauss", lambda x: np.exp(-x * x), lambda x, v: -2 * x * v)
+    try:
+        with pytest.raises(AssertionError):
+            test_every_row_has_a_case("gauss")
+    finally:
+        del TABLE[gauss.name]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_orders_1_to_4(case, engine):
+    """Derivatives along a curve of degree 4 in t: all partials enter, with every choice of constant arguments."""
+    check_orders(case, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", COMPOSITES, ids=str)
+def test_orders_1_to_4_of_what_is_made_of_rows(case, engine):
+    check_orders(case, engine)
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMULAS) - CORNERS))
+def test_the_slope_is_the_symbolic_derivative_of_the_value(name):
+    """Read by SymPy, slope(x, …, v) − ∂f/∂x simplifies to zero: no numbers, no tolerance."""
+    rule, (formula, *points) = TABLE[name], FORMULAS[name]
+    symbols = [sp.Symbol("x", positive=True), sp.Symbol("y", positive=True)] if name == "pow" else [X, Y]
+    symbols = symbols[: len(points)]
+    v = formula.subs(dict(zip([X, Y], symbols)))
+    assert len(rule.slopes) == len(symbols)
+    for symbol, slope in zip(symbols, rule.slopes):
+        found = slope(*map(Symbolic, symbols), Symbolic(v))
+        difference = (found.primal - sp.diff(v, symbol)).rewrite(sp.exp)
+        assert sp.simplify(difference) == 0, f"{name}: {found.primal} is not the derivative of {v}"
+
+
+@pytest.mark.parametrize("name", sorted(CORNERS))
+def test_the_slope_beside_a_corner_is_the_derivative(name):
+    formula, *points = FORMULAS[name]
+    f = sp.lambdify([X, Y][: len(points)], formula, "mpmath")
+    for xs in zip(*points):
+        for i, slope in enumerate(TABLE[name].slopes):
+            order = tuple(int(j == i) for j in range(len(xs)))
+            assert slope(*xs, float(f(*xs))) == pytest.approx(float(mpmath.diff(f, xs, order)), abs=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(FORMULAS))
+def test_the_value_for_python_floats_is_that_for_arrays(name):
+    for xs in zip(*FORMULAS[name][1:]):
+        number, array = TABLE[name](*xs), TABLE[name](*[np.array([x]) for x in xs])
+        assert type(number) is float
+        assert array.dtype == np.float64
+        assert number == pytest.approx(array[0], rel=4e-16, abs=0)
+
+
+# --- the transpose identity ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩: forward and reverse mode against each other, no differences ----------
+
+
+def inner(a, b):
+    assert np.shape(a) == np.shape(b)
+    return float(np.sum(np.asarray(a) * np.asarray(b)))
+
+
+def check_transposes(f, xs, rng):
+    tangents = [rng.standard_normal(np.shape(x))[()] for x in xs]
+    y, ydot = ce.jvp(f, tuple(xs), tuple(tangents))
+    ybar = rng.standard_normal(np.shape(y))[()]
+    z, pullback = ce.vjp(f, *xs)
+    np.testing.assert_array_equal(y, z)
+    xbars = pullback(ybar)
+    left, right = inner(ybar, ydot), sum(map(inner, xbars, tangents))
+    size = inner(np.abs(ybar), np.abs(ydot)) + sum(inner(np.abs(a), np.abs(b)) for a, b in zip(xbars, tangents))
+    assert abs(left - right) <= 1e-14 * max(size, 1)
+
+
+@pytest.mark.parametrize("case", CASES + COMPOSITES, ids=str)
+def test_transpose_identity(case):
+    rng = np.random.default_rng(3)
+    for _ in range(3):
+        check_transposes(case.call, case.inputs, rng)
+
+
+@pytest.mark.parametrize("case", CASES + COMPOSITES, ids=str)
+def test_transpose_identity_of_the_gradient(case):
+    """The same of x ↦ ∇⟨w, f(sin x)⟩, whose Jacobian is a Hessian; so it must also be symmetric."""
+    rng = np.random.default_rng(4)
+    weights = rng.standard_normal(np.shape(case.call(*case.inputs)))
+
+    def gradient(first):
+        return ce.grad(lambda x: ce.sum(weights * case.call(x + 0.01 * x * x, *case.inputs[1:])))(first)
+
+    x = case.inputs[0]
+    check_transposes(gradient, [x], rng)
+    u, v = rng.standard_normal((2, *np.shape(x)))
+    hu, hv = ce.jvp(gradient, x, u[()])[1], ce.jvp(gradient, x, v[()])[1]
+    size = inner(np.abs(v), np.abs(hu)) + inner(np.abs(u), np.abs(hv))
+    assert abs(inner(v, hu) - inner(u, hv)) <= 1e-14 * max(size, 1)
+
+
+@pytest.mark.parametrize("shapes", [((0, 3), (3,)), ((0,), ()), ((0, 2), (0, 2)), ((1, 0), (3, 1))], ids=str)
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum"])
+def test_empty_arrays(name, shapes):
+    xs = [np.ones(s)[()] for s in shapes]
+    y, ydot = ce.jvp(TABLE[name], tuple(xs), tuple(xs))
+    assert np.shape(y) == np.shape(ydot) == np.broadcast_shapes(*shapes)
+    _, pullback = ce.vjp(TABLE[name], *xs)
+    for x, xbar in zip(xs, pullback(y)):
+        assert np.shape(xbar) == np.shape(x)
+        assert not np.any(xbar)
+    assert np.shape(ce.taylor(lambda t: TABLE[name](t, xs[1]), xs[0], order=3)[3]) == np.shape(y)
+
+
+# --- an operation of one's own --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gauss():
+    yield Pointwise("gauss", lambda x: np.exp(-x * x), lambda x, v: -2 * x * v)
+    del TABLE["gauss"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_line_adds_an_operation_to_all_engines(gauss, engine):
+    found = ENGINES[engine](lambda t: gauss(0.3 + t), 4, 1.0)
+    expected = [float(sp.diff(sp.exp(-X * X), X, k).subs(X, 0.3)) for k in range(5)]
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_one_line_adds_a_linear_and_a_bilinear_operation():
+    flip = ce.Linear("flip", lambda x: x[::-1], lambda g, i, xs: flip(g))
+    cross = ce.Bilinear("cross", np.cross, lambda g, x, y: cross(y, g), lambda g, x, y: cross(g, x))
+    try:
+        rng, x = np.random.default_rng(0), np.array([1.0, 2.0, 4.0])
+        check_transposes(flip, [x], rng)
+        check_transposes(cross, [x, ce.sin(x)], rng)
+        np.testing.assert_allclose(ce.taylor(lambda t: cross(x * t, x[::-1] * t), 1.0, order=2)[2], np.cross(x, x[::-1]))
+    finally:
+        del TABLE["flip"], TABLE["cross"]
+
+
+def test_a_rule_names_itself():
+    assert repr(ce.sin) == "Pointwise('sin')"
+    assert repr(ce.add) == "Linear('add')"
+    assert repr(ce.matmul) == "Bilinear('matmul')"
