@@ -9,9 +9,11 @@ from itertools import count
 
 import numpy as np
 
-from companion.engines.kinds import Value, float64, number, shape, zeros_like
-from companion.engines.rules import broadcast_to
+from companion.engines.kinds import TABLE, Linear, Pointwise, Value, float64, number, shape, zeros_like
+from companion.engines.rules import OPERATORS, broadcast_to
 
+_new = object.__new__
+_BY_HAND = (0, 0)
 _FRESH = count(2)  # tags of perturbations; 0 and 1 are those of Duals and Jets built by hand
 
 
@@ -40,19 +42,13 @@ class Dual(Value):
     __slots__ = ("primal", "tangents", "tag")
 
     def __init__(self, primal, *tangents):
-        self.primal = float64(primal)
-        self.tangents = tuple(self._fit(float64(t)) for t in tangents or (0.0,))
-        self.tag = (primal.tag[0], primal.tag[1] + 1) if isinstance(primal, Value) and primal.tag else (0, 0)
-
-    def _fit(self, tangent):
-        if shape(tangent) == shape(self.primal):
-            return tangent
-        if shape(tangent):
-            raise ValueError(
-                f"a tangent has the shape of its primal, {shape(self.primal)}; got shape {shape(tangent)}. "
-                f"Several seeds are several arguments: Dual(x, seed1, seed2)"
-            )
-        return broadcast_to(tangent, shape(self.primal))
+        if type(primal) is float and len(tangents) == 1 and type(tangents[0]) is float:  # the common case
+            self.primal, self.tangents, self.tag = primal, tangents, _BY_HAND
+            return
+        self.primal = x = float64(primal)
+        tangents = [float64(t) for t in tangents or (0.0,)]
+        self.tangents = tuple([t if type(t) is type(x) is float else _fitted(t, x) for t in tangents])
+        self.tag = (x.tag[0], x.tag[1] + 1) if isinstance(x, Value) and x.tag else _BY_HAND
 
     @property
     def tangent(self):
@@ -90,8 +86,19 @@ class Dual(Value):
         return f"Dual({', '.join(show(part) for part in self.parts)})"
 
 
+def _fitted(tangent, primal):
+    if shape(tangent) == shape(primal):
+        return tangent
+    if shape(tangent):
+        raise ValueError(
+            f"a tangent has the shape of its primal, {shape(primal)}; got shape {shape(tangent)}. "
+            f"Several seeds are several arguments: Dual(x, seed1, seed2)"
+        )
+    return broadcast_to(tangent, shape(primal))
+
+
 def _dual(primal, tangents, tag):
-    d = object.__new__(Dual)
+    d = _new(Dual)
     d.primal, d.tangents, d.tag = primal, tangents, tag
     return d
 
@@ -163,3 +170,55 @@ def columns(f, x):
     n, tag = math.prod(shape(x)), fresh_tag()
     directions = np.eye(n).reshape((n, *shape(x)))
     return split(f(seeded(x, directions, tag)), tag, n)
+
+
+# --- shortcuts for the common case, one seed over floats: the same rules with fewer steps ----------------------------
+
+
+def _pointwise(rule):
+    """f(x + ẋ ε) = f(x) + f′(x) ẋ ε."""
+
+    def apply(x):
+        primal = x.primal
+        if type(primal) is not float or len(x.tangents) != 1:
+            return x.apply(rule, (x,), {})
+        d = _new(Dual)
+        d.primal = v = rule.scalar(primal)
+        d.tangents = (rule.slopes[0](primal, v) * x.tangents[0],)
+        d.tag = x.tag
+        return d
+
+    return apply
+
+
+def _arithmetic(rule):
+    """x + y and x − y by part, x y by Leibniz."""
+    operate, linear = rule.scalar, isinstance(rule, Linear)
+
+    def apply(x, y):
+        if type(y) is not Dual or x.tag is not y.tag or len(x.tangents) != 1 or len(y.tangents) != 1:
+            return rule(x, y)
+        a, b = x.primal, y.primal
+        if type(a) is not float or type(b) is not float:
+            return rule(x, y)
+        (da,), (db,) = x.tangents, y.tangents
+        d = _new(Dual)
+        d.tag = x.tag
+        d.primal = operate(a, b)
+        d.tangents = (operate(da, db) if linear else operate(da, b) + operate(a, db),)
+        return d
+
+    return apply
+
+
+def _negation(x):
+    """−x by part, for any number of seeds."""
+    return _dual(-x.primal, tuple([-t for t in x.tangents]), x.tag)
+
+
+for _rule in TABLE.values():
+    if _rule.scalar and isinstance(_rule, Pointwise) and len(_rule.slopes) == 1:
+        _rule.shortcuts[Dual] = _pointwise(_rule)
+for _name in ("add", "sub", "mul"):
+    setattr(Dual, f"__{_name}__", _arithmetic(OPERATORS[_name]))
+Dual.__neg__ = _negation

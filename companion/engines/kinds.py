@@ -20,6 +20,7 @@ from companion.series import product_coefficient
 
 TABLE = {}  # name -> rule: every operation that the engines know
 UFUNCS = {}  # NumPy ufunc -> rule, so that np.sin(x) of an engine value does the right thing
+OUTSIDE = (ValueError, OverflowError, ZeroDivisionError)  # what math raises where NumPy gives inf or nan
 COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
 
 
@@ -115,20 +116,22 @@ class Rule:
         return f"{type(self).__name__}({self.name!r})"
 
     def __call__(self, *args, **params):
-        newest, floats = None, True
+        newest = None
         for a in args:
-            if type(a) is not float:
-                floats = False
-                if isinstance(a, Value) and (newest is None or a.tag > newest.tag):
-                    newest = a
-        if newest is not None:
-            return newest.apply(self, args, params)
-        if floats and self.scalar is not None:
+            if isinstance(a, Value) and (newest is None or a.tag > newest.tag):
+                newest = a
+        if newest is None:
+            return self.evaluate(*[number(a) for a in args], **params)
+        return newest.apply(self, args, params)
+
+    def evaluate(self, *xs, **params):
+        """The value at plain floats or arrays."""
+        if self.scalar is not None and type(xs[0]) is float and type(xs[-1]) is float:
             try:
-                return self.scalar(*args)
-            except (ValueError, OverflowError, ZeroDivisionError):
-                pass  # NumPy has an answer: inf or nan, with its warning
-        v = self.value(*[number(a) for a in args], **params)
+                return self.scalar(*xs)
+            except OUTSIDE:
+                pass
+        v = self.value(*xs, **params)
         return v.item() if type(v) is np.float64 or type(v) is np.complex128 else v
 
 
@@ -197,6 +200,15 @@ class Pointwise(Rule):
             raise TypeError(f"Pointwise({name!r}, ...) needs a slope for each argument, e.g. lambda x, v: cos(x)")
         super().__init__(name, value, scalar)
         self.slopes = slopes
+        self.shortcuts = {float: scalar} if scalar else {}  # type -> what to call with one argument of that type
+
+    def __call__(self, x, *others):
+        if not others and type(x) in self.shortcuts:
+            try:
+                return self.shortcuts[type(x)](x)
+            except OUTSIDE:
+                pass  # the general way has an answer: inf or nan, with NumPy's warning
+        return super().__call__(x, *others)
 
     def forward(self, xs, v, tangents, params):
         """f′ · ẋ, summed over the arguments, once for each seed; the slopes are computed once."""
@@ -265,6 +277,8 @@ def number(x):
 
 def float64(x):
     """x in double precision, as every engine computes; Python floats stay Python floats."""
+    if type(x) is float:
+        return x
     x = number(x)
     if isinstance(x, np.ndarray):
         return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64, copy=True)

@@ -89,7 +89,7 @@ div = Pointwise(
 )
 pow = Pointwise(  # real exponents and exponents that are engine values; whole numbers go through power()
     "pow", np.float_power,
-    lambda x, n, v: n * pow(x, n - (plain(n) != 0)),
+    lambda x, n, v: n * pow(x, n - ((plain(x) != 0) | (plain(n) != 0))),  # not 0 · ∞ where x = n = 0
     lambda x, n, v: v * log(where(plain(x) == 0, 1.0, x)), scalar=math.pow,
 )
 identity = Linear("identity", lambda x: x, lambda g, i, xs: g)
@@ -124,7 +124,7 @@ matmul = Bilinear(
 )
 _sum = Linear(
     "sum",
-    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    lambda x, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
     lambda g, i, xs, axis, keepdims: broadcast_to(reshape(g, _kept(xs[0], axis)), shape(xs[0])),
 )
 _reshape = Linear(
@@ -165,6 +165,8 @@ _where = Linear(
 
 def _times_transposed(g, x, y):
     """v̄ yᵀ, where matmul lets either factor be a vector."""
+    if len(shape(x)) == len(shape(y)) == 1:
+        return g * y
     if len(shape(y)) == 1:
         return index(g, (..., None)) * y
     if len(shape(x)) == 1:
@@ -174,6 +176,8 @@ def _times_transposed(g, x, y):
 
 def _transposed_times(g, x, y):
     """xᵀ v̄, where matmul lets either factor be a vector."""
+    if len(shape(x)) == len(shape(y)) == 1:
+        return x * g
     if len(shape(y)) == 1:
         return _swap(x) @ g if len(shape(x)) == 2 else x * index(g, (..., None))
     if len(shape(x)) == 1:
@@ -306,8 +310,8 @@ def logsumexp(x, axis=None, keepdims=False):
 
 UFUNCS.update({np.power: power, np.absolute: abs, np.maximum: maximum, np.minimum: minimum, np.float_power: power})
 
-_OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": power, "matmul": matmul}
-for _name, _rule in _OPERATORS.items():
+OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": power, "matmul": matmul}
+for _name, _rule in OPERATORS.items():
     setattr(Value, f"__{_name}__", lambda self, other, rule=_rule: rule(self, other))
     setattr(Value, f"__r{_name}__", lambda self, other, rule=_rule: rule(other, self))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):

@@ -11,8 +11,8 @@ from itertools import count
 import numpy as np
 
 from companion.engines.dual import columns, jvp, show
-from companion.engines.kinds import Value, float64, number, plain, shape, zeros_like
-from companion.engines.rules import identity, reshape, stack, unbroadcast
+from companion.engines.kinds import TABLE, Pointwise, Value, float64, number, plain, shape, zeros_like
+from companion.engines.rules import OPERATORS, identity, reshape, stack, unbroadcast
 
 _INDEX = count()
 _new = object.__new__
@@ -49,14 +49,17 @@ class Var(Value):
 
     def apply(self, rule, args, params):
         """Evaluate the rule on the values, and write down rule and inputs."""
-        out = _new(Var)
-        out.value = rule(*[a.value if type(a) is Var else a for a in args], **params)
-        out.rule, out.params, out.index = rule, params, next(_INDEX)
-        out.inputs = tuple([a if type(a) is Var else number(a) for a in args])
-        return out
+        inputs = tuple([a if type(a) is Var else number(a) for a in args])
+        return _node(rule, inputs, params, rule.evaluate(*[a.value if type(a) is Var else a for a in inputs], **params))
 
     def __repr__(self):
         return f"Var({show(self.value)})"
+
+
+def _node(rule, inputs, params, value):
+    node = _new(Var)
+    node.value, node.rule, node.inputs, node.params, node.index = value, rule, inputs, params, next(_INDEX)
+    return node
 
 
 def tape(*outputs):
@@ -67,13 +70,22 @@ def tape(*outputs):
     >>> [node.rule.name if node.rule else "input" for node in tape(x * x + 1)]
     ['input', 'mul', 'add']
     """
-    seen, waiting = {}, [y for y in outputs if type(y) is Var]
+    return _since(0, *outputs)[0]
+
+
+def _since(start, *outputs):
+    """The Vars behind the outputs with index `start` or above, in order of creation; and whether there are older ones."""
+    found, waiting, older = {}, [y for y in outputs if type(y) is Var], False
     while waiting:
         node = waiting.pop()
-        if node.index not in seen:
-            seen[node.index] = node
-            waiting.extend([x for x in node.inputs if type(x) is Var])
-    return [seen[i] for i in sorted(seen)]
+        if node.index < start:
+            older = True
+        elif node.index not in found:
+            found[node.index] = node
+            for x in node.inputs:
+                if type(x) is Var:
+                    waiting.append(x)
+    return [found[i] for i in sorted(found)], older
 
 
 def _walk_back(nodes, cotangents, inputs, record):
@@ -84,7 +96,7 @@ def _walk_back(nodes, cotangents, inputs, record):
     kept = {x.index for x in inputs}
     wanted = _between(nodes, kept)
     for node in reversed(nodes):
-        if node.rule is None or node.index not in wanted or node.index not in cotangents:
+        if node.rule is None or node.index not in cotangents:
             continue
         g = cotangents[node.index] if node.index in kept else cotangents.pop(node.index)
         xs = node.inputs if record else [x.value if type(x) is Var else x for x in node.inputs]
@@ -135,12 +147,7 @@ def gradients(outputs, inputs, seed=None):
 
 
 def _pull(outputs, seed, inputs, record):
-    if isinstance(outputs, (list, tuple)):
-        seeds = [None] * len(outputs) if seed is None else list(seed)
-        if len(seeds) != len(outputs):
-            raise ValueError(f"{len(outputs)} outputs need as many seeds; got {len(seeds)}")
-    else:
-        outputs, seeds = [outputs], [seed]
+    outputs, seeds = _paired(outputs, seed)
     if any(isinstance(y, Value) and type(y) is not Var for y in outputs):
         return _pull_series(outputs, seeds, inputs, record)
     cotangents = {}
@@ -149,8 +156,19 @@ def _pull(outputs, seed, inputs, record):
         if type(y) is Var:
             known = cotangents.get(y.index)
             cotangents[y.index] = s if known is None else known + s
-    found = _walk_back(tape(*outputs), cotangents, inputs, record)
+    nodes, _ = _since(min([x.index for x in inputs], default=0), *outputs)
+    found = _walk_back(nodes, cotangents, inputs, record)
     return [zeros_like(x) if g is None else g for x, g in zip(inputs, found)]
+
+
+def _paired(outputs, seed):
+    """Lists of outputs and of seeds, of one length."""
+    if not isinstance(outputs, (list, tuple)):
+        return [outputs], [seed]
+    seeds = [None] * len(outputs) if seed is None else list(seed)
+    if len(seeds) != len(outputs):
+        raise ValueError(f"{len(outputs)} outputs need as many seeds; got {len(seeds)}")
+    return outputs, seeds
 
 
 def _pull_series(outputs, seeds, inputs, record):
@@ -225,8 +243,7 @@ def _reaches_before(y, start):
     """Whether y was computed from a Var older than `start`: an outer derivative may be waiting for what we return."""
     if isinstance(y, Value) and type(y) is not Var:
         return any(_reaches_before(part, start) for part in y.parts)
-    nodes = tape(y)
-    return bool(nodes) and nodes[0].index < start
+    return _since(start, y)[1]
 
 
 def _stripped(y):
@@ -322,3 +339,30 @@ def hvp(f, x, v):
     Source: Pearlmutter 1994; chapter 5.
     """
     return jvp(grad(f), x, v)[1]
+
+
+# --- shortcuts: the same records with fewer steps -------------------------------------------------------------------
+
+_NONE = {}
+
+
+def _pointwise(rule):
+    return lambda x: _node(rule, (x,), _NONE, rule.evaluate(x.value))
+
+
+def _arithmetic(rule):
+    def apply(x, y):
+        if type(y) is Var:
+            return _node(rule, (x, y), _NONE, rule.evaluate(x.value, y.value))
+        if type(y) is float:
+            return _node(rule, (x, y), _NONE, rule.evaluate(x.value, y))
+        return rule(x, y)
+
+    return apply
+
+
+for _rule in TABLE.values():
+    if isinstance(_rule, Pointwise) and len(_rule.slopes) == 1:
+        _rule.shortcuts[Var] = _pointwise(_rule)
+for _name in ("add", "sub", "mul", "truediv", "matmul"):
+    setattr(Var, f"__{_name}__", _arithmetic(OPERATORS[_name]))
