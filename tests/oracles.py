@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 import companion.engines as ce
-from companion.engines.kinds import TABLE, Bilinear, Linear, Pointwise, Value
+from companion.engines.kinds import TABLE, Value
 
 X, Y = sp.symbols("x y", real=True)
 
@@ -285,5 +285,3 @@ def _meaning(name):
     formula = FORMULAS[name][0]
     return lambda *xs: formula.subs(dict(zip([X, Y], xs)), simultaneous=True)
 
-
-KINDS = {Linear: ["adjoint"], Bilinear: ["left", "right"], Pointwise: ["slopes"]}
