@@ -92,6 +92,11 @@ def test_a_readers_row_is_added_and_counted():
         ledger("Var") + "a row"
 
 
+def test_a_reader_may_bring_an_f_for_numbers_of_their_own():
+    row = measure("mine", lambda f, x1, x2: (f(x1, x2), f(x1, x2)), f=lambda x1, x2: x1 + x2)
+    assert row == Row("mine", (7.0, 7.0), 2)
+
+
 def test_errors_of_the_ledger_say_what_to_write():
     with pytest.raises(ValueError, match="no rung is called 'var'; the ladder has: forward diff"):
         ledger("var")

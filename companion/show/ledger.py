@@ -108,10 +108,12 @@ def ledger(*rungs: str) -> Ledger:
     return Ledger(tuple(measure(name, RUNGS[name]) for name in rungs))
 
 
-def measure(method: str, gradient: Callable) -> Row:
-    """The row of a method: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂), run at (2, 5) with an f that counts its evaluations.
+def measure(method: str, gradient: Callable, f: Callable = f) -> Row:
+    """The row of a method: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂), run at (2, 5).
 
-    The two derivatives may be numbers or engine values. Raises TypeError when the method does not return two.
+    The f that the method gets counts its evaluations. Numbers of your own that the engines do not
+    know need an f of their own: pass the same function written with your log and sin as `f`. The
+    two derivatives may be numbers or engine values. Raises TypeError when there are not two.
 
     >>> measure("by the formula", lambda f, x1, x2: (1 / x1 + x2, x1 - math.cos(x2)))
     Row(method='by the formula', gradient=(5.5, 1.7163378145367738), evaluations=0)
