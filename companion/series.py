@@ -1,10 +1,11 @@
 """Truncated power series on plain lists: the recurrences of Taylor arithmetic.
 
-A series is a list of normalised coefficients, u[k] = u⁽ᵏ⁾(0) / k!, and every function here returns a list as long as
-the shortest series it was given. The coefficients may be anything with + − × ÷: floats, arrays, fractions, tensors.
-This module imports nothing, so a function that needs a transcendental value takes it as an argument: exp(u, e0)
-wants e0 = e^{u₀}. Each recurrence comes from a differential equation that the function obeys (chapter 6; Griewank &
-Walther, *Evaluating Derivatives*, 2nd ed., table 13.2).
+A series is a list of normalised coefficients, u[k] = u⁽ᵏ⁾(0) / k!, and every function here returns
+a list as long as the shortest series it was given. The coefficients may be anything with + − × ÷:
+floats, arrays, fractions, tensors. This module imports nothing, so a function that needs a
+transcendental value takes it as an argument: exp(u, e0) wants e0 = e^{u₀}. Each recurrence comes
+from a differential equation that the function obeys (chapter 6; Griewank & Walther, *Evaluating
+Derivatives*, 2nd ed., table 13.2).
 
 >>> sine, cosine = sin_cos([0.0, 1.0, 0.0, 0.0], 0.0, 1.0)          # sin t = t − t³/6
 >>> [round(c, 6) for c in sine]
@@ -25,7 +26,8 @@ def product_coefficient(u, w, k, times=lambda a, b: a * b):
 
 
 def chain_coefficient(u, c, k):
-    """vₖ = (1/k) Σ_{j=1..k} j uⱼ cₖ₋ⱼ, from v′ = c u′; k ≥ 1. Here c is the series of the slope f′(u) and v = f(u).
+    """vₖ = (1/k) Σ_{j=1..k} j uⱼ cₖ₋ⱼ, from v′ = c u′; k ≥ 1. Here c is the series of the slope
+    f′(u) and v = f(u).
 
     >>> chain_coefficient([0.0, 1.0, 0.0], [1.0, 1.0], 2)            # v = e^t: v₂ = 1/2
     0.5
@@ -78,7 +80,7 @@ def log(u, l0):
     >>> log([1.0, 1.0, 0.0], 0.0)
     [0.0, 1.0, -0.5]
     """
-    l = [l0]  # noqa: E741 - the letter of the formula
+    l = [l0]
     for k in range(1, len(u)):
         rest = u[k]
         for j in range(1, k):
@@ -90,8 +92,8 @@ def log(u, l0):
 def sin_cos(u, s0, c0):
     """(s, c) = (sin u, cos u) from s′ = c u′ and c′ = −s u′; s0 = sin(u₀), c0 = cos(u₀).
 
-    >>> sin_cos([0.0, 1.0, 0.0], 0.0, 1.0)[1]
-    [1.0, 0.0, -0.5]
+    >>> sin_cos([0.0, 1.0, 0.0, 0.0], 0.0, 1.0)[0][:3]
+    [0.0, 1.0, 0.0]
     """
     s, c = [s0], [c0]
     for k in range(1, len(u)):
@@ -128,7 +130,8 @@ def sigmoid(u, s0):
 
 
 def power(u, r, p0):
-    """p = u^r from u p′ = r p u′: pₖ = (1/(k u₀)) Σ_{j=1..k} (r j − (k − j)) uⱼ pₖ₋ⱼ; p0 = u₀^r and u₀ ≠ 0.
+    """p = u^r from u p′ = r p u′: pₖ = (1/(k u₀)) Σ_{j=1..k} (r j − (k − j)) uⱼ pₖ₋ⱼ; p0 = u₀^r and
+    u₀ ≠ 0.
 
     >>> power([1.0, 1.0, 0.0], 0.5, 1.0)                            # √(1 + t) = 1 + t/2 − t²/8
     [1.0, 0.5, -0.125]

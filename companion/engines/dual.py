@@ -1,7 +1,7 @@
 """Forward mode: numbers that carry their own slope.
 
-A dual number is x + ẋ ε with ε² = 0, and for smooth f, f(x + ẋ ε) = f(x) + f′(x) ẋ ε: the tangent rides along.
-Sources: Clifford 1873; Wengert 1964; chapter 3.
+A dual number is x + ẋ ε with ε² = 0, and for smooth f, f(x + ẋ ε) = f(x) + f′(x) ẋ ε: the tangent
+rides along. Sources: Clifford 1873; Wengert 1964; chapter 3.
 """
 
 import math
@@ -9,7 +9,16 @@ from itertools import count
 
 import numpy as np
 
-from companion.engines.kinds import TABLE, Linear, Pointwise, Value, float64, number, shape, zeros_like
+from companion.engines.kinds import (
+    TABLE,
+    Linear,
+    Pointwise,
+    Value,
+    float64,
+    number,
+    shape,
+    zeros_like,
+)
 from companion.engines.rules import OPERATORS, broadcast_to
 
 _new = object.__new__
@@ -20,34 +29,40 @@ _FRESH = count(2)  # tags of perturbations; 0 and 1 are those of Duals and Jets 
 def fresh_tag():
     """A tag newer than all before: every call of jvp or taylor perturbs with an ε of its own.
 
-    Were two of them to share one, the inner derivative would count the outer perturbation as its own
-    ("perturbation confusion", chapter 3). Tags come from a counter, since neither the depth of nesting nor the type
-    tells two perturbations apart.
+    Were two of them to share one, the inner derivative would count the outer perturbation as its
+    own ("perturbation confusion", chapter 3). Tags come from a counter, since neither the depth of
+    nesting nor the type tells two perturbations apart.
     """
     return (next(_FRESH), 0)
 
 
 class Dual(Value):
-    """x + ẋ₁ ε₁ + … + ẋₛ εₛ: a primal (float or array) and its tangents, one for each seed, each in the primal's shape.
+    """x + ẋ₁ ε₁ + … + ẋₛ εₛ: a primal (float or array) and its tangents, one for each seed, each in
+    the primal's shape.
 
     >>> from companion.engines import Dual, log, sin
-    >>> x, y = Dual(2.0, 1.0, 0.0), Dual(5.0, 0.0, 1.0)          # two seeds: both partial derivatives at once
+    >>> x, y = Dual(2.0, 1.0, 0.0), Dual(5.0, 0.0, 1.0)  # two seeds: both partial derivatives
     >>> log(x) + x * y - sin(y)
     Dual(11.65207, 5.5, 1.716338)
 
-    Without a tangent it is a constant of one seed. A Dual of a Dual is a new perturbation on top of the old one.
-    Raises ValueError when a tangent does not fit the primal, TypeError when the primal is not made of numbers.
+    Without a tangent it is a constant of one seed. A Dual of a Dual is a new perturbation on top of
+    the old one. Raises ValueError when a tangent does not fit the primal, TypeError when the primal
+    is not made of numbers.
     """
 
-    __slots__ = ("primal", "tangents", "tag")
+    __slots__ = ("primal", "tag", "tangents")
 
     def __init__(self, primal, *tangents):
-        if type(primal) is float and len(tangents) == 1 and type(tangents[0]) is float:  # the common case
+        if (
+            type(primal) is float and len(tangents) == 1 and type(tangents[0]) is float
+        ):  # the common case
             self.primal, self.tangents, self.tag = primal, tangents, _BY_HAND
             return
         self.primal = x = float64(primal)
         tangents = [float64(t) for t in tangents or (0.0,)]
-        self.tangents = tuple([t if type(t) is type(x) is float else _fitted(t, x) for t in tangents])
+        self.tangents = tuple(
+            [t if type(t) is type(x) is float else _fitted(t, x) for t in tangents]
+        )
         self.tag = (x.tag[0], x.tag[1] + 1) if isinstance(x, Value) and x.tag else _BY_HAND
 
     @property
@@ -78,7 +93,9 @@ class Dual(Value):
                 xs.append(a.primal)
                 tangents.append(a.tangents)
             else:
-                raise ValueError(f"Duals with {seeds} and {len(a.tangents)} seeds cannot be combined")
+                raise ValueError(
+                    f"Duals with {seeds} and {len(a.tangents)} seeds cannot be combined"
+                )
         y = rule(*xs, **params)
         return _dual(y, rule.forward(xs, y, tangents, params), tag)
 
@@ -120,9 +137,11 @@ def seeded(x, directions, tag):
 
 
 def jvp(f, x, v):
-    """(f(x), J v): the Jacobian-vector product, the derivative of f at x along v, in one evaluation of f.
+    """(f(x), J v): the Jacobian-vector product, the derivative of f at x along v, in one evaluation
+    of f.
 
-    For f of several arguments, x and v are tuples. Each direction has the shape of its argument, else ValueError.
+    For f of several arguments, x and v are tuples. Each direction has the shape of its argument,
+    else ValueError.
 
     >>> from companion.engines import jvp, sin
     >>> y, ydot = jvp(lambda x: sin(x) * x, 2.0, 1.0)
@@ -134,16 +153,22 @@ def jvp(f, x, v):
     if not isinstance(x, tuple):
         x, v = (x,), (v,)
     if len(x) != len(v):
-        raise ValueError(f"jvp needs a direction for each argument: {len(x)} arguments, {len(v)} directions")
+        raise ValueError(
+            f"jvp needs a direction for each argument: {len(x)} arguments, {len(v)} directions"
+        )
     tag = fresh_tag()
     y, tangents = split(f(*[seeded(a, [b], tag) for a, b in zip(x, v)]), tag, 1)
     return y, tangents[0]
 
 
 def split(y, tag, seeds):
-    """The primal of y and its tangents for one perturbation, which are zero where y does not depend on it."""
+    """The primal of y and its tangents for one perturbation, which are zero where y does not depend
+    on it.
+    """
     if isinstance(y, (list, tuple)):
-        raise TypeError(f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])")
+        raise TypeError(
+            f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
+        )
     if type(y) is Dual and y.tag == tag:
         return y.primal, y.tangents
     y = number(y)
@@ -166,13 +191,15 @@ def derivative(f, order=1):
 
 
 def columns(f, x):
-    """f(x) and the columns ∂f/∂xⱼ of its Jacobian, all in one evaluation of f with a seed for each element of x."""
+    """f(x) and the columns ∂f/∂xⱼ of its Jacobian, all in one evaluation of f with a seed for each
+    element of x.
+    """
     n, tag = math.prod(shape(x)), fresh_tag()
     directions = np.eye(n).reshape((n, *shape(x)))
     return split(f(seeded(x, directions, tag)), tag, n)
 
 
-# --- shortcuts for the common case, one seed over floats: the same rules with fewer steps ----------------------------
+# --- shortcuts for the common case, one seed over floats: the same rules with fewer steps -----
 
 
 def _pointwise(rule):
@@ -196,7 +223,12 @@ def _arithmetic(rule):
     operate, linear = rule.scalar, isinstance(rule, Linear)
 
     def apply(x, y):
-        if type(y) is not Dual or x.tag is not y.tag or len(x.tangents) != 1 or len(y.tangents) != 1:
+        if (
+            type(y) is not Dual
+            or x.tag is not y.tag
+            or len(x.tangents) != 1
+            or len(y.tangents) != 1
+        ):
             return rule(x, y)
         a, b = x.primal, y.primal
         if type(a) is not float or type(b) is not float:

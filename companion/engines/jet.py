@@ -1,8 +1,8 @@
 """Taylor mode: numbers that carry n derivatives, at polynomial cost.
 
-A jet is a truncated power series u₀ + u₁ t + … + uₙ tⁿ. Inside, coefficients are normalised, uₖ = u⁽ᵏ⁾/k!; the k! is
-put back in one place, derivatives(). Sources: Griewank & Walther, ch. 13; McIlroy, *Power series, power serious* (1999),
-for series that grow on demand; chapter 6.
+A jet is a truncated power series u₀ + u₁ t + … + uₙ tⁿ. Inside, coefficients are normalised, uₖ =
+u⁽ᵏ⁾/k!; the k! is put back in one place, derivatives(). Sources: Griewank & Walther, ch. 13;
+McIlroy, *Power series, power serious* (1999), for series that grow on demand; chapter 6.
 """
 
 from math import factorial
@@ -20,20 +20,24 @@ class Jet(Value):
     >>> exp(Jet([0.0, 1.0, 0.0, 0.0]))
     Jet([1, 1, 0.5, 0.1666667])
 
-    Two jets combine to the lower of their orders. The coefficients may be Vars or Duals. Raises ValueError when
-    there is no coefficient or their shapes differ.
+    Two jets combine to the lower of their orders. The coefficients may be Vars or Duals. Raises
+    ValueError when there is no coefficient or their shapes differ.
     """
 
-    __slots__ = ("coefficients", "order", "tag", "constant", "_next", "_ties", "__weakref__")
+    __slots__ = ("__weakref__", "_next", "_ties", "coefficients", "constant", "order", "tag")
 
     def __init__(self, coefficients):
         self.coefficients = [float64(c) for c in coefficients]
         if not self.coefficients:
-            raise ValueError("a Jet needs its coefficients, at least the zeroth: Jet([x, 1.0, 0.0])")
+            raise ValueError(
+                "a Jet needs its coefficients, at least the zeroth: Jet([x, 1.0, 0.0])"
+            )
         shapes = {shape(c) for c in self.coefficients}
         if len(shapes) > 1:
             raise ValueError(f"the coefficients of a Jet have one shape; got {sorted(shapes)}")
-        inner = max((c.tag for c in self.coefficients if isinstance(c, Value) and c.tag), default=None)
+        inner = max(
+            (c.tag for c in self.coefficients if isinstance(c, Value) and c.tag), default=None
+        )
         self.tag = (1, 0) if inner is None else (inner[0], inner[1] + 1)
         self.order, self.constant = len(self.coefficients) - 1, False
         self._next = self._ties = None
@@ -53,7 +57,7 @@ class Jet(Value):
         return _jet(list(parts), len(parts) - 1, self.tag)
 
     def apply(self, rule, args, params):
-        """The series of rule(u, …): complete at once, unless an argument is itself still growing."""
+        """The series of rule(u, …): complete at once, unless an argument is still growing."""
         us = [self.like(a) for a in args]
         growing = [u for u in us if u._next is not None]
         if growing and len(us) == 1 and us[0]._ties and rule in us[0]._ties:
@@ -102,7 +106,9 @@ class Jet(Value):
         return view
 
     def remember(self, rule, v):
-        """Note that v is rule(self), so that sin, whose slope is cos, whose slope is −sin, meets itself again."""
+        """Note that v is rule(self), so that sin, whose slope is cos, whose slope is −sin, meets
+        itself again.
+        """
         if self._ties is None:
             self._ties = WeakValueDictionary()
         self._ties[rule] = v
@@ -119,10 +125,11 @@ def _jet(coefficients, order, tag):
 
 
 def taylor(f, x, v=1.0, *, order):
-    """[y₀, …, yₙ], the normalised Taylor coefficients of t ↦ f(x + t v): yₖ = (1/k!) dᵏ/dtᵏ f(x + t v) at t = 0.
+    """[y₀, …, yₙ], the normalised Taylor coefficients of t ↦ f(x + t v): yₖ = (1/k!) dᵏ/dtᵏ f(x + t
+    v) at t = 0.
 
-    x: a number or an array; v: a direction of its shape, or one number for all elements. order: n ≥ 0.
-    Raises ValueError for a negative order or a direction of another shape.
+    x: a number or an array; v: a direction of its shape, or one number for all elements. order: n ≥
+    0. Raises ValueError for a negative order or a direction of another shape.
 
     >>> from companion.engines import taylor
     >>> taylor(lambda x: x ** 4, 1.0, order=4)
@@ -141,7 +148,9 @@ def taylor(f, x, v=1.0, *, order):
     u = _jet([x, v][: order + 1] + [zeros_like(x)] * (order - 1), order, fresh_tag())
     y = f(u)
     if isinstance(y, (list, tuple)):
-        raise TypeError(f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])")
+        raise TypeError(
+            f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
+        )
     return [u.like(y).coefficient(k) for k in range(order + 1)]
 
 
@@ -154,4 +163,6 @@ def derivatives(f, x, order):
 
     Source: chapter 6.
     """
-    return [c * float(factorial(k)) if k > 1 else c for k, c in enumerate(taylor(f, x, order=order))]
+    return [
+        c * float(factorial(k)) if k > 1 else c for k, c in enumerate(taylor(f, x, order=order))
+    ]

@@ -1,14 +1,16 @@
 """The three kinds of operation, and what an engine is.
 
-Every operation is linear, bilinear or pointwise. Its kind and one fact (the adjoint; the two one-sided adjoints; the
-slope) give all three modes of differentiation. The facts are written with the engine's own functions, so that what
-they return can be differentiated again.
+Every operation is linear, bilinear or pointwise. Its kind and one fact (the adjoint; the two
+one-sided adjoints; the slope) give all three modes of differentiation. The facts are written with
+the engine's own functions, so that what they return can be differentiated again.
 
-| kind        | forward (tangent)     | reverse (cotangent)       | Taylor (coefficients)                       |
-|-------------|-----------------------|---------------------------|---------------------------------------------|
-| linear L    | L(ẋ)                  | adjoint(ȳ)                | L(uₖ)                                       |
-| bilinear B  | B(ẋ, y) + B(x, ẏ)     | left(ȳ, y), right(ȳ, x)   | Σ_j B(uⱼ, wₖ₋ⱼ)                             |
-| pointwise f | f′ · ẋ                | ȳ · f′                    | k vₖ = Σ_j j uⱼ cₖ₋ⱼ, c the series of f′    |
+=========== ================= ======================= ========================================
+kind        forward           reverse                 Taylor
+=========== ================= ======================= ========================================
+linear L    L(ẋ)              adjoint(ȳ)              L(uₖ)
+bilinear B  B(ẋ, y) + B(x, ẏ) left(ȳ, y), right(ȳ, x) Σ_j B(uⱼ, wₖ₋ⱼ)
+pointwise f f′ · ẋ            ȳ · f′                  k vₖ = Σ_j j uⱼ cₖ₋ⱼ, c the series of f′
+=========== ================= ======================= ========================================
 """
 
 from functools import reduce
@@ -20,15 +22,21 @@ from companion.series import product_coefficient
 
 TABLE = {}  # name -> rule: every operation that the engines know
 UFUNCS = {}  # NumPy ufunc -> rule, so that np.sin(x) of an engine value does the right thing
-OUTSIDE = (ValueError, OverflowError, ZeroDivisionError)  # what math raises where NumPy gives inf or nan
+OUTSIDE = (
+    ValueError,
+    OverflowError,
+    ZeroDivisionError,
+)  # what math raises where NumPy gives inf or nan
 COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
 
 
 class Value:
-    """A number or array that an engine follows: a Dual, a Var or a Jet. Operators are attached in rules.py.
+    """A number or array that an engine follows: a Dual, a Var or a Jet. Operators are attached in
+    rules.py.
 
-    An engine is a subclass with three things: `primal` (what the value is without its derivatives), `tag` (which
-    perturbation it carries; newer tags are greater) and `apply(rule, args, params)`, which does one operation.
+    An engine is a subclass with three things: `primal` (what the value is without its derivatives),
+    `tag` (which perturbation it carries; newer tags are greater) and `apply(rule, args, params)`,
+    which does one operation.
     """
 
     __slots__ = ()
@@ -71,8 +79,8 @@ class Value:
 
     def __setitem__(self, key, value):
         raise TypeError(
-            f"a {type(self).__name__} cannot be changed in place: what was computed from it would be wrong. "
-            f"Build the new array with where, concatenate or stack"
+            f"a {type(self).__name__} cannot be changed in place: what was computed from it "
+            f"would be wrong. Build the new array with where, concatenate or stack"
         )
 
     def __array__(self, dtype=None, copy=None):
@@ -88,8 +96,8 @@ class Value:
             if ufunc in UFUNCS:
                 return UFUNCS[ufunc](*inputs)
         raise TypeError(
-            f"np.{ufunc.__name__} has no rule for a {type(self).__name__} (called as {method!r} with "
-            f"{sorted(kwargs) or 'no'} options). Use a function of companion.engines, "
+            f"np.{ufunc.__name__} has no rule for a {type(self).__name__} (called as {method!r} "
+            f"with {sorted(kwargs) or 'no'} options). Use a function of companion.engines, "
             f"or add one: Pointwise(name, value, slope)"
         )
 
@@ -103,7 +111,8 @@ class Value:
 class Rule:
     """One elementary operation: its value, and by its kind all its derivatives.
 
-    `scalar` is a faster form of the value for Python floats; where it raises (math.log(0)) the NumPy form answers.
+    `scalar` is a faster form of the value for Python floats; where it raises (math.log(0)) the
+    NumPy form answers.
     """
 
     def __init__(self, name, value, scalar=None):
@@ -136,7 +145,9 @@ class Rule:
 
 
 class Linear(Rule):
-    """v = L(x₁, x₂, …), linear in all its array arguments together. The fact: adjoint(ȳ, i, xs) -> x̄ᵢ."""
+    """v = L(x₁, x₂, …), linear in all its array arguments together. The fact: adjoint(ȳ, i, xs) ->
+    x̄ᵢ.
+    """
 
     def __init__(self, name, value, adjoint, scalar=None):
         super().__init__(name, value, scalar)
@@ -160,7 +171,9 @@ class Linear(Rule):
 
 
 class Bilinear(Rule):
-    """v = B(x, y), linear in each of two arguments. The facts: left(v̄, x, y) -> x̄ and right(v̄, x, y) -> ȳ."""
+    """v = B(x, y), linear in each of two arguments. The facts: left(v̄, x, y) -> x̄ and right(v̄,
+    x, y) -> ȳ.
+    """
 
     def __init__(self, name, value, left, right, scalar=None):
         super().__init__(name, value, scalar)
@@ -190,17 +203,24 @@ class Bilinear(Rule):
 
 
 class Pointwise(Rule):
-    """v = f(x), element by element, of one or more arguments. The fact: one slope for each, slope(*xs, v) -> ∂f/∂xᵢ.
+    """v = f(x), element by element, of one or more arguments. The fact: one slope for each,
+    slope(*xs, v) -> ∂f/∂xᵢ.
 
-    A slope may use the inputs or the output, whichever is shorter: `lambda x, v: cos(x)`, `lambda x, v: 1 - v * v`.
+    A slope may use the inputs or the output, whichever is shorter: `lambda x, v: cos(x)`, `lambda
+    x, v: 1 - v * v`.
     """
 
     def __init__(self, name, value, *slopes, scalar=None):
         if not slopes:
-            raise TypeError(f"Pointwise({name!r}, ...) needs a slope for each argument, e.g. lambda x, v: cos(x)")
+            raise TypeError(
+                f"Pointwise({name!r}, ...) needs a slope for each argument, "
+                f"e.g. lambda x, v: cos(x)"
+            )
         super().__init__(name, value, scalar)
         self.slopes = slopes
-        self.shortcuts = {float: scalar} if scalar else {}  # type -> what to call with one argument of that type
+        self.shortcuts = (
+            {float: scalar} if scalar else {}
+        )  # type -> what to call with one argument of that type
 
     def __call__(self, x, *others):
         if not others and type(x) in self.shortcuts:
@@ -227,8 +247,9 @@ class Pointwise(Rule):
     def taylor(self, us, v, params):
         """k vₖ = Σ_j j uⱼ cₖ₋ⱼ, summed over the arguments.
 
-        The slope may use v itself (tanh: c = 1 − v²). That is no circle: cₖ₋₁ needs v only up to k − 1. So the slope
-        is evaluated on series whose coefficients are computed when asked for, and the knot is tied.
+        The slope may use v itself (tanh: c = 1 − v²). That is no circle: cₖ₋₁ needs v only up to k
+        − 1. So the slope is evaluated on series whose coefficients are computed when asked for, and
+        the knot is tied.
         """
         xs = [u.coefficients[0] if u.constant else u.growing() for u in us]
         active = [i for i, u in enumerate(us) if not u.constant]
@@ -261,7 +282,9 @@ def shape(x):
 
 
 def number(x):
-    """x as something to compute with: integers and lists become float64, floats of any width and engine values stay."""
+    """x as something to compute with: integers and lists become float64, floats of any width and
+    engine values stay.
+    """
     if type(x) is float or isinstance(x, Value):
         return x
     if type(x) is int:
@@ -271,7 +294,9 @@ def number(x):
     if x.dtype.kind in "iub":
         x = x.astype(np.float64)
     elif x.dtype.kind not in "fc":
-        raise TypeError(f"expected numbers, got {x!r} of dtype {x.dtype}. Pass a float or an array of floats")
+        raise TypeError(
+            f"expected numbers, got {x!r} of dtype {x.dtype}. Pass a float or an array of floats"
+        )
     return x if x.ndim else x[()]
 
 
@@ -295,5 +320,7 @@ def zeros_like(x):
 
 def _refuse_values_inside(x):
     if isinstance(x, (list, tuple)) and any(isinstance(item, Value) for item in x):
-        raise TypeError(f"a {type(x).__name__} of engine values is not an array. Join them with stack([...])")
+        raise TypeError(
+            f"a {type(x).__name__} of engine values is not an array. Join them with stack([...])"
+        )
     return x

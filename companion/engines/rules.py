@@ -1,16 +1,17 @@
 """The elementary operations and one derivative rule each: the only table of derivatives in Part I.
 
-A rule is a line. Its kind (linear, bilinear, pointwise) and one fact give forward, reverse and Taylor mode, see
-kinds.py. The facts are written with the functions of this very table, so every derivative can be differentiated
-again. The functions take floats, arrays, Duals, Vars and Jets, and give the same sort back. Yours is one line:
+A rule is a line. Its kind (linear, bilinear, pointwise) and one fact give forward, reverse and
+Taylor mode, see kinds.py. The facts are written with the functions of this very table, so every
+derivative can be differentiated again. The functions take floats, arrays, Duals, Vars and Jets, and
+give the same sort back. Yours is one line:
 
 >>> from companion.engines import Pointwise, derivative, exp
 >>> gauss = Pointwise("gauss", lambda x: np.exp(-x * x), lambda x, v: -2 * x * v)
 >>> round(derivative(gauss, order=2)(1.0), 6)                     # (4x² − 2) e^{−x²}
 0.735759
 
-Conventions at corners (choices, not theorems): relu′(0) = 0, abs′(0) = 0, and maximum and minimum give each
-argument ½ where the two are equal.
+Conventions at corners (choices, not theorems): relu′(0) = 0, abs′(0) = 0, and maximum and minimum
+give each argument ½ where the two are equal.
 """
 
 import math
@@ -20,10 +21,17 @@ from builtins import abs as builtin_abs
 import numpy as np
 
 from companion.engines.kinds import (
-    UFUNCS, Bilinear, Linear, Pointwise, Value, number, plain, shape,
+    UFUNCS,
+    Bilinear,
+    Linear,
+    Pointwise,
+    Value,
+    number,
+    plain,
+    shape,
 )
 
-# --- values that NumPy lacks; they take complex arguments too, so that the complex step can check them ---------------
+# --- values that NumPy lacks; complex arguments too, so that the complex step can check them -----
 
 
 def _sigmoid(x):
@@ -69,32 +77,44 @@ def _share(x, y):
 
 def _scattered(g, to, key):
     out = np.zeros(to, dtype=np.result_type(g, np.float64))
-    if all(k is None or k is ... or isinstance(k, (int, slice)) for k in (key if type(key) is tuple else (key,))):
+    if all(
+        k is None or k is ... or isinstance(k, (int, slice))
+        for k in (key if type(key) is tuple else (key,))
+    ):
         out[key] = g
     else:
         np.add.at(out, key, g)  # an index may be there twice
     return out[()]
 
 
-# --- arithmetic -----------------------------------------------------------------------------------------------------
+# --- arithmetic -------------------------------------------------------------------------------
 
 add = Linear("add", np.add, lambda g, i, xs: g, scalar=operator.add)
 sub = Linear("sub", np.subtract, lambda g, i, xs: -g if i else g, scalar=operator.sub)
 neg = Linear("neg", np.negative, lambda g, i, xs: -g, scalar=operator.neg)
-mul = Bilinear("mul", np.multiply, lambda g, x, y: g * y, lambda g, x, y: g * x, scalar=operator.mul)
+mul = Bilinear(
+    "mul", np.multiply, lambda g, x, y: g * y, lambda g, x, y: g * x, scalar=operator.mul
+)
 reciprocal = Pointwise("reciprocal", np.reciprocal, lambda x, v: -v * v, scalar=lambda x: 1.0 / x)
 div = Pointwise(
-    "div", np.divide,
-    lambda x, y, v: reciprocal(y), lambda x, y, v: -v * reciprocal(y), scalar=operator.truediv,
+    "div",
+    np.divide,
+    lambda x, y, v: reciprocal(y),
+    lambda x, y, v: -v * reciprocal(y),
+    scalar=operator.truediv,
 )
-pow = Pointwise(  # real exponents and exponents that are engine values; whole numbers go through power()
-    "pow", np.float_power,
-    lambda x, n, v: n * pow(x, n - ((plain(x) != 0) | (plain(n) != 0))),  # not 0 · ∞ where x = n = 0
-    lambda x, n, v: v * log(where(plain(x) == 0, 1.0, x)), scalar=math.pow,
+pow = Pointwise(  # real exponents, and exponents that are engine values; see power()
+    "pow",
+    np.float_power,
+    lambda x, n, v: (
+        n * pow(x, n - ((plain(x) != 0) | (plain(n) != 0)))
+    ),  # not 0 · ∞ where x = n = 0
+    lambda x, n, v: v * log(where(plain(x) == 0, 1.0, x)),
+    scalar=math.pow,
 )
 identity = Linear("identity", lambda x: x, lambda g, i, xs: g)
 
-# --- pointwise functions --------------------------------------------------------------------------------------------
+# --- pointwise functions ----------------------------------------------------------------------
 
 exp = Pointwise("exp", np.exp, lambda x, v: v, scalar=math.exp)
 expm1 = Pointwise("expm1", np.expm1, lambda x, v: exp(x), scalar=math.expm1)
@@ -117,10 +137,13 @@ abs = Pointwise("abs", _abs, lambda x, v: _sign(plain(x)), scalar=builtin_abs)
 maximum = Pointwise("maximum", _larger, lambda x, y, v: _share(x, y), lambda x, y, v: _share(y, x))
 minimum = Pointwise("minimum", _smaller, lambda x, y, v: _share(y, x), lambda x, y, v: _share(x, y))
 
-# --- products, sums and shapes --------------------------------------------------------------------------------------
+# --- products, sums and shapes ----------------------------------------------------------------
 
 matmul = Bilinear(
-    "matmul", np.matmul, lambda g, x, y: _times_transposed(g, x, y), lambda g, x, y: _transposed_times(g, x, y)
+    "matmul",
+    np.matmul,
+    lambda g, x, y: _times_transposed(g, x, y),
+    lambda g, x, y: _transposed_times(g, x, y),
 )
 _sum = Linear(
     "sum",
@@ -135,8 +158,10 @@ _transpose = Linear(
     lambda x, axes: np.transpose(x, axes),
     lambda g, i, xs, axes: transpose(g, tuple(np.argsort(axes).tolist())),
 )
-_broadcast_to = Linear(  # its adjoint, a sum, is unbroadcast(), which reverse mode applies to every cotangent
-    "broadcast_to", lambda x, to: np.broadcast_to(x, to), lambda g, i, xs, to: g
+_broadcast_to = (
+    Linear(  # its adjoint, a sum, is unbroadcast(), which reverse mode applies to every cotangent
+        "broadcast_to", lambda x, to: np.broadcast_to(x, to), lambda g, i, xs, to: g
+    )
 )
 _index = Linear(
     "index",
@@ -206,16 +231,18 @@ def _part(i, xs, axis):
 
 
 def unbroadcast(g, to):
-    """Sum g down to the shape `to` that was broadcast: the only place where broadcasting is undone."""
+    """Sum g down to the shape `to`: the only place where broadcasting is undone."""
     dims = shape(g)
     if dims == to:
         return g
     lead = len(dims) - len(to)
-    stretched = tuple(a for a in range(len(dims)) if a < lead or (to[a - lead] == 1 and dims[a] != 1))
+    stretched = tuple(
+        a for a in range(len(dims)) if a < lead or (to[a - lead] == 1 and dims[a] != 1)
+    )
     return reshape(sum(g, axis=stretched), to)
 
 
-# --- the functions that take options --------------------------------------------------------------------------------
+# --- the functions that take options ----------------------------------------------------------
 
 
 def sum(x, axis=None, keepdims=False):
@@ -251,7 +278,9 @@ def broadcast_to(x, to):
 
 
 def index(x, key):
-    """x[key]: integers, slices, None, ..., masks and integer arrays; repeated indices add up in the derivative."""
+    """x[key]: integers, slices, None, ..., masks and integer arrays; repeated indices add up in the
+    derivative.
+    """
     return _index(x, key=key)
 
 
@@ -259,7 +288,9 @@ def concatenate(xs, axis=0):
     """The arrays xs joined along an axis they have."""
     xs = [number(x) for x in xs]
     if not xs or not all(shape(x) for x in xs):
-        raise ValueError("concatenate needs one array or more, each with an axis. Join scalars with stack([...])")
+        raise ValueError(
+            "concatenate needs one array or more, each with an axis. Join scalars with stack([...])"
+        )
     return _concatenate(*xs, axis=axis % len(shape(xs[0])))
 
 
@@ -272,20 +303,27 @@ def stack(xs, axis=0):
 
 
 def where(condition, x, y):
-    """x where the condition holds, y elsewhere: a selection, so a NaN in the branch not taken stays out.
+    """x where the condition holds, y elsewhere: a selection, so a NaN in the branch not taken stays
+    out.
 
-    (In reverse mode the branch not taken still receives the cotangent 0, and 0 · ∞ is NaN: make the argument safe
-    as well, `where(x > 0, sqrt(where(x > 0, x, 1.0)), 0.0)`.)
+    (In reverse mode the branch not taken still receives the cotangent 0, and 0 · ∞ is NaN: make the
+    argument safe as well, `where(x > 0, sqrt(where(x > 0, x, 1.0)), 0.0)`.)
     """
     return _where(x, y, mask=np.asarray(plain(condition), dtype=bool))
 
 
 def power(x, n):
-    """xⁿ. Whole n by repeated squaring, so x⁴ at 0 is right to any order; real n needs x > 0 at high order."""
-    whole = not isinstance(n, Value) and np.ndim(n) == 0 and np.isrealobj(n) and float(n).is_integer()
+    """xⁿ. Whole n by repeated squaring, so x⁴ at 0 is right to any order; real n needs x > 0 at
+    high order.
+    """
+    whole = (
+        not isinstance(n, Value) and np.ndim(n) == 0 and np.isrealobj(n) and float(n).is_integer()
+    )
     if not whole or builtin_abs(n) > 1024:
         return pow(x, n)
-    return _whole_power(number(x), int(n)) if n >= 0 else reciprocal(_whole_power(number(x), -int(n)))
+    return (
+        _whole_power(number(x), int(n)) if n >= 0 else reciprocal(_whole_power(number(x), -int(n)))
+    )
 
 
 def _whole_power(x, n):
@@ -306,9 +344,17 @@ def logsumexp(x, axis=None, keepdims=False):
     return total if keepdims else reshape(total, shape(sum(x, axis)))
 
 
-# --- operators, and NumPy's names for what stands above -------------------------------------------------------------
+# --- operators, and NumPy's names for what stands above ---------------------------------------
 
-UFUNCS.update({np.power: power, np.absolute: abs, np.maximum: maximum, np.minimum: minimum, np.float_power: power})
+UFUNCS.update(
+    {
+        np.power: power,
+        np.absolute: abs,
+        np.maximum: maximum,
+        np.minimum: minimum,
+        np.float_power: power,
+    }
+)
 
 OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": power, "matmul": matmul}
 for _name, _rule in OPERATORS.items():
@@ -316,7 +362,11 @@ for _name, _rule in OPERATORS.items():
     setattr(Value, f"__r{_name}__", lambda self, other, rule=_rule: rule(other, self))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _compare = getattr(operator, _name)
-    setattr(Value, f"__{_name}__", lambda self, other, compare=_compare: compare(plain(self), plain(other)))
+    setattr(
+        Value,
+        f"__{_name}__",
+        lambda self, other, compare=_compare: compare(plain(self), plain(other)),
+    )
 Value.__neg__ = lambda self: neg(self)
 Value.__pos__ = lambda self: self
 Value.__abs__ = lambda self: abs(self)

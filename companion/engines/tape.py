@@ -1,8 +1,8 @@
 """Reverse mode: the computation writes itself down, and one walk back gives every derivative.
 
-There is no tape object, no closure and no `.grad`. A Var knows the rule that made it and its inputs; each has an
-index from one counter, and since nothing can be made before its inputs, that order is a topological order.
-Sources: Linnainmaa 1970; Speelpenning 1980; chapters 4 and 5.
+There is no tape object, no closure and no `.grad`. A Var knows the rule that made it and its
+inputs; each has an index from one counter, and since nothing can be made before its inputs, that
+order is a topological order. Sources: Linnainmaa 1970; Speelpenning 1980; chapters 4 and 5.
 """
 
 import math
@@ -11,7 +11,15 @@ from itertools import count
 import numpy as np
 
 from companion.engines.dual import columns, jvp, show
-from companion.engines.kinds import TABLE, Pointwise, Value, float64, number, plain, shape, zeros_like
+from companion.engines.kinds import (
+    TABLE,
+    Pointwise,
+    Value,
+    float64,
+    number,
+    shape,
+    zeros_like,
+)
 from companion.engines.rules import OPERATORS, identity, reshape, stack, unbroadcast
 
 _INDEX = count()
@@ -26,10 +34,11 @@ class Var(Value):
     >>> gradients(log(x) + x * y - sin(y), [x, y])
     [Var(5.5), Var(1.716338)]
 
-    Holds float64 (a copy of what is passed). A Var of a Dual or Jet is a TypeError: series go outside, tapes inside.
+    Holds float64 (a copy of what is passed). A Var of a Dual or Jet is a TypeError: series go
+    outside, tapes inside.
     """
 
-    __slots__ = ("value", "rule", "inputs", "params", "index", "__weakref__")
+    __slots__ = ("__weakref__", "index", "inputs", "params", "rule", "value")
     tag = ()  # older than every perturbation: a Dual or Jet meeting a Var wraps it
 
     def __init__(self, value):
@@ -50,7 +59,12 @@ class Var(Value):
     def apply(self, rule, args, params):
         """Evaluate the rule on the values, and write down rule and inputs."""
         inputs = tuple([a if type(a) is Var else number(a) for a in args])
-        return _node(rule, inputs, params, rule.evaluate(*[a.value if type(a) is Var else a for a in inputs], **params))
+        return _node(
+            rule,
+            inputs,
+            params,
+            rule.evaluate(*[a.value if type(a) is Var else a for a in inputs], **params),
+        )
 
     def __repr__(self):
         return f"Var({show(self.value)})"
@@ -58,12 +72,19 @@ class Var(Value):
 
 def _node(rule, inputs, params, value):
     node = _new(Var)
-    node.value, node.rule, node.inputs, node.params, node.index = value, rule, inputs, params, next(_INDEX)
+    node.value, node.rule, node.inputs, node.params, node.index = (
+        value,
+        rule,
+        inputs,
+        params,
+        next(_INDEX),
+    )
     return node
 
 
 def tape(*outputs):
-    """All Vars that the outputs were computed from, themselves included, in the order of creation: the Wengert list.
+    """All Vars that the outputs were computed from, themselves included, in the order of creation:
+    the Wengert list.
 
     >>> from companion.engines import Var, tape
     >>> x = Var(3.0)
@@ -74,7 +95,9 @@ def tape(*outputs):
 
 
 def _since(start, *outputs):
-    """The Vars behind the outputs with index `start` or above, in order of creation; and whether there are older ones."""
+    """The Vars behind the outputs with index `start` or above, in order of creation; and whether
+    there are older ones.
+    """
     found, waiting, older = {}, [y for y in outputs if type(y) is Var], False
     while waiting:
         node = waiting.pop()
@@ -89,9 +112,11 @@ def _since(start, *outputs):
 
 
 def _walk_back(nodes, cotangents, inputs, record):
-    """The cotangent of every input, from those of the outputs ({index: cotangent}); None where there is no path.
+    """The cotangent of every input, from those of the outputs ({index: cotangent}); None where
+    there is no path.
 
-    With `record` the walk is itself written on the tape, and can be differentiated; else it runs on plain arrays.
+    With `record` the walk is itself written on the tape, and can be differentiated; else it runs on
+    plain arrays.
     """
     kept = {x.index for x in inputs}
     wanted = _between(nodes, kept)
@@ -112,7 +137,9 @@ def _walk_back(nodes, cotangents, inputs, record):
 
 
 def _between(nodes, start):
-    """The indices of the nodes that depend on those in `start`: nobody asked for the cotangents of the others."""
+    """The indices of the nodes that depend on those in `start`: nobody asked for the cotangents of
+    the others.
+    """
     wanted = set(start)
     for node in nodes:
         for x in node.inputs:
@@ -123,11 +150,13 @@ def _between(nodes, start):
 
 
 def gradients(outputs, inputs, seed=None):
-    """x̄ᵢ = Σ ȳ ∂y/∂xᵢ for each input: the cotangents of the inputs, as Vars on the tape, so that everything nests.
+    """x̄ᵢ = Σ ȳ ∂y/∂xᵢ for each input: the cotangents of the inputs, as Vars on the tape, so that
+    everything nests.
 
-    outputs: a Var or a list of Vars. inputs: a Var or a list of Vars, intermediate ones included. seed: the cotangent
-    of each output, of its shape (a list for a list); without one the outputs must be scalars, and the seed is 1.
-    An input that no output depends on gets zeros. Calling twice gives the same answer: nothing is stored.
+    outputs: a Var or a list of Vars. inputs: a Var or a list of Vars, intermediate ones included.
+    seed: the cotangent of each output, of its shape (a list for a list); without one the outputs
+    must be scalars, and the seed is 1. An input that no output depends on gets zeros. Calling twice
+    gives the same answer: nothing is stored.
 
     Raises TypeError when an input is not a Var, ValueError when a seed is missing or does not fit.
 
@@ -137,13 +166,19 @@ def gradients(outputs, inputs, seed=None):
     >>> gradients(dx, [x])                                          # 12 x²
     [Var(108)]
 
-    Source: chapters 4 and 5. The name and the nesting are those of torch.autograd.grad(..., create_graph=True).
+    Source: chapters 4 and 5. The name and the nesting are those of torch.autograd.grad(...,
+    create_graph=True).
     """
     inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
     for x in inputs:
         if type(x) is not Var:
-            raise TypeError(f"gradients are taken at Vars; got {x!r}. Write x = Var(...) before computing with it")
-    return [x if isinstance(x, Value) else Var(x) for x in _pull(outputs, seed, inputs, record=True)]
+            raise TypeError(
+                f"gradients are taken at Vars; got {x!r}. "
+                f"Write x = Var(...) before computing with it"
+            )
+    return [
+        x if isinstance(x, Value) else Var(x) for x in _pull(outputs, seed, inputs, record=True)
+    ]
 
 
 def _pull(outputs, seed, inputs, record):
@@ -172,9 +207,13 @@ def _paired(outputs, seed):
 
 
 def _pull_series(outputs, seeds, inputs, record):
-    """The cotangents through a Dual or Jet of Vars, part by part: gradients of a series are the series of gradients."""
+    """The cotangents through a Dual or Jet of Vars, part by part: gradients of a series are the
+    series of gradients.
+    """
     if len(outputs) > 1:
-        raise TypeError("gradients of several outputs that are Duals or Jets: ask for them one at a time")
+        raise TypeError(
+            "gradients of several outputs that are Duals or Jets: ask for them one at a time"
+        )
     y, seed = outputs[0], seeds[0]
     by_part = [_pull(part, _checked_seed(part, seed), inputs, record) for part in y.parts]
     return [y.rebuild(parts) for parts in zip(*by_part)]
@@ -185,8 +224,8 @@ def _checked_seed(y, seed):
     if seed is None:
         if dims:
             raise ValueError(
-                f"the output has shape {dims}, and only a scalar has a gradient. Sum it, pass seed= (an array of that "
-                f"shape), or ask for the jacobian"
+                f"the output has shape {dims}, and only a scalar has a gradient. Sum it, "
+                f"pass seed= (an array of that shape), or ask for the jacobian"
             )
         return 1.0
     if shape(seed) != dims:
@@ -197,8 +236,8 @@ def _checked_seed(y, seed):
 def _watched(x):
     """x as a new Var to differentiate at, and that Var itself.
 
-    Were f differentiated at x itself, an x that f also reaches by another way (a closure) would count twice; and a
-    Dual or Jet keeps its perturbation around the Var.
+    Were f differentiated at x itself, an x that f also reaches by another way (a closure) would
+    count twice; and a Dual or Jet keeps its perturbation around the Var.
     """
     if type(x) is Var:
         alias = identity(x)
@@ -211,10 +250,11 @@ def _watched(x):
 
 
 def vjp(f, *xs):
-    """(f(x), pullback) where pullback(ȳ) = [x̄₁, x̄₂, …] = ȳᵀ J: the vector-Jacobian product, from one evaluation of f.
+    """(f(x), pullback) where pullback(ȳ) = [x̄₁, x̄₂, …] = ȳᵀ J: the vector-Jacobian product, from
+    one evaluation of f.
 
-    Plain arguments give plain results, engine values give engine values. Without an argument the pullback is seeded
-    with 1 and needs a scalar output.
+    Plain arguments give plain results, engine values give engine values. Without an argument the
+    pullback is seeded with 1 and needs a scalar output.
 
     >>> from companion.engines import vjp
     >>> y, pullback = vjp(lambda x, y: x * y, 2.0, 5.0)
@@ -229,7 +269,9 @@ def vjp(f, *xs):
     watched, leaves = zip(*[_watched(x) for x in xs])
     y = f(*watched)
     if isinstance(y, (list, tuple)):
-        raise TypeError(f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])")
+        raise TypeError(
+            f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
+        )
     record = _reaches_before(y, start)
 
     def pullback(seed=None):
@@ -240,7 +282,9 @@ def vjp(f, *xs):
 
 
 def _reaches_before(y, start):
-    """Whether y was computed from a Var older than `start`: an outer derivative may be waiting for what we return."""
+    """Whether y was computed from a Var older than `start`: an outer derivative may be waiting for
+    what we return.
+    """
     if isinstance(y, Value) and type(y) is not Var:
         return any(_reaches_before(part, start) for part in y.parts)
     return _since(start, y)[1]
@@ -254,7 +298,9 @@ def _stripped(y):
 
 
 def _copied(g):
-    """An array of the reader's own: two cotangents may share one array, and a broadcast one cannot be written to."""
+    """An array of the reader's own: two cotangents may share one array, and a broadcast one cannot
+    be written to.
+    """
     return g.copy() if isinstance(g, np.ndarray) else g
 
 
@@ -281,8 +327,8 @@ def grad(f):
 def jacobian(f, by=None):
     """J[i, j] = ∂fᵢ/∂xⱼ, as a function of x: shape (shape of f(x)) + (shape of x).
 
-    By columns (forward mode, one seed for each element of x) or by rows (reverse mode, one walk for each element of
-    f(x)); without `by`, whichever are fewer.
+    By columns (forward mode, one seed for each element of x) or by rows (reverse mode, one walk for
+    each element of f(x)); without `by`, whichever are fewer.
 
     >>> from companion.engines import jacobian
     >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
@@ -330,7 +376,8 @@ def hessian(f):
 
 
 def hvp(f, x, v):
-    """H v for a scalar f, without H: the derivative of ∇f along v, at the cost of a few evaluations of f.
+    """H v for a scalar f, without H: the derivative of ∇f along v, at the cost of a few evaluations
+    of f.
 
     >>> from companion.engines import hvp, sum
     >>> hvp(lambda x: sum(x ** 3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
@@ -341,7 +388,7 @@ def hvp(f, x, v):
     return jvp(grad(f), x, v)[1]
 
 
-# --- shortcuts: the same records with fewer steps -------------------------------------------------------------------
+# --- shortcuts: the same records with fewer steps ---------------------------------------------
 
 _NONE = {}
 
