@@ -199,20 +199,25 @@ def columns(f, x):
     return split(f(seeded(x, directions, tag)), tag, n)
 
 
-# --- shortcuts for the common case, one seed over floats: the same rules with fewer steps -----
+# --- shortcuts for the common case, duals over floats: the same rules with fewer steps -----
 
 
 def _pointwise(rule):
     """f(x + ẋ ε) = f(x) + f′(x) ẋ ε."""
+    value = rule.scalar
 
     def apply(x):
         primal = x.primal
-        if type(primal) is not float or len(x.tangents) != 1:
+        if type(primal) is not float:
             return x.apply(rule, (x,), {})
+        v = value(primal)
+        slope = rule.slopes[0](primal, v)
         d = _new(Dual)
-        d.primal = v = rule.scalar(primal)
-        d.tangents = (rule.slopes[0](primal, v) * x.tangents[0],)
-        d.tag = x.tag
+        d.primal, d.tag = v, x.tag
+        if len(x.tangents) == 1:
+            d.tangents = (slope * x.tangents[0],)
+        else:
+            d.tangents = tuple([slope * t for t in x.tangents])
         return d
 
     return apply
@@ -223,21 +228,17 @@ def _arithmetic(rule):
     operate, linear = rule.scalar, isinstance(rule, Linear)
 
     def apply(x, y):
-        if (
-            type(y) is not Dual
-            or x.tag is not y.tag
-            or len(x.tangents) != 1
-            or len(y.tangents) != 1
-        ):
+        if type(y) is not Dual or x.tag is not y.tag or len(x.tangents) != len(y.tangents):
             return rule(x, y)
         a, b = x.primal, y.primal
         if type(a) is not float or type(b) is not float:
             return rule(x, y)
-        (da,), (db,) = x.tangents, y.tangents
         d = _new(Dual)
-        d.tag = x.tag
-        d.primal = operate(a, b)
-        d.tangents = (operate(da, db) if linear else operate(da, b) + operate(a, db),)
+        d.primal, d.tag = operate(a, b), x.tag
+        if linear:
+            d.tangents = tuple(map(operate, x.tangents, y.tangents))
+        else:
+            d.tangents = tuple([da * b + a * db for da, db in zip(x.tangents, y.tangents)])
         return d
 
     return apply

@@ -190,23 +190,29 @@ _where = Linear(
 
 def _times_transposed(g, x, y):
     """v̄ yᵀ, where matmul lets either factor be a vector."""
-    if len(shape(x)) == len(shape(y)) == 1:
-        return g * y
-    if len(shape(y)) == 1:
-        return index(g, (..., None)) * y
-    if len(shape(x)) == 1:
-        return sum(y * index(g, (..., None, slice(None))), axis=-1)
+    match len(shape(x)), len(shape(y)):
+        case 2, 2:
+            return g @ y.T
+        case 1, 1:
+            return g * y
+        case _, 1:
+            return index(g, (..., None)) * y
+        case 1, _:
+            return sum(y * index(g, (..., None, slice(None))), axis=-1)
     return g @ _swap(y)
 
 
 def _transposed_times(g, x, y):
     """xᵀ v̄, where matmul lets either factor be a vector."""
-    if len(shape(x)) == len(shape(y)) == 1:
-        return x * g
-    if len(shape(y)) == 1:
-        return _swap(x) @ g if len(shape(x)) == 2 else x * index(g, (..., None))
-    if len(shape(x)) == 1:
-        return index(x, (slice(None), None)) * index(g, (..., None, slice(None)))
+    match len(shape(x)), len(shape(y)):
+        case 2, 1 | 2:
+            return x.T @ g
+        case 1, 1:
+            return x * g
+        case _, 1:
+            return x * index(g, (..., None))
+        case 1, _:
+            return index(x, (slice(None), None)) * index(g, (..., None, slice(None)))
     return _swap(x) @ g
 
 
@@ -239,7 +245,7 @@ def unbroadcast(g, to):
     stretched = tuple(
         a for a in range(len(dims)) if a < lead or (to[a - lead] == 1 and dims[a] != 1)
     )
-    return reshape(sum(g, axis=stretched), to)
+    return reshape(_sum(g, axis=stretched, keepdims=False), to)
 
 
 # --- the functions that take options ----------------------------------------------------------

@@ -129,7 +129,7 @@ def _walk_back(nodes, cotangents, inputs, record):
         for i, x in enumerate(node.inputs):
             if type(x) is Var and x.index in wanted:
                 part = node.rule.reverse(g, i, xs, v, node.params)
-                if type(part) is not float or type(x.value) is not float:
+                if getattr(part, "shape", ()) != getattr(x.value, "shape", ()):
                     part = unbroadcast(part, shape(x.value))
                 known = cotangents.get(x.index)
                 cotangents[x.index] = part if known is None else known + part
