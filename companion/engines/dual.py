@@ -184,6 +184,8 @@ def derivative(f, order=1):
 
     The cost doubles with every order; chapter 6 does better.
     """
+    if order < 0 or order != int(order):
+        raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
     if order == 0:
         return f
     lower = derivative(f, order - 1)

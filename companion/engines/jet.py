@@ -61,7 +61,7 @@ class Jet(Value):
         us = [self.like(a) for a in args]
         growing = [u for u in us if u._next is not None]
         if growing and len(us) == 1 and us[0]._ties and rule in us[0]._ties:
-            return us[0]._ties[rule]
+            return us[0]._ties[rule].growing(us[0].order)
         v = _jet([], min(u.order for u in us if not u.constant), self.tag)
         v._next = rule.taylor(us, v, params)
         if not growing:
@@ -97,12 +97,14 @@ class Jet(Value):
         constant.constant = True
         return constant
 
-    def growing(self):
-        """The same series, so marked that what is computed from it waits until it is asked for."""
-        if self._next is not None:
-            return self
-        view = _jet([], self.order, self.tag)
+    def growing(self, order):
+        """The same series to a lower order, so marked that what is computed from it waits until it
+        is asked for. The order is what will be asked for: a series that is complete lets go.
+        """
+        view = _jet([], order, self.tag)
         view._next = self.coefficient
+        if self._next is not None:
+            view._ties = self._ties
         return view
 
     def remember(self, rule, v):

@@ -251,7 +251,7 @@ class Pointwise(Rule):
         − 1. So the slope is evaluated on series whose coefficients are computed when asked for, and
         the knot is tied.
         """
-        xs = [u.coefficients[0] if u.constant else u.growing() for u in us]
+        xs = [u.coefficients[0] if u.constant else u.growing(v.order - 1) for u in us]
         active = [i for i, u in enumerate(us) if not u.constant]
         if len(us) == 1:
             xs[0].remember(self, v)
@@ -261,7 +261,8 @@ class Pointwise(Rule):
             if k == 0:
                 return self(*[u.coefficient(0) for u in us])
             if not slopes:
-                slopes.extend(v.like(self.slopes[i](*xs, v)) for i in active)
+                lower = v.growing(v.order - 1)
+                slopes.extend(v.like(self.slopes[i](*xs, lower)) for i in active)
             return reduce(add, [c.chain(us[i], k) for c, i in zip(slopes, active)])
 
         return coefficient

@@ -75,6 +75,14 @@ def _share(x, y):
         return np.where(x == y, 0.5, np.heaviside(x - y, 0.5))[()]
 
 
+def _power_slope(x, n, v):
+    """n xⁿ⁻¹, as n v / x wherever that is safe: with v in it, a jet of xⁿ costs order², not order³."""
+    size = np.abs(plain(v))
+    if np.all((plain(x) != 0) & (size > 1e-290) & (size < np.inf)):
+        return n * v / x
+    return n * pow(x, n - ((plain(x) != 0) | (plain(n) != 0)))  # not 0 · ∞ where x = n = 0
+
+
 def _scattered(g, to, key):
     out = np.zeros(to, dtype=np.result_type(g, np.float64))
     if all(
@@ -106,9 +114,7 @@ div = Pointwise(
 pow = Pointwise(  # real exponents, and exponents that are engine values; see power()
     "pow",
     np.float_power,
-    lambda x, n, v: (
-        n * pow(x, n - ((plain(x) != 0) | (plain(n) != 0)))
-    ),  # not 0 · ∞ where x = n = 0
+    lambda x, n, v: _power_slope(x, n, v),
     lambda x, n, v: v * log(where(plain(x) == 0, 1.0, x)),
     scalar=math.pow,
 )
@@ -229,6 +235,13 @@ def _kept(x, axis):
     return tuple(1 if a in summed else n for a, n in enumerate(dims))
 
 
+def _axis(a, n):
+    """Which of n axes is meant by a, where −1 is the last."""
+    if not -n <= operator.index(a) < n:
+        raise ValueError(f"there is no axis {a} among {n}")
+    return a % n
+
+
 def _part(i, xs, axis):
     """Where the i-th array lies in concatenate(xs, axis)."""
     lengths = [shape(x)[axis] for x in xs[: i + 1]]
@@ -255,7 +268,7 @@ def sum(x, axis=None, keepdims=False):
     """Σ x over the given axis or axes, over all of them when axis is None."""
     if axis is not None:
         axes = axis if isinstance(axis, tuple) else (axis,)
-        axis = tuple(operator.index(a) % max(len(shape(x)), 1) for a in axes)
+        axis = tuple(_axis(a, max(len(shape(x)), 1)) for a in axes)
     return _sum(x, axis=axis, keepdims=keepdims)
 
 
@@ -274,7 +287,7 @@ def reshape(x, to):
 def transpose(x, axes=None):
     """x with its axes permuted, reversed when axes is None."""
     n = len(shape(x))
-    axes = tuple(reversed(range(n))) if axes is None else tuple(a % n for a in axes)
+    axes = tuple(reversed(range(n))) if axes is None else tuple(_axis(a, n) for a in axes)
     return x if axes == tuple(range(n)) else _transpose(x, axes=axes)
 
 
@@ -297,7 +310,7 @@ def concatenate(xs, axis=0):
         raise ValueError(
             "concatenate needs one array or more, each with an axis. Join scalars with stack([...])"
         )
-    return _concatenate(*xs, axis=axis % len(shape(xs[0])))
+    return _concatenate(*xs, axis=_axis(axis, len(shape(xs[0]))))
 
 
 def stack(xs, axis=0):
@@ -305,7 +318,7 @@ def stack(xs, axis=0):
     xs = [number(x) for x in xs]
     if not xs:
         raise ValueError("stack needs one array or scalar or more; got none")
-    return _stack(*xs, axis=axis % (len(shape(xs[0])) + 1))
+    return _stack(*xs, axis=_axis(axis, len(shape(xs[0])) + 1))
 
 
 def where(condition, x, y):

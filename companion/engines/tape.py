@@ -44,8 +44,8 @@ class Var(Value):
     def __init__(self, value):
         if isinstance(value, Value):
             raise TypeError(
-                f"a Var holds plain numbers; got a {type(value).__name__}. Put the tape inside: "
-                f"{type(value).__name__}(Var(...), ...), or call grad, which does it for you"
+                f"a Var holds plain numbers; got a {type(value).__name__}. A Var is used as it is; "
+                f"of a Dual or Jet make the parts Vars, or call grad, which does it for you"
             )
         self.value = float64(value)
         self.rule, self.inputs, self.params = None, (), {}
@@ -121,14 +121,15 @@ def _walk_back(nodes, cotangents, inputs, record):
     kept = {x.index for x in inputs}
     wanted = _between(nodes, kept)
     for node in reversed(nodes):
-        if node.rule is None or node.index not in cotangents:
+        rule, index = node.rule, node.index
+        if rule is None or index not in cotangents:
             continue
-        g = cotangents[node.index] if node.index in kept else cotangents.pop(node.index)
+        g = cotangents[index] if index in kept else cotangents.pop(index)
         xs = node.inputs if record else [x.value if type(x) is Var else x for x in node.inputs]
         v = node if record else node.value
         for i, x in enumerate(node.inputs):
             if type(x) is Var and x.index in wanted:
-                part = node.rule.reverse(g, i, xs, v, node.params)
+                part = rule.reverse(g, i, xs, v, node.params)
                 if getattr(part, "shape", ()) != getattr(x.value, "shape", ()):
                     part = unbroadcast(part, shape(x.value))
                 known = cotangents.get(x.index)
@@ -169,7 +170,7 @@ def gradients(outputs, inputs, seed=None):
     Source: chapters 4 and 5. The name and the nesting are those of torch.autograd.grad(...,
     create_graph=True).
     """
-    inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
+    inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     for x in inputs:
         if type(x) is not Var:
             raise TypeError(
@@ -272,6 +273,7 @@ def vjp(f, *xs):
         raise TypeError(
             f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
         )
+    y = number(y)
     record = _reaches_before(y, start)
 
     def pullback(seed=None):
