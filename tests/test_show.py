@@ -1,4 +1,4 @@
-"""companion.show: the ledger counts and measures; the graph says what the tape and the gradients say."""
+"""companion.show: the ledger counts and measures; the graph says what tape and gradients say."""
 
 import math
 import re
@@ -296,7 +296,7 @@ def test_errors_of_the_graph_say_what_to_write():
     for _ in range(MOST_NODES - 1):
         y = sin(y)
     assert len(tape_graph(y).steps) == MOST_NODES
-    with pytest.raises(ValueError, match="61 nodes; a graph is legible up to 60. Draw a smaller"):
+    with pytest.raises(ValueError, match=r"61 nodes; a graph is legible up to 60. Draw a smaller"):
         tape_graph(sin(y))
 
 

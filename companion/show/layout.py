@@ -1,11 +1,13 @@
 """Where the boxes of a graph stand: columns by longest path, few crossings, short edges.
 
-The steps are those of Sugiyama, Tagawa and Toda (1981): give every node its column; let an edge that passes a column
-run in a lane of it; order each column by the mean of its neighbours; move everything as close to its neighbours as
-the gaps allow. Plain numbers in, plain numbers out, the same for the same graph.
+The steps are those of Sugiyama, Tagawa and Toda (1981): give every node its column; let an edge
+that passes a column run in a lane of it; order each column by the mean of its neighbours; move
+everything as close to its neighbours as the gaps allow. Plain numbers in, plain numbers out, the
+same for the same graph.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 ACROSS, BETWEEN, LANE = (
     54.0,
@@ -18,7 +20,7 @@ SWEEPS = 24
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow from node `start` to node `end`; its points are the ends of its curves, two for each column."""
+    """An arrow from node `start` to node `end`; its points are the ends of its curves."""
 
     start: int
     end: int
@@ -50,9 +52,11 @@ class _Columns:
 
 
 def layered(sizes: list, inputs: list) -> Layout:
-    """The layout of a graph whose node i needs the size (width, height) sizes[i] and has an arrow from each of inputs[i].
+    """The layout of a graph: node i needs the size (width, height) sizes[i] and has an arrow from
+    each node of inputs[i].
 
-    Nodes come after their inputs. The boxes of a column get the width of its widest. A node used twice by another has two arrows to it.
+    Nodes come after their inputs. The boxes of a column get the width of its widest. A node used
+    twice by another has two arrows to it.
 
     >>> layout = layered([(50.0, 40.0), (50.0, 40.0)], [(), (0,)])
     >>> layout.corners
@@ -74,7 +78,7 @@ def layered(sizes: list, inputs: list) -> Layout:
 
 
 def _columns(sizes, inputs):
-    """Every node in the column of its longest path from an input, every passing edge in a lane of its own."""
+    """Every node in the column of its longest path from an input, passing edges in lanes."""
     column = []
     for xs in inputs:
         column.append(1 + max((column[i] for i in xs), default=-1))
@@ -88,7 +92,7 @@ def _columns(sizes, inputs):
             columns.routes.append((start, *lanes, end))
     columns.neighbours = [([], []) for _ in columns.column]
     for route in columns.routes:
-        for a, b in zip(route, route[1:]):
+        for a, b in pairwise(route):
             columns.neighbours[a][1].append(b)
             columns.neighbours[b][0].append(a)
     columns.orders = [
@@ -98,7 +102,7 @@ def _columns(sizes, inputs):
 
 
 def _order(columns):
-    """Sort each column by the mean place of its neighbours, from the left and from the right; keep the best."""
+    """Sort each column by the mean place of its neighbours, left and right; keep the best."""
     best, fewest = columns.orders, _crossings(columns, columns.orders)
     orders = [list(order) for order in best]
     for sweep in range(SWEEPS):
@@ -156,7 +160,7 @@ def _apart(wishes, heights):
 
 
 def _edges(columns, corners, sizes, ys, spans):
-    """The arrows; those that meet at one box leave and enter it side by side, in the order of their other ends."""
+    """The arrows; those that meet at a box stand side by side, ordered by their other ends."""
     out = _ports(columns, ys, lambda route: (route[0], route[1]))
     into = _ports(columns, ys, lambda route: (route[-1], route[-2]))
     edges = []

@@ -1,7 +1,8 @@
 """The ledger: one function, one point, and a row for every way to differentiate it.
 
-The function is f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5). A rung of the ladder is a function `gradient(f, x1, x2)`
-that returns (∂f/∂x₁, ∂f/∂x₂); the ledger runs it, counts how often it evaluates f, and measures its error.
+The function is f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5). A rung of the ladder is a function
+`gradient(f, x1, x2)` that returns (∂f/∂x₁, ∂f/∂x₂); the ledger runs it, counts how often it
+evaluates f, and measures its error.
 """
 
 import math
@@ -16,12 +17,13 @@ __all__ = ["EXACT", "POINT", "RUNGS", "Ledger", "Row", "f", "ledger", "measure"]
 
 POINT = (2.0, 5.0)
 EXACT = (5.5, 2 - math.cos(5.0))
+CELL = "white-space: nowrap; padding: 0.2rem 0.7rem"
 HEADINGS = ("method", "∂f/∂x₁", "∂f/∂x₂", "error", "evaluations of f")
-CAPTION = "f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5): error is the larger of the two"
+CAPTION = "f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5); error: the larger of the two"
 
 
 def f(x1, x2):
-    """ln x₁ + x₁x₂ − sin x₂, for whatever the engines know: floats, complex numbers, arrays, Dual, Var, Jet.
+    """ln x₁ + x₁x₂ − sin x₂, for all that the engines know: numbers, arrays, Dual, Var, Jet.
 
     >>> round(f(2.0, 5.0), 6)
     11.652071
@@ -31,7 +33,7 @@ def f(x1, x2):
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the ledger: what the method is called, the gradient it found, how often it evaluated f.
+    """One line of the ledger: the method, the gradient it found, how often it evaluated f.
 
     >>> Row("by eye", (5.5, 1.75), 0).error < 0.1
     True
@@ -48,7 +50,7 @@ class Row:
         return math.nan if any(map(math.isnan, errors)) else max(errors)
 
     def cells(self) -> tuple[str, ...]:
-        """The line as text: six decimals, one digit of the error, so that every machine prints the same."""
+        """The line as text: six decimals, one digit of the error, the same on every machine."""
         return (
             self.method,
             *[f"{d:.6f}" for d in self.gradient],
@@ -73,13 +75,15 @@ class Ledger:
         return "\n".join(_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
 
     def _repr_html_(self) -> str:
-        right = ' style="text-align: right; white-space: nowrap"'
-        left = ' style="text-align: left; white-space: nowrap"'
+        right = f' style="text-align: right; {CELL}"'
+        left = f' style="text-align: left; {CELL}"'
         head = "".join(
             f'<th scope="col"{right if i else left}>{h}</th>' for i, h in enumerate(HEADINGS)
         )
         body = "\n".join(
-            f'<tr><th scope="row"{left}>{escape(method)}</th>{"".join(f"<td{right}>{escape(c)}</td>" for c in rest)}</tr>'
+            f'<tr><th scope="row"{left}>{escape(method)}</th>'
+            + "".join(f"<td{right}>{escape(cell)}</td>" for cell in rest)
+            + "</tr>"
             for method, *rest in (row.cells() for row in self.rows)
         )
         return (
@@ -90,9 +94,9 @@ class Ledger:
 
 
 def ledger(*rungs: str) -> Ledger:
-    """The table of these rungs of the ladder, each computed now. `RUNGS` holds their names, in the book's order.
+    """The table of these rungs of the ladder, each computed now.
 
-    Raises ValueError for a name that is not among them.
+    `RUNGS` holds their names, in the book's order. Raises ValueError for a name that is not there.
 
     >>> ledger("central difference", "Dual, two seeds")
     method                ∂f/∂x₁    ∂f/∂x₂    error  evaluations of f
@@ -130,7 +134,8 @@ def measure(method: str, gradient: Callable, f: Callable = f) -> Row:
         d1, d2 = [float(getattr(d, "primal", d)) for d in found]
     except (TypeError, ValueError):
         raise TypeError(
-            f"{method}: gradient(f, x1, x2) must return the two numbers (∂f/∂x₁, ∂f/∂x₂); got {found!r}"
+            f"{method}: gradient(f, x1, x2) must return the two numbers (∂f/∂x₁, ∂f/∂x₂); "
+            f"got {found!r}"
         ) from None
     return Row(method, (d1, d2), evaluations)
 
@@ -141,7 +146,7 @@ def _line(cells, widths):
     return "  ".join([first.strip().ljust(widths[0]), *rest])
 
 
-# --- the rungs: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂) -------------------------------------------------------------
+# --- the rungs: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂) -----------------------------------------
 
 
 def _differences(scheme):

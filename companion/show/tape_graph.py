@@ -1,7 +1,7 @@
 """The tape as a graph: an SVG drawn from the real Wengert list, in plain text without one.
 
-Left to right the values, as they were computed; right to left the adjoints, as `gradients` found them. A node stands
-in the column of its longest path from an input. Nothing here is drawn by hand and nothing needs a library.
+Left to right the values, as they were computed; right to left the adjoints, as `gradients` found
+them. A node stands in the column of its longest path from an input. Nothing is drawn by hand.
 """
 
 from collections.abc import Iterable, Mapping
@@ -82,22 +82,22 @@ class TapeGraph:
         )
 
     def _repr_html_(self) -> str:
-        """The SVG in a box that scrolls where the page is too narrow for letters of a legible size."""
+        """The SVG in a box that scrolls where the page is too narrow for legible letters."""
         return (
-            '<div role="region" tabindex="0" aria-label="Graph of the tape" style="overflow-x: auto">\n'
-            f"{svg(self.steps)}\n</div>"
+            '<div role="region" tabindex="0" aria-label="Graph of the tape" '
+            f'style="overflow-x: auto">\n{svg(self.steps)}\n</div>'
         )
 
 
 def tape_graph(y: Var, names: Mapping | Iterable[str] = (), adjoints: bool = True) -> TapeGraph:
-    """The tape of the Var y as a graph: each node with its operation, its value v and its adjoint v̄ = ∂y/∂v.
+    """The tape of y as a graph: each node with its operation, its value v, its adjoint v̄ = ∂y/∂v.
 
-    names: {Var: "x1"}, or a list of names for the inputs in the order of their creation; nodes without a name are
-    v1, v2, … by their place on the tape. Numbers that are not on the tape stand in the formulas. Without `adjoints`
-    y may have any shape.
+    names: {Var: "x1"}, or a list of names for the inputs in the order of their creation; nodes
+    without a name are v1, v2, … by their place on the tape. Numbers that are not on the tape stand
+    in the formulas. Without `adjoints` y may have any shape.
 
-    Raises TypeError when y is not a Var, ValueError for a y that is not a scalar, for more than 60 nodes, and for
-    names of what is not on the tape.
+    Raises TypeError when y is not a Var, ValueError for a y that is not a scalar, for more than 60
+    nodes, and for names of what is not on the tape.
 
     >>> from companion.engines import Var
     >>> x = Var(3.0)
@@ -112,7 +112,9 @@ def tape_graph(y: Var, names: Mapping | Iterable[str] = (), adjoints: bool = Tru
 
 
 def steps(y: Var, names: Mapping | Iterable[str] = (), adjoints: bool = True) -> tuple[Step, ...]:
-    """The Wengert list of y as text, a `Step` for each Var on the tape; arguments and errors as for `tape_graph`.
+    """The Wengert list of y as text, a `Step` for each Var on the tape.
+
+    Arguments and errors are those of `tape_graph`.
 
     >>> from companion.engines import Var, exp
     >>> [step.title for step in steps(exp(Var(0.0)), names=["x"])]
@@ -168,7 +170,8 @@ def _names(nodes, names):
         name for index, name in chosen.items() if index not in {node.index for node in nodes}
     ]:
         raise ValueError(
-            f"not on this tape: {', '.join(map(repr, strays))}. Name the Vars that y was computed from"
+            f"not on this tape: {', '.join(map(repr, strays))}. "
+            f"Name the Vars that y was computed from"
         )
     return {
         node.index: _subscripted(chosen.get(node.index, f"v{i}")) for i, node in enumerate(nodes, 1)
@@ -208,7 +211,7 @@ def _signed(text):
     return text.replace("-", "−")
 
 
-# --- drawing --------------------------------------------------------------------------------------------------------
+# --- drawing --------------------------------------------------------------------------------------
 
 
 def svg(steps: tuple[Step, ...]) -> str:
@@ -223,13 +226,15 @@ def svg(steps: tuple[Step, ...]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tape-graph" role="img" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'style="width: 100%; max-width: {width:.0f}px; min-width: {width * SMALLEST / FONT:.0f}px">',
+        f'style="width: 100%; max-width: {width:.0f}px; '
+        f'min-width: {width * SMALLEST / FONT:.0f}px">',
         f"<title>Graph of a tape with {len(steps)} nodes</title>",
         f"<desc>{escape(words(steps))}</desc>",
         f"<style>{STYLE}</style>",
         *[_arrow(edge) for edge in layout.edges],
         *[_box(step, place, layout) for place, step in enumerate(steps)],
-        f'<text class="legend" x="2" y="{layout.height + LINE:.0f}" xml:space="preserve">{legend.strip()}</text>',
+        f'<text class="legend" x="2" y="{layout.height + LINE:.0f}" xml:space="preserve">'
+        f"{legend.strip()}</text>",
     ]
     return "\n".join([*parts, "</svg>"])
 
@@ -265,7 +270,8 @@ def _box(step, place, layout: Layout):
         for i, (kind, line) in enumerate(_lines(step))
     )
     kind = "node" if step.formula else "node input"
-    return f'<g class="{kind}"><rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="8"/>{text}</g>'
+    rect = f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="8"/>'
+    return f'<g class="{kind}">{rect}{text}</g>'
 
 
 def _arrow(edge: Edge):
@@ -279,7 +285,5 @@ def _arrow(edge: Edge):
             path += f"C{bend:.1f} {at[1]:.1f} {bend:.1f} {y:.1f} {x:.1f} {y:.1f}"
         at = (x, y)
     x, y = at
-    return (
-        f'<g class="arrow"><path class="edge" d="{path}"/>'
-        f'<path class="head" d="M{x - 1:.1f} {y - 4.5:.1f}L{x + 8:.1f} {y:.1f}L{x - 1:.1f} {y + 4.5:.1f}Z"/></g>'
-    )
+    head = f"M{x - 1:.1f} {y - 4.5:.1f}L{x + 8:.1f} {y:.1f}L{x - 1:.1f} {y + 4.5:.1f}Z"
+    return f'<g class="arrow"><path class="edge" d="{path}"/><path class="head" d="{head}"/></g>'
