@@ -1,19 +1,19 @@
-"""What the tests of the engines hold against them: mpmath for values and derivatives, SymPy for slopes.
+"""What the tests of the engines hold against them: mpmath for values and derivatives, SymPy for
+slopes.
 
 FORMULAS says in SymPy what every pointwise row of the table means; CASES gives every row its arguments. Both are keyed
 by the names of the table, so a row that is missing here is found by a test.
 """
 
-from functools import cache
-from itertools import chain, combinations
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import mpmath
 import numpy as np
 import sympy as sp
 
 import companion.engines as ce
-from companion.engines.kinds import TABLE, Value
+from companion.engines.kinds import TABLE
 
 X, Y = sp.symbols("x y", real=True)
 
@@ -45,7 +45,9 @@ FORMULAS = {  # name -> (formula, points for each argument)
 
 
 class Case(NamedTuple):
-    """One way to call a row: on engine values, and in plain NumPy on object arrays of mpmath numbers."""
+    """One way to call a row: on engine values, and in plain NumPy on object arrays of mpmath
+    numbers.
+    """
 
     row: str
     label: str
@@ -81,26 +83,53 @@ def _pointwise_cases():
 
 
 def _arithmetic_cases():
-    shapes = {"floats": ((), ()), "arrays": ((3,), (3,)), "float, array": ((), (3,)), "broadcast": ((2, 1), (1, 3)),
-              "new axis": ((3,), (2, 3)), "one": ((1,), ())}
+    shapes = {
+        "floats": ((), ()),
+        "arrays": ((3,), (3,)),
+        "float, array": ((), (3,)),
+        "broadcast": ((2, 1), (1, 3)),
+        "new axis": ((3,), (2, 3)),
+        "one": ((1,), ()),
+    }
     for name, truth in [("add", np.add), ("sub", np.subtract), ("mul", np.multiply)]:
         for label, pair in shapes.items():
-            yield Case(name, label, TABLE[name], truth, tuple(x.item() if x.shape == () else x for x in sample(*pair)))
+            yield Case(
+                name,
+                label,
+                TABLE[name],
+                truth,
+                tuple(x.item() if x.shape == () else x for x in sample(*pair)),
+            )
     for name, truth in [("neg", np.negative), ("identity", lambda x: x)]:
         yield Case(name, "array", TABLE[name], truth, sample((3,)))
         yield Case(name, "float", TABLE[name], truth, (0.7,))
 
 
 def _matmul_cases():
-    pairs = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 2)), ((2, 2, 3), (3, 1)), ((2, 1, 1, 2), (3, 2, 1)),
-             ((3,), (2, 3, 2)), ((2, 2, 3), (3,)), ((2, 1, 3), (2, 3, 2))]
+    pairs = [
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((3,), (3, 2)),
+        ((2, 3), (3, 2)),
+        ((2, 2, 3), (3, 1)),
+        ((2, 1, 1, 2), (3, 2, 1)),
+        ((3,), (2, 3, 2)),
+        ((2, 2, 3), (3,)),
+        ((2, 1, 3), (2, 3, 2)),
+    ]
     for pair in pairs:
         yield Case("matmul", " @ ".join(map(str, pair)), ce.matmul, np.matmul, sample(*pair))
 
 
 def _options(name, call, truth, shape, *options):
     for option in options:
-        yield Case(name, f"{shape} {option}", lambda x, o=option: call(x, o), lambda x, o=option: truth(x, o), sample(shape))
+        yield Case(
+            name,
+            f"{shape} {option}",
+            lambda x, o=option: call(x, o),
+            lambda x, o=option: truth(x, o),
+            sample(shape),
+        )
 
 
 def _scattered(g, to, key):
@@ -111,47 +140,143 @@ def _scattered(g, to, key):
 
 
 def _shape_cases():
-    yield from _options("sum", ce.sum, lambda x, a: np.asarray(np.sum(x, a)), (2, 3), None, 0, -1, (0, 1), ())
-    yield Case("sum", "keepdims", lambda x: ce.sum(x, 1, True), lambda x: np.sum(x, 1, keepdims=True), sample((2, 3)))
+    yield from _options(
+        "sum", ce.sum, lambda x, a: np.asarray(np.sum(x, a)), (2, 3), None, 0, -1, (0, 1), ()
+    )
+    yield Case(
+        "sum",
+        "keepdims",
+        lambda x: ce.sum(x, 1, True),
+        lambda x: np.sum(x, 1, keepdims=True),
+        sample((2, 3)),
+    )
     yield from _options("reshape", ce.reshape, np.reshape, (2, 3), (3, 2), 6, -1, (1, 2, 3, 1))
-    yield from _options("transpose", ce.transpose, np.transpose, (2, 1, 3), None, (1, 2, 0), (0, -1, 1))
+    yield from _options(
+        "transpose", ce.transpose, np.transpose, (2, 1, 3), None, (1, 2, 0), (0, -1, 1)
+    )
     for shape in [(), (1,), (3,), (2, 1)]:
         yield from _options("broadcast_to", ce.broadcast_to, np.broadcast_to, shape, (2, 3))
-    keys = [1, -1, slice(None, None, 2), [0, 0, 2], (..., 0), None, (slice(1, None), None), ([0, 2, 2], [1, 1, 1]),
-            np.array([True, False, True]), (np.array([[2, 2], [0, 2]]),), np.arange(6).reshape(3, 2) % 2 == 0, (1, 1)]
-    yield from _options("index", ce.index, lambda x, k: np.asarray(x[k], dtype=object), (3, 2), *keys)
-    yield from _options("scatter", lambda g, k: TABLE["scatter"](g, to=(3,), key=k), lambda g, k: _scattered(g, 3, k), (3,),
-                        [0, 0, 2], [2, 1, 0], [-1, -1, -1])
+    keys = [
+        1,
+        -1,
+        slice(None, None, 2),
+        [0, 0, 2],
+        (..., 0),
+        None,
+        (slice(1, None), None),
+        ([0, 2, 2], [1, 1, 1]),
+        np.array([True, False, True]),
+        (np.array([[2, 2], [0, 2]]),),
+        np.arange(6).reshape(3, 2) % 2 == 0,
+        (1, 1),
+    ]
+    yield from _options(
+        "index", ce.index, lambda x, k: np.asarray(x[k], dtype=object), (3, 2), *keys
+    )
+    yield from _options(
+        "scatter",
+        lambda g, k: TABLE["scatter"](g, to=(3,), key=k),
+        lambda g, k: _scattered(g, 3, k),
+        (3,),
+        [0, 0, 2],
+        [2, 1, 0],
+        [-1, -1, -1],
+    )
 
 
 def _joining_cases():
     for axis in (0, -1):
-        yield Case("concatenate", f"axis {axis}", lambda x, y, a=axis: ce.concatenate([x, y], a),
-                   lambda x, y, a=axis: np.concatenate([x, y], a), sample((2, 2), (2, 2)))
-    yield Case("concatenate", "three, one twice", lambda x, y: ce.concatenate([x, y, x]),
-               lambda x, y: np.concatenate([x, y, x]), sample((2,), (3,)))
+        yield Case(
+            "concatenate",
+            f"axis {axis}",
+            lambda x, y, a=axis: ce.concatenate([x, y], a),
+            lambda x, y, a=axis: np.concatenate([x, y], a),
+            sample((2, 2), (2, 2)),
+        )
+    yield Case(
+        "concatenate",
+        "three, one twice",
+        lambda x, y: ce.concatenate([x, y, x]),
+        lambda x, y: np.concatenate([x, y, x]),
+        sample((2,), (3,)),
+    )
     for axis in (0, 1, -1):
-        yield Case("stack", f"axis {axis}", lambda x, y, a=axis: ce.stack([x, y], a),
-                   lambda x, y, a=axis: np.stack([x, y], a), sample((2, 2), (2, 2)))
-    yield Case("stack", "scalars", lambda x, y: ce.stack([x, y, x]),
-               lambda x, y: np.array([x[()], y[()], x[()]], dtype=object), (0.3, 2.0))
+        yield Case(
+            "stack",
+            f"axis {axis}",
+            lambda x, y, a=axis: ce.stack([x, y], a),
+            lambda x, y, a=axis: np.stack([x, y], a),
+            sample((2, 2), (2, 2)),
+        )
+    yield Case(
+        "stack",
+        "scalars",
+        lambda x, y: ce.stack([x, y, x]),
+        lambda x, y: np.array([x[()], y[()], x[()]], dtype=object),
+        (0.3, 2.0),
+    )
     mask = np.array([True, False, True])
-    yield Case("where", "arrays", lambda x, y: ce.where(mask, x, y), lambda x, y: np.where(mask, x, y), sample((3,), (3,)))
-    yield Case("where", "broadcast", lambda x, y: ce.where(mask, x, y), lambda x, y: np.where(mask, x, y), sample((2, 1), ()))
+    yield Case(
+        "where",
+        "arrays",
+        lambda x, y: ce.where(mask, x, y),
+        lambda x, y: np.where(mask, x, y),
+        sample((3,), (3,)),
+    )
+    yield Case(
+        "where",
+        "broadcast",
+        lambda x, y: ce.where(mask, x, y),
+        lambda x, y: np.where(mask, x, y),
+        sample((2, 1), ()),
+    )
 
 
-CASES = [*_pointwise_cases(), *_arithmetic_cases(), *_matmul_cases(), *_shape_cases(), *_joining_cases()]
+CASES = [
+    *_pointwise_cases(),
+    *_arithmetic_cases(),
+    *_matmul_cases(),
+    *_shape_cases(),
+    *_joining_cases(),
+]
 
 
 def _composite_cases():
     """Functions that are not rows but are made of them."""
-    yield from _options("mean", ce.mean, lambda x, a: np.asarray(np.sum(x, a) / (x.size / np.size(np.sum(x, a)))), (2, 3), None, 0)
+    yield from _options(
+        "mean",
+        ce.mean,
+        lambda x, a: np.asarray(np.sum(x, a) / (x.size / np.size(np.sum(x, a)))),
+        (2, 3),
+        None,
+        0,
+    )
     points = np.array([-2.0, 0.5, 3.0])
     for n in (0, 1, 2, 3, 7, -1, -4):
-        yield Case("power", f"{n}", lambda x, n=n: ce.power(x, n), lambda x, n=n: x ** mpmath.mpf(n), (points,))
-    yield Case("power", "real", lambda x: ce.power(x, 1.7), lambda x: x ** mpmath.mpf(1.7), (points[1:],))
-    yield Case("power", "by an engine value", ce.power, lambda x, n: x**n, (points[1:], np.array([1.5, -0.5])))
-    yield Case("power", "of a constant", lambda n: ce.power(2.0, n), lambda n: mpmath.mpf(2) ** n, (points,))
+        yield Case(
+            "power",
+            f"{n}",
+            lambda x, n=n: ce.power(x, n),
+            lambda x, n=n: x ** mpmath.mpf(n),
+            (points,),
+        )
+    yield Case(
+        "power", "real", lambda x: ce.power(x, 1.7), lambda x: x ** mpmath.mpf(1.7), (points[1:],)
+    )
+    yield Case(
+        "power",
+        "by an engine value",
+        ce.power,
+        lambda x, n: x**n,
+        (points[1:], np.array([1.5, -0.5])),
+    )
+    yield Case(
+        "power",
+        "of a constant",
+        lambda n: ce.power(2.0, n),
+        lambda n: mpmath.mpf(2) ** n,
+        (points,),
+    )
     yield from _options("logsumexp", ce.logsumexp, _logsumexp, (2, 3), None, 1)
 
 
@@ -161,127 +286,3 @@ def _logsumexp(x, axis):
 
 
 COMPOSITES = list(_composite_cases())
-
-# --- derivatives along a curve: f(x₁(t), x₂(t), …), where every xᵢ is a polynomial of degree 4 in t --------------------
-
-ORDER = 4
-
-
-def curves(case, active):
-    """For each input its coefficients [x, x₁, …, x₄] where active, [x] where constant."""
-    rng = np.random.default_rng(7)
-    bends = [[0.5 * rng.standard_normal(np.shape(x)) for _ in range(ORDER)] for x in case.inputs]
-    return [[x, *(bend if i in active else [])] for i, (x, bend) in enumerate(zip(case.inputs, bends))]
-
-
-def polynomial(coefficients, t):
-    """Σ cₖ tᵏ, by Horner's rule."""
-    total = coefficients[-1]
-    for c in reversed(coefficients[:-1]):
-        total = total * t + (c if np.ndim(c) else float(c))
-    return total
-
-
-def activities(case):
-    """Which inputs move: each alone, beside constants, and all together."""
-    n = range(len(case.inputs))
-    return list(chain.from_iterable(combinations(n, k) for k in range(1, len(case.inputs) + 1)))
-
-
-@cache
-def _truth(index, active, composite):
-    case = (COMPOSITES if composite else CASES)[index]
-    exact = [[np.vectorize(mpmath.mpf, otypes=[object])(c) for c in cs] for cs in curves(case, active)]
-
-    def at(t):
-        return np.asarray(case.truth(*[np.asarray(_horner(cs, t), dtype=object) for cs in exact]), dtype=object)
-
-    dims = at(mpmath.mpf(0)).shape
-    with mpmath.workdps(30):
-        columns = [list(mpmath.diffs(lambda t, i=i: at(t).flat[i], 0, ORDER)) for i in range(int(np.prod(dims)))]
-    return [np.array([float(c[k]) for c in columns]).reshape(dims) for k in range(ORDER + 1)]
-
-
-def _horner(coefficients, t):
-    total = coefficients[-1]
-    for c in reversed(coefficients[:-1]):
-        total = total * t + c
-    return total
-
-
-def truth(case, active):
-    """[f, f′, …, f⁽⁴⁾] along the curves at t = 0, by mpmath's differences in high precision."""
-    composite = case in COMPOSITES
-    return _truth((COMPOSITES if composite else CASES).index(case), tuple(active), composite)
-
-
-def by_dual(f, order, weights):
-    """Nested duals: every element."""
-    return [ce.derivative(f, k)(0.0) for k in range(order + 1)]
-
-
-def by_var(f, order, weights):
-    """Nested tapes, of the weighted sum of the elements."""
-    g, found = (lambda t: ce.sum(f(t) * weights)), []
-    for _ in range(order + 1):
-        found.append(g(0.0))
-        g = ce.grad(g)
-    return found
-
-
-def by_jet(f, order, weights):
-    """One pass in Taylor mode: every element."""
-    return ce.derivatives(f, 0.0, order)
-
-
-ENGINES = {"Dual": by_dual, "Var": by_var, "Jet": by_jet}
-
-
-def check_orders(case, engine, order=ORDER, actives=None, rtol=1e-12):
-    """Assert that the engine finds the derivatives of the case up to `order`, for every choice of active inputs.
-
-    The tolerance is relative to the largest element: rounding of one element is not smaller than that of its peers.
-    """
-    for active in actives or activities(case):
-        paths, expected = curves(case, active), truth(case, active)
-
-        def f(t):
-            return case.call(*[polynomial(cs, t) for cs in paths])
-
-        weights = 1 + np.arange(expected[0].size).reshape(expected[0].shape) / 7
-        found = ENGINES[engine](f, order, weights)
-        for k, (a, b) in enumerate(zip(found, expected)):
-            b = np.sum(b * weights) if engine == "Var" else b
-            scale = max(1.0, np.max(np.abs(expected[k]), initial=0.0) * np.sum(weights if engine == "Var" else 1))
-            assert np.shape(a) == np.shape(b), f"{case}, {engine}, inputs {active}, order {k}: shape {np.shape(a)}"
-            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale,
-                                       err_msg=f"{case}, {engine}, inputs {active}, order {k}")
-
-
-# --- an engine whose values are formulas ------------------------------------------------------------------------------
-
-
-class Symbolic(Value):
-    """A SymPy expression: the table, read as mathematics. It shows also that a third engine needs no more than this."""
-
-    __slots__ = ("primal",)
-    tag = (0, 0)
-
-    def __init__(self, expression):
-        self.primal = expression
-
-    def apply(self, rule, args, params):
-        """The formula of the rule, with the arguments put in."""
-        xs = [a.primal if isinstance(a, Symbolic) else sp.nsimplify(float(a)) for a in args]
-        if rule.name == "where":
-            return Symbolic(xs[0] if params["mask"] else xs[1])
-        return Symbolic(_meaning(rule.name)(*xs))
-
-
-def _meaning(name):
-    simple = {"add": sp.Add, "sub": lambda x, y: x - y, "neg": lambda x: -x, "mul": sp.Mul}
-    if name in simple:
-        return simple[name]
-    formula = FORMULAS[name][0]
-    return lambda *xs: formula.subs(dict(zip([X, Y], xs)), simultaneous=True)
-

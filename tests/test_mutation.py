@@ -1,10 +1,13 @@
-"""The tests of the table can fail: every fact of every row, made wrong by 0.1 %, is caught by the very same checks."""
+"""The tests of the table can fail: every fact of every row, made wrong by 0.1 %, is caught by the
+very same checks.
+"""
 
 import pytest
 
 import companion.engines as ce
 from companion.engines.kinds import TABLE, Bilinear, Linear, Pointwise
-from tests.oracles import CASES, ENGINES, activities, check_orders
+from tests.curves import ENGINES, activities, check_orders
+from tests.oracles import CASES
 
 OFF = 1.001
 
@@ -48,7 +51,9 @@ def caught(name, engine, order, i):
     return False
 
 
-@pytest.mark.parametrize(("name", "fact", "i"), [(name, *f) for name in sorted(TABLE) for f in facts(name)])
+@pytest.mark.parametrize(
+    ("name", "fact", "i"), [(name, *f) for name in sorted(TABLE) for f in facts(name)]
+)
 def test_a_rule_off_by_a_thousandth_is_caught(monkeypatch, name, fact, i):
     """A slope is used by all engines; the facts of linear and bilinear rows by reverse mode only."""
     mutate(monkeypatch, TABLE[name], fact, i)
@@ -72,7 +77,9 @@ def test_a_wrong_value_is_caught(monkeypatch, engine):
 def test_a_linear_map_that_is_wrong_in_its_tangents_is_caught(monkeypatch, name):
     """L(ẋ) and L(uₖ) are the value itself, so a planted error goes where the mode applies it."""
     rule, forward, taylor = TABLE[name], TABLE[name].forward, TABLE[name].taylor
-    monkeypatch.setattr(rule, "forward", lambda *a: tuple(t * OFF for t in forward(*a)), raising=False)
+    monkeypatch.setattr(
+        rule, "forward", lambda *a: tuple(t * OFF for t in forward(*a)), raising=False
+    )
     assert caught(name, "Dual", 1, 0)
 
     def wrong(*a):

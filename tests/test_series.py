@@ -1,4 +1,6 @@
-"""The recurrences on lists: identities, exact rationals, mpmath, and the number of multiplications."""
+"""The recurrences on lists: identities, exact rationals, mpmath, and the number of
+multiplications.
+"""
 
 from fractions import Fraction
 from math import comb
@@ -19,7 +21,9 @@ ONE = [1.0] + [0.0] * K
 def exact(f, u, order=K):
     """Normalised Taylor coefficients of f(u(t)) by mpmath, with 40 digits."""
     with mpmath.workdps(40):
-        v = mpmath.taylor(lambda t: f(mpmath.polyval([mpmath.mpf(c) for c in u[::-1]], t)), 0, order)
+        v = mpmath.taylor(
+            lambda t: f(mpmath.polyval([mpmath.mpf(c) for c in u[::-1]], t)), 0, order
+        )
         return np.array([float(c) for c in v])
 
 
@@ -34,9 +38,15 @@ FORMS = {
     "sin": (lambda u: series.sin_cos(u, np.sin(u[0]), np.cos(u[0]))[0], mpmath.sin),
     "cos": (lambda u: series.sin_cos(u, np.sin(u[0]), np.cos(u[0]))[1], mpmath.cos),
     "tanh": (lambda u: series.tanh(u, np.tanh(u[0])), mpmath.tanh),
-    "sigmoid": (lambda u: series.sigmoid(u, 1 / (1 + np.exp(-u[0]))), lambda x: 1 / (1 + mpmath.exp(-x))),
+    "sigmoid": (
+        lambda u: series.sigmoid(u, 1 / (1 + np.exp(-u[0]))),
+        lambda x: 1 / (1 + mpmath.exp(-x)),
+    ),
     "sqrt": (lambda u: series.power(u, 0.5, u[0] ** 0.5), mpmath.sqrt),
-    "power -2.5": (lambda u: series.power(u, -2.5, u[0] ** -2.5), lambda x: x ** mpmath.mpf("-2.5")),
+    "power -2.5": (
+        lambda u: series.power(u, -2.5, u[0] ** -2.5),
+        lambda x: x ** mpmath.mpf("-2.5"),
+    ),
     "cube": (lambda u: series.power(u, 3, u[0] ** 3), lambda x: x**3),
     "square": (lambda u: series.mul(u, u), lambda x: x * x),
     "reciprocal": (lambda u: series.div(ONE, u), lambda x: 1 / x),
@@ -83,7 +93,10 @@ def test_fourth_power_in_exact_rationals():
 
 def test_geometric_series_in_exact_rationals():
     """1/(1 + t²) = 1 − t² + t⁴ − …"""
-    one, w = [Fraction(int(k == 0)) for k in range(9)], [Fraction(int(k in (0, 2))) for k in range(9)]
+    one, w = (
+        [Fraction(int(k == 0)) for k in range(9)],
+        [Fraction(int(k in (0, 2))) for k in range(9)],
+    )
     assert series.div(one, w) == [1, 0, -1, 0, 1, 0, -1, 0, 1]
 
 
@@ -114,7 +127,10 @@ def test_coefficients_may_be_arrays():
 def test_one_coefficient_of_a_product_and_of_a_chain():
     assert series.product_coefficient([1, 2, 3], [4, 5, 6], 2) == 1 * 6 + 2 * 5 + 3 * 4
     assert series.product_coefficient([2, 3], [5, 7], 1, times=pow) == 2**7 + 3**5
-    assert series.chain_coefficient([9, 2, 3, 5], [7, 11, 13], 3) == (1 * 2 * 13 + 2 * 3 * 11 + 3 * 5 * 7) / 3
+    assert (
+        series.chain_coefficient([9, 2, 3, 5], [7, 11, 13], 3)
+        == (1 * 2 * 13 + 2 * 3 * 11 + 3 * 5 * 7) / 3
+    )
 
 
 def test_evaluate_is_the_polynomial():
@@ -160,12 +176,22 @@ def multiplications(f, n):
     return Counted.made
 
 
-@pytest.mark.parametrize("f", [
-    lambda u: series.mul(u, u), lambda u: series.div(u, u), lambda u: series.exp(u, Counted(2.0)),
-    lambda u: series.log(u, Counted(0.0)), lambda u: series.sin_cos(u, Counted(0.8), Counted(0.5)),
-    lambda u: series.tanh(u, Counted(0.7)), lambda u: series.sigmoid(u, Counted(0.7)),
-    lambda u: series.power(u, 0.5, Counted(1.0)),
-], ids=["mul", "div", "exp", "log", "sin_cos", "tanh", "sigmoid", "power"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda u: series.mul(u, u),
+        lambda u: series.div(u, u),
+        lambda u: series.exp(u, Counted(2.0)),
+        lambda u: series.log(u, Counted(0.0)),
+        lambda u: series.sin_cos(u, Counted(0.8), Counted(0.5)),
+        lambda u: series.tanh(u, Counted(0.7)),
+        lambda u: series.sigmoid(u, Counted(0.7)),
+        lambda u: series.power(u, 0.5, Counted(1.0)),
+    ],
+    ids=["mul", "div", "exp", "log", "sin_cos", "tanh", "sigmoid", "power"],
+)
 def test_the_cost_grows_as_the_square_of_the_order(f):
-    """From order 40 to 80 a cost in n² is about 4 times as high, one in n about twice, one in n³ about 8 times."""
+    """From order 40 to 80 a cost in n² is about 4 times as high, one in n about twice, one in n³
+    about 8 times.
+    """
     assert 3.5 < multiplications(f, 80) / multiplications(f, 40) < 4.5
