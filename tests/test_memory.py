@@ -149,3 +149,16 @@ def test_a_shared_cotangent_is_not_shared_memory():
     gx, gy = gradients(x + x + y, [x, y], seed=np.ones(2))
     np.testing.assert_array_equal(gx.value, [2.0, 2.0])
     np.testing.assert_array_equal(gy.value, [1.0, 1.0])
+
+
+def test_a_function_that_gives_its_input_back_gives_a_copy():
+    x = np.array([1.0, 2.0])
+    y, pullback = vjp(lambda x: x, x)
+    for found in (
+        jvp(lambda x: x, x, x)[0],
+        y,
+        pullback(x)[0],
+        ce.taylor(lambda x: x, x, order=1)[0],
+    ):
+        found += 5.0
+    np.testing.assert_array_equal(x, [1.0, 2.0])

@@ -183,6 +183,14 @@ def test_empty_arrays(name, shapes):
     assert np.shape(ce.taylor(lambda t: TABLE[name](t, xs[1]), xs[0], order=3)[3]) == np.shape(y)
 
 
+def test_means_over_nothing():
+    """No row of three numbers has no mean; no number has the mean 0/0."""
+    assert ce.mean(np.zeros((0, 3)), axis=1).shape == (0,)
+    assert ce.grad(lambda x: ce.sum(ce.mean(x, axis=1)))(np.zeros((0, 3))).shape == (0, 3)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(ce.mean(np.zeros(0)))
+
+
 # --- an operation of one's own ----------------------------------------------------------------
 
 

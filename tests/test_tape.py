@@ -282,6 +282,18 @@ def test_closures_over_outer_vars():
     assert gradients(g, [a])[0].value == 6.0
 
 
+@pytest.mark.parametrize("by", [None, "rows", "columns"])
+def test_a_jacobian_can_be_differentiated(by):
+    """∇ Σ J², by all three engines, against the complex step of the Jacobian."""
+    f = lambda x: ce.tanh(A[:3] @ x) * ce.sum(x)
+    g = lambda x: ce.sum(jacobian(f, by)(x) ** 2)
+    steps = [X + 1e-30j * e for e in np.eye(4)]
+    exact = [np.imag(ce.sum(jacobian(f, "columns")(x) ** 2)) / 1e-30 for x in steps]
+    np.testing.assert_allclose(grad(g)(X), exact, rtol=1e-12)
+    assert jvp(g, X, V)[1] == pytest.approx(exact @ V, rel=1e-12)
+    assert ce.taylor(g, X, V, order=2)[1] == pytest.approx(exact @ V, rel=1e-12)
+
+
 def test_training_through_a_training_step():
     """The gradient of a loss after one step of gradient descent, in the learning rate."""
     loss = lambda w: ce.sum((w - 3.0) ** 2)

@@ -242,6 +242,14 @@ def _axis(a, n):
     return a % n
 
 
+def _axes(x, axis):
+    """One axis or several as a tuple, counted from the front; None stays."""
+    if axis is None:
+        return None
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(_axis(a, max(len(shape(x)), 1)) for a in axes)
+
+
 def _part(i, xs, axis):
     """Where the i-th array lies in concatenate(xs, axis)."""
     lengths = [shape(x)[axis] for x in xs[: i + 1]]
@@ -266,16 +274,14 @@ def unbroadcast(g, to):
 
 def sum(x, axis=None, keepdims=False):
     """Σ x over the given axis or axes, over all of them when axis is None."""
-    if axis is not None:
-        axes = axis if isinstance(axis, tuple) else (axis,)
-        axis = tuple(_axis(a, max(len(shape(x)), 1)) for a in axes)
-    return _sum(x, axis=axis, keepdims=keepdims)
+    return _sum(x, axis=_axes(x, axis), keepdims=keepdims)
 
 
 def mean(x, axis=None, keepdims=False):
     """(1/n) Σ x over the given axis or axes."""
-    total = sum(x, axis, keepdims)
-    return total / (math.prod(shape(x)) / math.prod(shape(total)))
+    axes = _axes(x, axis)
+    count = math.prod(n for a, n in enumerate(shape(x)) if axes is None or a in axes)
+    return div(_sum(x, axis=axes, keepdims=keepdims), count)
 
 
 def reshape(x, to):
