@@ -145,9 +145,7 @@ class Rule:
 
 
 class Linear(Rule):
-    """v = L(x₁, x₂, …), linear in all its array arguments together. The fact: adjoint(ȳ, i, xs) ->
-    x̄ᵢ.
-    """
+    """v = L(x₁, x₂, …), linear in all its arguments together. The fact: adjoint(ȳ, i, xs) -> x̄ᵢ."""
 
     def __init__(self, name, value, adjoint, scalar=None):
         super().__init__(name, value, scalar)
@@ -203,11 +201,12 @@ class Bilinear(Rule):
 
 
 class Pointwise(Rule):
-    """v = f(x), element by element, of one or more arguments. The fact: one slope for each,
-    slope(*xs, v) -> ∂f/∂xᵢ.
+    """v = f(x), element by element, of one or more arguments.
 
-    A slope may use the inputs or the output, whichever is shorter: `lambda x, v: cos(x)`, `lambda
-    x, v: 1 - v * v`.
+    The fact: one slope for each argument, slope(*xs, v) -> ∂f/∂xᵢ.
+
+    A slope may use the inputs or the output, whichever is shorter: `lambda x, v: cos(x)` for sin,
+    `lambda x, v: 1 - v * v` for tanh.
     """
 
     def __init__(self, name, value, *slopes, scalar=None):
@@ -218,14 +217,13 @@ class Pointwise(Rule):
             )
         super().__init__(name, value, scalar)
         self.slopes = slopes
-        self.shortcuts = (
-            {float: scalar} if scalar else {}
-        )  # type -> what to call with one argument of that type
+        self.shortcuts = {float: scalar} if scalar else {}  # type of one argument -> what to call
 
     def __call__(self, x, *others):
-        if not others and type(x) in self.shortcuts:
+        shortcut = self.shortcuts.get(type(x))
+        if shortcut and not others:
             try:
-                return self.shortcuts[type(x)](x)
+                return shortcut(x)
             except OUTSIDE:
                 pass  # the general way has an answer: inf or nan, with NumPy's warning
         return super().__call__(x, *others)
