@@ -33,7 +33,7 @@ book: $(VENV)/.ready
 	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
 
 test: book
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lab: $(VENV)/.ready
 	$(BIN)/jupyter lab chapters

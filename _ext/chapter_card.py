@@ -57,9 +57,7 @@ class ChapterCard(SphinxDirective):
 
 
 def entry(term: str, body: nodes.Node) -> nodes.definition_list_item:
-    return nodes.definition_list_item(
-        "", nodes.term(text=term), nodes.definition("", body)
-    )
+    return nodes.definition_list_item("", nodes.term(text=term), nodes.definition("", body))
 
 
 def cost(seconds: float | None, outputs: Iterable[str]) -> str:

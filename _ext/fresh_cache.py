@@ -1,32 +1,40 @@
-"""Execute the chapters again when what they import has changed.
+"""Make again what an edit has made stale: outputs, pages, looks.
 
 jupyter-cache knows a notebook by its cells alone: after an edit of the companion, or of a pinned version,
 it would serve the old outputs. Here the cache lives in a folder named after a digest of both, so an edit
 starts an empty cache and an undone edit finds the old one again.
+
+Sphinx, in its turn, does not look at local extensions and static files; digests of these, told to it as
+settings, make it read and write the pages again.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 
-def digest(root: Path) -> str:
-    """A short name for the present state of everything that a chapter imports."""
-    files = sorted((root / "companion").rglob("*.py")) + [root / "requirements.txt"]
+def digest(root: Path, files: Iterable[Path]) -> str:
+    """A short name for the present names and contents of the files."""
     state = hashlib.sha256()
-    for file in files:
+    for file in sorted(files):
         state.update(f"{file.relative_to(root).as_posix()}\0".encode())
         state.update(file.read_bytes())
     return state.hexdigest()[:16]
 
 
-def choose_cache(app: Sphinx, config: Config) -> None:
+def take_digests(app: Sphinx, config: Config) -> None:
     root = Path(app.srcdir)
-    config.nb_execution_cache_path = str(root / "_build" / "executed" / digest(root))
+    imported = [*(root / "companion").rglob("*.py"), root / "requirements.txt"]
+    config.nb_execution_cache_path = str(root / "_build" / "executed" / digest(root, imported))
+    config.digest_of_extensions = digest(root, (root / "_ext").glob("*.py"))
+    config.digest_of_looks = digest(root, (root / "chapters" / "_static").glob("*.*"))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("config-inited", choose_cache, priority=100)  # before myst-nb reads the setting
+    app.add_config_value("digest_of_extensions", "", rebuild="env")
+    app.add_config_value("digest_of_looks", "", rebuild="html")
+    app.connect("config-inited", take_digests, priority=100)  # before myst-nb reads its setting
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,7 +18,9 @@ def escape_bars(paragraph: str) -> str:
     return CODE_OR_BAR.sub(lambda found: found[1] or r"\|", paragraph)
 
 
-def mend(_app: Sphinx, _what: str, _name: str, _obj: object, _opts: object, lines: list[str]) -> None:
+def mend(
+    _app: Sphinx, _what: str, _name: str, _obj: object, _opts: object, lines: list[str]
+) -> None:
     paragraphs = "\n".join(lines).split("\n\n")
     lines[:] = "\n\n".join(map(escape_bars, paragraphs)).split("\n")
 

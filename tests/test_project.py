@@ -1,0 +1,123 @@
+"""The project's own files: pins, metadata, workflows, style, and what they must not say."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+PINS = (ROOT / "requirements.txt").read_text().splitlines()
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run([*map(str, command)], cwd=ROOT, text=True, capture_output=True)
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# ---------------------------------------------------------------- the environment
+
+
+def test_every_version_is_pinned() -> None:
+    unpinned = [line for line in PINS if not re.fullmatch(r"[\w.-]+==[\w.]+", line)]
+    assert not unpinned, f"want NAME==VERSION, without hash or local version: {unpinned}"
+
+
+def test_the_pins_leave_gpu_packages_to_torch() -> None:
+    assert "torch==2.13.0" in PINS
+    assert not [line for line in PINS if re.match(r"nvidia|cuda|triton", line)]
+
+
+def test_every_package_asked_for_is_pinned() -> None:
+    lines = (ROOT / "requirements.in").read_text().splitlines()
+    asked = {normalised(line.split("==")[0]) for line in lines if line and line[0] != "#"}
+    pinned = {normalised(line.split("==")[0]) for line in PINS}
+    assert asked <= pinned, f"run `make lock`: {sorted(asked - pinned)}"
+    exact = {line for line in lines if "==" in line and line[0] != "#"}
+    assert exact <= set(PINS), f"run `make lock`: {sorted(exact - set(PINS))}"
+
+
+def test_the_companion_asks_for_packages_loosely() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    needs = [*project["dependencies"], *(need for extra in extras for need in extra)]
+    assert [need for need in project["dependencies"] if not need.startswith("numpy>=")] == []
+    assert not [need for need in needs if "==" in need]
+
+
+# ---------------------------------------------------------------- metadata
+
+
+def test_versions_agree() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("vendor.citation-file-format", ["CITATION.cff"]),
+        ("vendor.github-workflows", [".github/workflows/test.yml", ".github/workflows/book.yml"]),
+    ],
+)
+def test_files_for_other_programs_are_valid(schema: str, files: list[str]) -> None:
+    options = ["--force-filetype", "yaml", "--builtin-schema", schema]
+    done = run(BIN / "check-jsonschema", *options, *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_workflow_is_checked() -> None:
+    workflows = sorted(file.name for file in (ROOT / ".github" / "workflows").iterdir())
+    assert workflows == ["book.yml", "test.yml"]
+
+
+def test_every_room_of_the_companion_has_its_place_on_the_api_page() -> None:
+    page = (ROOT / "chapters" / "api.md").read_text()
+    rooms = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for file in (ROOT / "companion").rglob("[!_]*.py")
+    } - {"companion.show.layout"}  # works behind tape_graph; no reader calls it
+    assert set(re.findall(r"^\.\. automodule:: (\S+)$", page, re.MULTILINE)) == rooms
+
+
+# ---------------------------------------------------------------- style
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["check", "."], ["format", "--check", "companion", "tests", "tools", "benchmarks", "_ext"]],
+    ids=["lint", "format"],
+)
+def test_ruff_finds_nothing(arguments: list[str]) -> None:
+    done = run(BIN / "ruff", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# The place of a checkout, and hosts of package registries: a clone elsewhere has neither.
+FORBIDDEN = re.compile(
+    r"(?<![\w.])/work/\w|pypi\.(?:org|python)|pythonhosted|download\.pytorch|registry\.npm"
+    rf"|{re.escape(str(ROOT))}"
+)
+
+
+def tracked_files() -> list[Path]:
+    listed = run("git", "ls-files", "-z")
+    if listed.returncode:
+        pytest.skip("not a git checkout, so what is tracked is not known")
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def test_no_file_speaks_of_one_machine() -> None:
+    texts = [f for f in tracked_files() if f.is_file() and f != Path(__file__).resolve()]
+    found = [
+        f"{file.relative_to(ROOT)}: {hit[0]}"
+        for file in texts
+        for hit in FORBIDDEN.finditer(file.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert not found, "\n".join(found)
