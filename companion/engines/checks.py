@@ -35,9 +35,7 @@ def _slope(path):
 
 
 def tape_engine(f, args, directions, order):
-    """Reverse mode nested `order` times: ∂/∂s Σ w · y is the slope of each element of y, taken back
-    out by w.
-    """
+    """Reverse mode nested `order` times, double reverse for each element of y."""
     path, found = _along(f, args, directions), []
     for _ in range(order + 1):
         found.append(plain(path(0.0)))
@@ -75,9 +73,7 @@ def mixed_engine(f, args, directions, order):
 
 
 def complex_step_engine(f, args, directions, order):
-    """dᵏ = Im dᵏ⁻¹(ih)/h, where the derivative before is that of a jet: independent in the last
-    step.
-    """
+    """dᵏ = Im dᵏ⁻¹(ih)/h; the derivative before it is that of a jet, the last step is not."""
     value = f(*args)
     path = _along(f, args, directions)
     coefficients = taylor(path, STEP * 1j, order=order)[:order] if order else []
@@ -98,8 +94,7 @@ ENGINES = {
 
 
 def check_derivatives(f, *args, order=3, engines=None, rtol=1e-9, seed=0):
-    """Assert that all engines agree on dᵏ/dtᵏ f(x + t v), k = 0 … order, along a random direction
-    v.
+    """Assert that all engines agree on dᵏ/dtᵏ f(x + t v), k = 0 … order, for a random v.
 
     One random direction suffices: where two derivatives differ, the directions that hide it have
     probability zero. f: a function of numbers and arrays, smooth at args. engines: yours, by name,
@@ -168,9 +163,7 @@ def _explain(f, args, name, k, derivatives, reference, found):
 
 
 def _wrong_rule(f, args):
-    """The name of the first operation on the tape of f whose own slope disagrees with the complex
-    step.
-    """
+    """The first operation on the tape of f whose own slope is not that of the complex step."""
     for node in tape(f(*[Var(x) for x in args])):
         if node.rule is None:
             continue
@@ -182,9 +175,7 @@ def _wrong_rule(f, args):
 
 
 def _rule_is_right(node, xs, i):
-    """⟨1, J v⟩ of one operation in one argument: by the rule, forward and reverse, and by the
-    complex step.
-    """
+    """⟨1, J v⟩ of one operation in one argument: forward, reverse, and by the complex step."""
     rng = np.random.default_rng(1)
     v = rng.uniform(0.5, 1.5, shape(xs[i]))[()]
 

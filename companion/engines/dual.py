@@ -37,8 +37,7 @@ def fresh_tag():
 
 
 class Dual(Value):
-    """x + ẋ₁ ε₁ + … + ẋₛ εₛ: a primal (float or array) and its tangents, one for each seed, each in
-    the primal's shape.
+    """x + ẋ₁ ε₁ + … + ẋₛ εₛ: a primal, float or array, and a tangent of its shape per seed.
 
     >>> from companion.engines import Dual, log, sin
     >>> x, y = Dual(2.0, 1.0, 0.0), Dual(5.0, 0.0, 1.0)  # two seeds: both partial derivatives
@@ -137,8 +136,7 @@ def seeded(x, directions, tag):
 
 
 def jvp(f, x, v):
-    """(f(x), J v): the Jacobian-vector product, the derivative of f at x along v, in one evaluation
-    of f.
+    """(f(x), J v): the Jacobian-vector product, the slope of f at x along v.
 
     For f of several arguments, x and v are tuples. Each direction has the shape of its argument,
     else ValueError.
@@ -162,9 +160,7 @@ def jvp(f, x, v):
 
 
 def split(y, tag, seeds):
-    """The primal of y and its tangents for one perturbation, which are zero where y does not depend
-    on it.
-    """
+    """The primal of y and its tangents for one perturbation: zero where y does not have it."""
     if isinstance(y, (list, tuple)):
         raise TypeError(
             f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
@@ -193,9 +189,7 @@ def derivative(f, order=1):
 
 
 def columns(f, x):
-    """f(x) and the columns ∂f/∂xⱼ of its Jacobian, all in one evaluation of f with a seed for each
-    element of x.
-    """
+    """f(x) and the columns ∂f/∂xⱼ of its Jacobian: one evaluation, a seed per element of x."""
     n, tag = math.prod(shape(x)), fresh_tag()
     directions = np.eye(n).reshape((n, *shape(x)))
     return split(f(seeded(x, directions, tag)), tag, n)

@@ -127,10 +127,10 @@ def _jet(coefficients, order, tag):
 
 
 def taylor(f, x, v=1.0, *, order):
-    """[y₀, …, yₙ], the normalised Taylor coefficients of t ↦ f(x + t v): yₖ = (1/k!) dᵏ/dtᵏ f(x + t
-    v) at t = 0.
+    """[y₀, …, yₙ], the normalised Taylor coefficients of t ↦ f(x + t v) at t = 0.
 
-    x: a number or an array; v: a direction of its shape, or one number for all elements. order: n ≥
+    yₖ = (1/k!) dᵏ/dtᵏ f(x + t v). x: a number or an array; v: a direction of its shape, or one
+    number for all elements. order: n ≥
     0. Raises ValueError for a negative order or a direction of another shape.
 
     >>> from companion.engines import taylor

@@ -31,8 +31,7 @@ COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, n
 
 
 class Value:
-    """A number or array that an engine follows: a Dual, a Var or a Jet. Operators are attached in
-    rules.py.
+    """A number or array that an engine follows: a Dual, a Var or a Jet.
 
     An engine is a subclass with three things: `primal` (what the value is without its derivatives),
     `tag` (which perturbation it carries; newer tags are greater) and `apply(rule, args, params)`,
@@ -169,9 +168,7 @@ class Linear(Rule):
 
 
 class Bilinear(Rule):
-    """v = B(x, y), linear in each of two arguments. The facts: left(v̄, x, y) -> x̄ and right(v̄,
-    x, y) -> ȳ.
-    """
+    """v = B(x, y), linear in each argument. The facts: left(v̄, x, y) -> x̄, right(v̄, x, y) -> ȳ."""
 
     def __init__(self, name, value, left, right, scalar=None):
         super().__init__(name, value, scalar)
@@ -281,9 +278,7 @@ def shape(x):
 
 
 def number(x):
-    """x as something to compute with: integers and lists become float64, floats of any width and
-    engine values stay.
-    """
+    """x as something to compute with: integers and lists become float64, all else stays."""
     if type(x) is float or isinstance(x, Value):
         return x
     if type(x) is int:

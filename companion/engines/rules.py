@@ -303,9 +303,7 @@ def broadcast_to(x, to):
 
 
 def index(x, key):
-    """x[key]: integers, slices, None, ..., masks and integer arrays; repeated indices add up in the
-    derivative.
-    """
+    """x[key]: integers, slices, None, ..., masks, arrays; repeated indices add up in reverse."""
     return _index(x, key=key)
 
 
@@ -328,8 +326,7 @@ def stack(xs, axis=0):
 
 
 def where(condition, x, y):
-    """x where the condition holds, y elsewhere: a selection, so a NaN in the branch not taken stays
-    out.
+    """x where the condition holds, y elsewhere: a selection; a NaN not selected stays out.
 
     (In reverse mode the branch not taken still receives the cotangent 0, and 0 · ∞ is NaN: make the
     argument safe as well, `where(x > 0, sqrt(where(x > 0, x, 1.0)), 0.0)`.)
@@ -338,9 +335,7 @@ def where(condition, x, y):
 
 
 def power(x, n):
-    """xⁿ. Whole n by repeated squaring, so x⁴ at 0 is right to any order; real n needs x > 0 at
-    high order.
-    """
+    """xⁿ. Whole n by repeated squaring, right at 0 to any order; real n needs x > 0 there."""
     whole = (
         not isinstance(n, Value) and np.ndim(n) == 0 and np.isrealobj(n) and float(n).is_integer()
     )

@@ -83,8 +83,7 @@ def _node(rule, inputs, params, value):
 
 
 def tape(*outputs):
-    """All Vars that the outputs were computed from, themselves included, in the order of creation:
-    the Wengert list.
+    """The Wengert list: all Vars behind the outputs, themselves included, as created.
 
     >>> from companion.engines import Var, tape
     >>> x = Var(3.0)
@@ -95,9 +94,7 @@ def tape(*outputs):
 
 
 def _since(start, *outputs):
-    """The Vars behind the outputs with index `start` or above, in order of creation; and whether
-    there are older ones.
-    """
+    """The Vars behind the outputs from index `start` on, as created; are there older ones?"""
     found, waiting, older = {}, [y for y in outputs if type(y) is Var], False
     while waiting:
         node = waiting.pop()
@@ -112,8 +109,7 @@ def _since(start, *outputs):
 
 
 def _walk_back(nodes, cotangents, inputs, record):
-    """The cotangent of every input, from those of the outputs ({index: cotangent}); None where
-    there is no path.
+    """The cotangent of every input, from {index: cotangent} of the outputs; None if no path.
 
     With `record` the walk is itself written on the tape, and can be differentiated; else it runs on
     plain arrays.
@@ -138,9 +134,7 @@ def _walk_back(nodes, cotangents, inputs, record):
 
 
 def _between(nodes, start):
-    """The indices of the nodes that depend on those in `start`: nobody asked for the cotangents of
-    the others.
-    """
+    """Indices of the nodes that depend on those in `start`: the others are not asked for."""
     wanted = set(start)
     for node in nodes:
         for x in node.inputs:
@@ -151,8 +145,7 @@ def _between(nodes, start):
 
 
 def gradients(outputs, inputs, seed=None):
-    """x̄ᵢ = Σ ȳ ∂y/∂xᵢ for each input: the cotangents of the inputs, as Vars on the tape, so that
-    everything nests.
+    """x̄ᵢ = Σ ȳ ∂y/∂xᵢ: the cotangents of the inputs, as Vars on the tape, so that all nests.
 
     outputs: a Var or a list of Vars. inputs: a Var or a list of Vars, intermediate ones included.
     seed: the cotangent of each output, of its shape (a list for a list); without one the outputs
@@ -208,9 +201,7 @@ def _paired(outputs, seed):
 
 
 def _pull_series(outputs, seeds, inputs, record):
-    """The cotangents through a Dual or Jet of Vars, part by part: gradients of a series are the
-    series of gradients.
-    """
+    """Through a Dual or Jet of Vars: the gradients of a series are the series of gradients."""
     if len(outputs) > 1:
         raise TypeError(
             "gradients of several outputs that are Duals or Jets: ask for them one at a time"
@@ -251,8 +242,7 @@ def _watched(x):
 
 
 def vjp(f, *xs):
-    """(f(x), pullback) where pullback(ȳ) = [x̄₁, x̄₂, …] = ȳᵀ J: the vector-Jacobian product, from
-    one evaluation of f.
+    """(f(x), pullback) where pullback(ȳ) = [x̄₁, x̄₂, …] = ȳᵀ J: vector-Jacobian products.
 
     Plain arguments give plain results, engine values give engine values. Without an argument the
     pullback is seeded with 1 and needs a scalar output.
@@ -284,9 +274,7 @@ def vjp(f, *xs):
 
 
 def _reaches_before(y, start):
-    """Whether y was computed from a Var older than `start`: an outer derivative may be waiting for
-    what we return.
-    """
+    """Whether y goes back beyond `start`: then an outer derivative may wait for what we return."""
     if isinstance(y, Value) and type(y) is not Var:
         return any(_reaches_before(part, start) for part in y.parts)
     return _since(start, y)[1]
@@ -300,9 +288,7 @@ def _stripped(y):
 
 
 def _copied(g):
-    """An array of the reader's own: two cotangents may share one array, and a broadcast one cannot
-    be written to.
-    """
+    """A copy: cotangents may share an array, and a broadcast one cannot be written to."""
     return g.copy() if isinstance(g, np.ndarray) else g
 
 
@@ -378,8 +364,7 @@ def hessian(f):
 
 
 def hvp(f, x, v):
-    """H v for a scalar f, without H: the derivative of ∇f along v, at the cost of a few evaluations
-    of f.
+    """H v for a scalar f, without H: the derivative of ∇f along v, for a few evaluations of f.
 
     >>> from companion.engines import hvp, sum
     >>> hvp(lambda x: sum(x ** 3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
