@@ -1,0 +1,463 @@
+"""Differences: exact weights, errors with the right slopes, counted evaluations, every message."""
+
+from fractions import Fraction as F
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from companion.engines.differences import (
+    best_step,
+    complex_step,
+    difference,
+    difference_gradient,
+    error_curve,
+    error_theory,
+    measured_best,
+    richardson,
+    running_median,
+)
+from companion.engines.stencils import leading_error, scheme_offsets, stencil
+
+
+def f(x):
+    """The function of the book in its first input, with the second held at 5."""
+    return np.log(x) + 5 * x - np.sin(np.asarray(5, dtype=np.asarray(x).dtype))
+
+
+def f_of_both(x):
+    return np.log(x[0]) + x[0] * x[1] - np.sin(x[1])
+
+
+class Counted:
+    """A function that counts its calls."""
+
+    def __init__(self, function):
+        self.function, self.calls = function, 0
+
+    def __call__(self, x):
+        self.calls += 1
+        return self.function(x)
+
+
+# ---------------------------------------------------------------------------------------- stencils
+
+TABLES = {  # Fornberg (1988), tables 1 to 3
+    ((-1, 0, 1), 1): "-1/2 0 1/2",
+    ((-2, -1, 0, 1, 2), 1): "1/12 -2/3 0 2/3 -1/12",
+    ((-3, -2, -1, 0, 1, 2, 3), 1): "-1/60 3/20 -3/4 0 3/4 -3/20 1/60",
+    ((-1, 0, 1), 2): "1 -2 1",
+    ((-2, -1, 0, 1, 2), 2): "-1/12 4/3 -5/2 4/3 -1/12",
+    ((-2, -1, 0, 1, 2), 3): "-1/2 1 0 -1 1/2",
+    ((-2, -1, 0, 1, 2), 4): "1 -4 6 -4 1",
+    ((-3, -2, -1, 0, 1, 2, 3), 4): "-1/6 2 -13/2 28/3 -13/2 2 -1/6",
+    ((0, 1), 1): "-1 1",
+    ((0, 1, 2), 1): "-3/2 2 -1/2",
+    ((0, 1, 2, 3), 1): "-11/6 3 -3/2 1/3",
+    ((0, 1, 2, 3), 2): "2 -5 4 -1",
+    ((F(-1, 2), F(1, 2)), 0): "1/2 1/2",
+    ((-1.5, -0.5, 0.5, 1.5), 1): "1/24 -9/8 9/8 -1/24",
+    ((0,), 0): "1",
+}
+
+
+@pytest.mark.parametrize(("offsets", "order"), TABLES)
+def test_stencil_reproduces_the_published_tables(offsets, order):
+    weights = stencil(offsets, order)
+    assert weights == tuple(F(w) for w in TABLES[offsets, order].split())
+    assert all(type(w) is F for w in weights)
+
+
+@given(st.sets(st.fractions(-5, 5, max_denominator=12), min_size=1, max_size=7), st.data())
+@settings(deadline=None)
+def test_stencil_is_exact_on_polynomials_up_to_its_size(offsets, data):
+    offsets = data.draw(st.permutations(sorted(offsets)))
+    order = data.draw(st.integers(0, len(offsets) - 1))
+    weights = stencil(offsets, order)
+    for power in range(len(offsets)):
+        exact = mpmath.factorial(order) if power == order else 0
+        assert sum(w * o**power for w, o in zip(weights, offsets, strict=True)) == exact
+
+
+def test_stencil_follows_the_order_of_its_offsets_and_takes_numpy_numbers():
+    assert stencil([1, -1, 0], 2) == (1, 1, -2)
+    assert stencil(np.array([-1, 0, 1]), np.int64(2)) == (1, -2, 1)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "order", "accuracy", "constant"),
+    [
+        ("forward", 1, 1, 1 / 2),
+        ("backward", 1, 1, -1 / 2),
+        ("central", 1, 2, 1 / 6),
+        ("central", 2, 2, 1 / 12),
+        ("central", 3, 2, 1 / 4),
+        ("forward", 2, 1, 1.0),
+        ((-2, -1, 0, 1, 2), 1, 4, -1 / 30),
+    ],
+)
+def test_leading_error(scheme, order, accuracy, constant):
+    found = leading_error(scheme_offsets(scheme, order), order)
+    assert found == (accuracy, pytest.approx(constant, rel=1e-15))
+
+
+@pytest.mark.parametrize(
+    ("offsets", "order", "message"),
+    [
+        ([0, 1, 1], 1, r"offsets \(0, 1, 1\) repeat a point"),
+        ([0, 1], 2, r"order 2 needs at least 3 offsets; got 2: \(0, 1\)"),
+        ([], 0, r"needs at least 1 offsets; got 0"),
+        ([0, np.nan], 1, "offset nan: need finite real numbers"),
+        ([0, np.inf], 1, "offset inf: need finite"),
+        ([0, 1j], 1, "offset 1j: need finite real"),
+        ([0, 1], -1, "order = -1: the order of a derivative is a whole number, at least 0"),
+        ([0, 1], 0.5, r"order = 0\.5"),
+        ([0, 1], True, "order = True"),
+    ],
+)
+def test_stencil_says_what_is_wrong(offsets, order, message):
+    with pytest.raises(ValueError, match=message):
+        stencil(offsets, order)
+
+
+# -------------------------------------------------------------------------------------- difference
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("scheme", ["forward", "backward", "central", "wide"])
+def test_difference_against_mpmath(order, scheme):
+    if scheme == "wide":
+        scheme = range(-4, 5)
+    exact = float(mpmath.diff(mpmath.tanh, 0.7, order))
+    offsets = scheme_offsets(scheme, order)
+    accuracy, _ = leading_error(offsets, order)
+    tolerance = 300 * np.finfo(float).eps ** (accuracy / (order + accuracy))
+    assert difference(np.tanh, 0.7, order=order, scheme=scheme) == pytest.approx(
+        exact, abs=tolerance
+    )
+
+
+@given(
+    st.lists(st.integers(-9, 9), min_size=1, max_size=5),
+    st.integers(-8, 8),
+    st.sampled_from([F(1, 4), F(1, 2), F(1), F(2)]),
+    st.integers(1, 4),
+    st.sampled_from(["forward", "backward", "central"]),
+)
+def test_difference_is_exact_on_low_polynomials(coefficients, x, h, order, scheme):
+    size = len(scheme_offsets(scheme, order))
+    polynomial = np.polynomial.Polynomial(coefficients[:size])
+    exact = polynomial.deriv(order)(x)
+    # small dyadic numbers: every operation is exact until the final division by a denominator
+    found = difference(polynomial, float(x), float(h), order=order, scheme=scheme)
+    assert found == pytest.approx(exact, rel=1e-15, abs=0)
+
+
+SLOPES = [("forward", 1), ("backward", 1), ("central", 1), ("forward", 2), ("central", 2)]
+SLOPES += [("central", 3), ("central", 4), ((-2, -1, 0, 1, 2), 1), ((0, 1, 2, 3), 1)]
+
+
+@pytest.mark.parametrize(("scheme", "order"), SLOPES)
+def test_truncation_falls_with_the_accuracy_of_the_scheme(scheme, order):
+    accuracy, _ = leading_error(scheme_offsets(scheme, order), order)
+    exact = float(mpmath.diff(mpmath.sin, 0.6, order))
+    hs = np.logspace(-2, -1, 20)
+    errors = error_curve(
+        lambda h: difference(np.sin, 0.6, h, order=order, scheme=scheme), exact, hs
+    )
+    assert np.polyfit(np.log(hs), np.log(errors), 1)[0] == pytest.approx(accuracy, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "order", "low", "high"),
+    [("forward", 1, -13, -9), ("central", 1, -12, -7), ("central", 2, -7, -4)],
+)
+def test_rounding_rises_with_the_order_of_the_derivative(scheme, order, low, high):
+    hs = np.logspace(low, high, 300)
+    exact = {1: 5.5, 2: -0.25}[order]
+    errors = error_curve(lambda h: difference(f, 2.0, h, order=order, scheme=scheme), exact, hs)
+    slope = np.polyfit(np.log(hs), np.log(running_median(hs, errors)), 1)[0]
+    assert slope == pytest.approx(-order, abs=0.25)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "order", "dtype", "step", "error"),
+    [  # measured at (2, 5)
+        ("forward", 1, np.float64, 8e-8, 1.7e-8),
+        ("central", 1, np.float64, 1.4e-5, 3.6e-11),
+        ("central", 2, np.float64, 1.2e-4, 1e-8),
+        ("central", 1, np.float32, 5e-3, 2e-5),
+    ],
+)
+def test_measured_optimum(scheme, order, dtype, step, error):
+    hs = np.logspace(-14 if dtype is np.float64 else -6, 0, 561)
+    estimate = lambda h: difference(f, dtype(2), h, order=order, scheme=scheme)
+    h, typical = measured_best(hs, error_curve(estimate, {1: 5.5, 2: -0.25}[order], hs))
+    assert step / 4 < h < step * 4
+    assert error / 4 < typical < error * 4
+
+
+def test_default_step_is_within_a_decade_of_the_best_error_for_central():
+    assert abs(difference(f, 2.0) - 5.5) < 1e-9
+    assert abs(difference(f, np.float32(2)) - 5.5) < 1e-3
+
+
+def test_the_step_is_rounded_to_the_machine_numbers():
+    # x + h as computed is not x + h as meant: for f = x the naive quotient is visibly not 1.
+    h = 1e-10
+    assert abs(((2.0 + h) - 2.0) / h - 1) > 1e-8
+    for x in (2.0, -2.0, 1e5):
+        assert difference(lambda x: x, x, h, scheme="forward") == 1.0
+        assert difference(lambda x: x, x, h) == 1.0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 3)])
+def test_dtype_and_shape_are_kept(dtype, shape):
+    x = np.full(shape, 2, dtype)
+    for scheme in ("forward", "backward", "central"):
+        result = difference(np.exp, x, scheme=scheme)
+        assert result.dtype == dtype
+        assert result.shape == shape
+    assert difference(np.exp, x, 0.25, order=2).dtype == dtype
+    assert richardson(np.exp, x, 0.5).value.dtype == dtype
+    assert difference_gradient(np.sum, x).dtype == dtype
+    assert difference_gradient(np.sum, x).shape == shape
+    if dtype is not np.float16:  # NumPy has no complex numbers of half precision
+        assert complex_step(np.exp, x).dtype == dtype
+        assert complex_step(np.exp, x).shape == shape
+
+
+def test_f_sees_the_dtype_of_x():
+    seen = set()
+    difference(lambda x: seen.add(x.dtype) or x, np.float32(2), 0.1)
+    difference_gradient(lambda x: seen.add(x.dtype) or x.sum(), np.ones(2, np.float32))
+    assert seen == {np.dtype(np.float32)}
+
+
+def test_integers_become_float64():
+    assert difference(np.sin, 1).dtype == np.float64
+    assert difference(np.sin, 1) == difference(np.sin, 1.0)
+    assert complex_step(np.sin, [1, 2]).dtype == np.float64
+    assert difference_gradient(f_of_both, [2, 5]) == pytest.approx([5.5, 1.716338], abs=1e-6)
+
+
+def test_one_number_in_an_array_out():
+    curve = difference(lambda t: np.array([np.cos(t), np.sin(t)]), 0.5)
+    assert curve == pytest.approx([-np.sin(0.5), np.cos(0.5)], abs=1e-9)
+
+
+def test_a_step_for_each_point_and_mutating_functions():
+    x = np.array([1.0, 100.0])
+    assert difference(np.log, x, np.array([1e-5, 1e-3])) == pytest.approx(1 / x, rel=1e-8)
+
+    def careless(x):
+        x *= 2
+        return x.sum()
+
+    assert difference_gradient(careless, x) == pytest.approx([2, 2])
+    assert x.tolist() == [1.0, 100.0]
+
+
+def test_a_tiny_step_at_zero_does_not_underflow():
+    assert difference(lambda x: x * 1e200, 0.0, 1e-200, order=2) == 0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "order", "calls"),
+    [("forward", 1, 2), ("central", 1, 2), ("central", 2, 3), ("central", 3, 4), ("forward", 3, 4)],
+)
+def test_difference_counts(scheme, order, calls):
+    counted = Counted(np.sin)
+    difference(counted, 1.0, scheme=scheme, order=order)
+    assert counted.calls == calls
+
+
+# ---------------------------------------------------------------- complex step, Richardson, gradient
+
+
+@pytest.mark.parametrize(
+    ("function", "exact"),
+    [
+        (np.exp, mpmath.exp),
+        (np.sin, mpmath.cos),
+        (np.tanh, lambda x: mpmath.sech(x) ** 2),
+        (lambda x: 1 / (1 + x * x), lambda x: -2 * x / (1 + x * x) ** 2),
+        (lambda x: np.exp(x) / np.sqrt(x), lambda x: mpmath.exp(x) * (2 * x - 1) / 2 / x**1.5),
+    ],
+)
+def test_complex_step_to_the_last_digits(function, exact):
+    x = np.linspace(0.3, 2, 18)
+    wanted = np.array([float(exact(mpmath.mpf(float(v)))) for v in x])
+    np.testing.assert_allclose(complex_step(function, x), wanted, rtol=2e-15)
+
+
+def test_complex_step_does_not_depend_on_the_step():
+    errors = error_curve(lambda h: complex_step(f, 2.0, h), 5.5, np.logspace(-200, -9, 50))
+    assert errors.max() < 2e-15
+
+
+@pytest.mark.parametrize("scheme", ["forward", "central", (-2, -1, 0, 1, 2)])
+@pytest.mark.parametrize("order", [1, 2])
+def test_richardson_beats_its_first_column(scheme, order):
+    x = np.array([0.3, 1.0, 2.0])
+    exact = np.array([float(mpmath.diff(mpmath.sin, v, order)) for v in x])
+    value, error, table = richardson(np.sin, x, 0.8, levels=7, order=order, scheme=scheme)
+    assert table.shape == (7, 7, 3)
+    assert np.isnan(table[np.triu_indices(7, 1)]).all()
+    assert np.isfinite(table[np.tril_indices(7)]).all()
+    found = np.abs(value - exact)
+    assert (found < 1e-9).all()
+    assert (found <= error + 1e-12).all()
+    assert (found < 1e-2 * np.abs(table[-1, 0] - exact)).all()
+
+
+def test_each_column_of_richardson_removes_a_power():
+    table = richardson(np.exp, 0.0, 1.0, levels=4).table
+    errors = np.abs(table - 1)
+    assert errors[2, 0] / errors[3, 0] == pytest.approx(4, rel=0.05)
+    assert errors[2, 1] / errors[3, 1] == pytest.approx(16, rel=0.05)
+    assert errors[2, 2] / errors[3, 2] == pytest.approx(64, rel=0.05)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize(
+    ("scheme", "calls"), [("forward", lambda n: n + 1), ("central", lambda n: 2 * n)]
+)
+def test_gradient_counts(n, scheme, calls):
+    counted = Counted(lambda x: np.sum(np.sin(x)))
+    x = np.linspace(-1, 2, n)
+    assert difference_gradient(counted, x, scheme=scheme) == pytest.approx(np.cos(x), abs=1e-6)
+    assert counted.calls == calls(n)
+
+
+def test_gradient_keeps_the_shape_and_scales_the_steps():
+    x = np.array([[1.0, -10.0], [1e3, 1e6]])
+    result = difference_gradient(lambda x: np.sum(np.log(x * x)), x, scheme="central")
+    np.testing.assert_allclose(result, 2 / x, rtol=1e-8)
+
+
+# ----------------------------------------------------------------------------- steps and error curves
+
+
+def test_best_step_is_the_root_of_eps():
+    eps = np.finfo(float).eps
+    assert best_step("forward") == eps ** (1 / 2)
+    assert best_step("central") == eps ** (1 / 3)
+    assert best_step("central", order=2) == eps ** (1 / 4)
+    assert best_step((-2, -1, 0, 1, 2)) == eps ** (1 / 5)
+    assert best_step("central", np.float32, scale=[1, 10]).dtype == np.float32
+    assert best_step(scale=np.array([1.0, 10.0])) == pytest.approx(
+        [eps ** (1 / 3), 10 * eps ** (1 / 3)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("scheme", "order", "derivative"),
+    [("forward", 1, -1 / 4), ("central", 1, 1 / 4), ("central", 2, -3 / 8)],
+)
+def test_theory_bounds_what_is_measured(scheme, order, derivative):
+    hs = np.logspace(-13, -2, 400)
+    exact = {1: 5.5, 2: -0.25}[order]
+    errors = error_curve(lambda h: difference(f, 2.0, h, order=order, scheme=scheme), exact, hs)
+    truncation, rounding = error_theory(hs, f(2.0), derivative, order=order, scheme=scheme)
+    assert (errors <= 1.1 * truncation + rounding).all()
+    large = hs > 3e-3  # there truncation rules, and theory is sharp
+    np.testing.assert_allclose(errors[large], truncation[large], rtol=0.01)
+    bottom = hs[np.argmin(truncation + rounding)]
+    measured, _ = measured_best(hs, errors)
+    assert bottom / 10 < measured < bottom * 3
+
+
+def test_running_median_ignores_luck_and_accidents_and_keeps_the_order():
+    hs = np.logspace(-6, 0, 121)
+    errors = hs.copy()
+    errors[::7], errors[3::9] = 0, 1e3
+    np.testing.assert_allclose(np.log10(running_median(hs, errors) / hs)[20:-20], 0, atol=0.3)
+    shuffled = np.random.default_rng(0).permutation(121)
+    np.testing.assert_array_equal(
+        running_median(hs[shuffled], errors[shuffled]), running_median(hs, errors)[shuffled]
+    )
+
+
+def test_measured_best_ignores_a_lucky_step_and_the_ends():
+    hs = np.logspace(-8, 0, 401)
+    errors = hs + 1e-8 / hs
+    errors[50] = errors[-3] = 0
+    errors[:12] = 0
+    h, error = measured_best(hs, errors)
+    assert 5e-5 < h < 2e-4
+    assert 2e-4 < error < 3e-4
+
+
+# ------------------------------------------------------------------------------------------ messages
+
+MESSAGES = [
+    (lambda: difference(np.sin, np.nan), ValueError, "x = nan: NaN or infinite"),
+    (lambda: difference(np.sin, [1.0, np.inf]), ValueError, "NaN or infinite; a derivative needs"),
+    (lambda: difference(np.sin, []), ValueError, r"x is empty, shape \(0,\)"),
+    (lambda: complex_step(np.sin, np.zeros((0, 2))), ValueError, r"x is empty, shape \(0, 2\)"),
+    (lambda: difference_gradient(np.sum, []), ValueError, "x is empty"),
+    (lambda: difference(np.sin, 1j), TypeError, "x has dtype complex128; differences need real"),
+    (lambda: complex_step(np.sin, 1j), TypeError, "x has dtype complex128"),
+    (lambda: difference(np.sin, "1"), TypeError, "x has dtype <U1"),
+    (lambda: difference(np.sin, 1.0, 0.0), ValueError, r"h = 0\.0: need a positive, finite"),
+    (lambda: difference(np.sin, 1.0, -1e-3), ValueError, r"h = -0\.001: need a positive"),
+    (lambda: difference(np.sin, 1.0, np.inf), ValueError, "h = inf: need a positive, finite"),
+    (lambda: difference(np.sin, 1.0, np.nan), ValueError, "h = nan: need a positive, finite"),
+    (lambda: complex_step(np.sin, 1.0, 0), ValueError, "h = 0: need a positive"),
+    (lambda: richardson(np.sin, 1.0, -1), ValueError, "h = -1: need a positive"),
+    (lambda: difference(np.sin, np.float32(0), 1e-60), ValueError, r"h = 1e-60.*\(as float32\)"),
+    (lambda: difference(np.sin, 2.0, 1e-17), ValueError, r"h = 1e-17 is lost beside x = 2\.0"),
+    (lambda: difference(np.sin, np.float32(2), 1e-8), ValueError, r"x \+ h == x in float32"),
+    (
+        lambda: difference(np.sin, [1.0, 2.0], [1.0, 2.0, 3.0]),
+        ValueError,
+        r"h has shape \(3,\) and",
+    ),
+    (
+        lambda: difference(np.sin, 1.0, scheme="centre"),
+        ValueError,
+        "unknown scheme 'centre': choose",
+    ),
+    (lambda: best_step("centre"), ValueError, "unknown scheme 'centre'"),
+    (lambda: difference(np.sin, 1.0, scheme=(0, 0.5)), ValueError, r"\(0, 1/2\) must be whole"),
+    (lambda: difference(np.sin, 1.0, order=0), ValueError, "order = 0: .* at least 1"),
+    (lambda: difference(np.sin, 1.0, order=1.0), ValueError, r"order = 1\.0: .* whole number"),
+    (lambda: difference(np.sin, 1.0, order=3, scheme=(-1, 0, 1)), ValueError, "at least 4 offsets"),
+    (lambda: difference(np.sum, [1.0, 2.0]), ValueError, "not elementwise.*difference_gradient"),
+    (lambda: complex_step(np.sum, [1.0, 2.0]), ValueError, "not elementwise"),
+    (lambda: difference(lambda x: None, 1.0), TypeError, "f returned NoneType"),
+    (lambda: difference(lambda x: 1j * x, 1.0), TypeError, "f returned complex.*; a difference"),
+    (lambda: complex_step(np.abs, 1.0), TypeError, "f returned float64.*imaginary part"),
+    (lambda: complex_step(np.real, [1.0]), TypeError, "f returned an array of float64"),
+    (lambda: complex_step(lambda x: 3.0, 1.0), TypeError, "f returned float for a complex"),
+    (lambda: richardson(np.sin, 1.0, 1.0, levels=1), ValueError, "levels = 1: .* at least 2"),
+    (
+        lambda: difference_gradient(np.sin, [1.0, 2.0]),
+        ValueError,
+        r"shape \(2,\); a gradient needs",
+    ),
+    (lambda: difference_gradient(lambda x: x[:1], [1.0]), ValueError, r"as in f\(x\)\[0\]"),
+    (lambda: difference_gradient(lambda x: None, [1.0]), TypeError, "f returned NoneType"),
+    (lambda: best_step(scale=0), ValueError, "scale = 0: need a positive"),
+    (lambda: best_step(dtype=complex), TypeError, "dtype is complex128"),
+    (lambda: error_curve(np.sin, 1.0, []), ValueError, r"hs has shape \(0,\); need one row"),
+    (lambda: error_curve(np.sin, 1.0, [[1.0]]), ValueError, r"hs has shape \(1, 1\)"),
+    (lambda: error_curve(np.sin, 1.0, [0.0]), ValueError, r"hs = \[0\.0\]: need a positive"),
+    (lambda: error_curve(np.sin, np.nan, [1.0]), ValueError, "exact = nan: need the true"),
+    (lambda: error_curve(lambda h: [h, h], 1.0, [1.0]), ValueError, r"estimate\(h\) has shape"),
+    (lambda: error_theory([-1.0], 1, 1), ValueError, r"hs = \[-1\.0\]"),
+    (lambda: running_median([1e-2, 1], [1, np.nan]), ValueError, "not NaN, for each of the 2"),
+    (lambda: measured_best([1e-2, 1], [1]), ValueError, "one error, not NaN, for each of the 2"),
+    (lambda: running_median([0.5, 1], [1, 2]), ValueError, r"decades = 1\.0: .* at most 0\.3"),
+    (lambda: running_median([0.01, 1], [1, 2], 0), ValueError, "decades = 0: need a positive"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), MESSAGES)
+def test_messages(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
