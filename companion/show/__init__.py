@@ -1,0 +1,1 @@
+"""Pictures for readers: matplotlib figures, SVG graphs, tables in text. One file per subject."""
