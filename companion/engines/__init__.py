@@ -10,6 +10,17 @@ checks.py        every engine against every other
 """
 
 from companion.engines.checks import check_derivatives
+from companion.engines.differences import (
+    best_step,
+    complex_step,
+    difference,
+    difference_gradient,
+    error_curve,
+    error_theory,
+    measured_best,
+    richardson,
+    running_median,
+)
 from companion.engines.dual import Dual, derivative, jvp
 from companion.engines.jet import Jet, derivatives, taylor
 from companion.engines.kinds import Bilinear, Linear, Pointwise
@@ -53,6 +64,7 @@ from companion.engines.rules import (
     transpose,
     where,
 )
+from companion.engines.stencils import stencil
 from companion.engines.tape import Var, grad, gradients, hessian, hvp, jacobian, tape, vjp
 
 __all__ = [
@@ -67,14 +79,20 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "best_step",
     "broadcast_to",
     "check_derivatives",
+    "complex_step",
     "concatenate",
     "cos",
     "cosh",
     "derivative",
     "derivatives",
+    "difference",
+    "difference_gradient",
     "div",
+    "error_curve",
+    "error_theory",
     "exp",
     "expm1",
     "grad",
@@ -90,6 +108,7 @@ __all__ = [
     "matmul",
     "maximum",
     "mean",
+    "measured_best",
     "minimum",
     "mul",
     "neg",
@@ -97,12 +116,15 @@ __all__ = [
     "reciprocal",
     "relu",
     "reshape",
+    "richardson",
+    "running_median",
     "sigmoid",
     "sin",
     "sinh",
     "softplus",
     "sqrt",
     "stack",
+    "stencil",
     "sub",
     "sum",
     "tan",
