@@ -1,5 +1,6 @@
 """Part I: three engines from scratch, on NumPy alone.
 
+stencils.py      exact weights of difference quotients
 differences.py   difference quotients and the complex step, the oracle of all the rest
 kinds.py         linear, bilinear, pointwise: how one fact gives all modes
 rules.py         the table: every operation and its one derivative rule
