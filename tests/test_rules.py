@@ -221,6 +221,22 @@ def test_one_line_adds_a_linear_and_a_bilinear_operation():
         del TABLE["flip"], TABLE["cross"]
 
 
+@pytest.mark.parametrize("shapes", [((), (3,)), ((3,), ()), ((2, 1), (3,))], ids=str)
+def test_a_slope_may_be_a_number_where_the_arguments_broadcast(shapes):
+    """x + 2y with the slopes 1 and 2: tangents, cotangents and coefficients fill their shapes."""
+    rule = Pointwise("x + 2y", lambda x, y: x + 2 * y, lambda x, y, v: 1.0, lambda x, y, v: 2.0)
+    try:
+        xs = [np.ones(s)[()] for s in shapes]
+        check_transposes(rule, xs, np.random.default_rng(0))
+        for f, x in [(lambda x: rule(x, xs[1]), xs[0]), (lambda y: rule(xs[0], y), xs[1])]:
+            full = np.broadcast_shapes(*shapes)
+            check_transposes(f, [x], np.random.default_rng(0))
+            assert np.shape(ce.jvp(f, x, x)[1]) == full
+            assert [np.shape(c) for c in ce.taylor(f, x, order=3)] == [full] * 4
+    finally:
+        del TABLE["x + 2y"]
+
+
 def test_a_rule_names_itself():
     assert repr(ce.sin) == "Pointwise('sin')"
     assert repr(ce.add) == "Linear('add')"

@@ -158,6 +158,10 @@ def test_integers(mode):
     assert ce.grad(lambda x: ce.sum(x * x / 3))(x).dtype == np.float64
     np.testing.assert_allclose(ce.grad(lambda x: ce.sum(1 / x))(x), [-1.0, -0.25])
     assert ce.reciprocal(2) == 0.5
+    np.testing.assert_array_equal(ce.reciprocal(np.array([2, 4])), [0.5, 0.25])
+    halves = MODES[mode](lambda x: ce.sum(x / np.array([2, 4])), 3, 1)
+    assert halves == [2.25, 0.75]
+    assert MODES[mode](lambda x: ce.sum(x @ np.array([[2], [4]])), np.array([1, 1]), 0) == [6.0]
     assert Var(3).value == 3.0
     assert derivative(lambda x: x * np.array([2, 3])[1])(1) == 3.0
 

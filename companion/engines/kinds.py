@@ -233,7 +233,7 @@ class Pointwise(Rule):
         active = [i for i, t in enumerate(tangents) if t is not None]
         slopes = [self.slopes[i](*xs, v) for i in active]
         found = [reduce(add, map(mul, slopes, dxs)) for dxs in zip(*[tangents[i] for i in active])]
-        return tuple([t + zeros_like(v) if shape(t) != shape(v) else t for t in found])
+        return tuple([_filled(t, v) for t in found])
 
     def reverse(self, g, i, xs, v, params):
         """v̄ · f′."""
@@ -258,9 +258,14 @@ class Pointwise(Rule):
             if not slopes:
                 lower = v.growing(v.order - 1)
                 slopes.extend(v.like(self.slopes[i](*xs, lower)) for i in active)
-            return reduce(add, [c.chain(us[i], k) for c, i in zip(slopes, active)])
+            return _filled(reduce(add, [c.chain(us[i], k) for c, i in zip(slopes, active)]), v)
 
         return coefficient
+
+
+def _filled(t, v):
+    """t in the shape of v; smaller only where a slope is a number and the arguments broadcast."""
+    return t if shape(t) == shape(v) else t + zeros_like(v)
 
 
 def plain(x):
