@@ -1,28 +1,33 @@
-"""Read |x| in a docstring as the absolute value that it is.
+"""Read |x| and *args in a docstring as the mathematics and the Python that they are.
 
-autodoc takes docstrings for reStructuredText, where a pair of bars is a substitution and an undefined one an
-error. Paragraphs are mended; `code`, examples, indented blocks and tables stay as they are.
+autodoc takes docstrings for reStructuredText, where a pair of bars is a substitution, an undefined one an
+error, and a lone star an emphasis that never ends. Paragraphs are mended; `code`, examples, indented blocks
+and tables stay as they are.
 """
 
 import re
 
 from sphinx.application import Sphinx
 
-CODE_OR_BAR = re.compile(r"(``?[^`]+``?)|\|")
+CODE_OR_MARK = re.compile(r"(``?[^`]+``?)|(\||\*{1,2}(?=\w+[,)]))")
 LEFT_ALONE = (">>>", " ", "+")
 
 
-def escape_bars(paragraph: str) -> str:
+def escaped(mark: str) -> str:
+    return "".join(f"\\{letter}" for letter in mark)
+
+
+def escape_marks(paragraph: str) -> str:
     if paragraph.startswith(LEFT_ALONE):
         return paragraph
-    return CODE_OR_BAR.sub(lambda found: found[1] or r"\|", paragraph)
+    return CODE_OR_MARK.sub(lambda found: found[1] or escaped(found[2]), paragraph)
 
 
 def mend(
     _app: Sphinx, _what: str, _name: str, _obj: object, _opts: object, lines: list[str]
 ) -> None:
     paragraphs = "\n".join(lines).split("\n\n")
-    lines[:] = "\n\n".join(map(escape_bars, paragraphs)).split("\n")
+    lines[:] = "\n\n".join(map(escape_marks, paragraphs)).split("\n")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
