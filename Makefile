@@ -47,7 +47,7 @@ $(BENCH_VENV)/.ready: benchmarks/requirements.txt requirements.txt pyproject.tom
 	@touch $@
 
 bench: $(BENCH_VENV)/.ready
-	@for script in benchmarks/*.py; do $(BENCH_VENV)/bin/python $$script || exit 1; done
+	@for script in benchmarks/bench_*.py; do $(BENCH_VENV)/bin/python $$script || exit 1; done
 
 # torch's wheel brings its own GPU packages, or none, so they are not pinned.
 lock:
