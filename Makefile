@@ -46,7 +46,7 @@ $(BENCH_VENV)/.ready: benchmarks/requirements.txt requirements.txt pyproject.tom
 	$(BENCH_VENV)/bin/python -m pip $(INSTALL_COMPANION)
 	@touch $@
 
-bench: $(BENCH_VENV)/.ready $(VENV)/.ready
+bench: $(VENV)/.ready $(BENCH_VENV)/.ready $(VENV)/.ready
 	@for script in benchmarks/bench_*.py; do $(BENCH_VENV)/bin/python $$script || exit 1; done
 
 # torch's wheel brings its own GPU packages, or none, so they are not pinned.
