@@ -45,7 +45,7 @@ def _softplus(x):
 
 
 def _relu(x):
-    return np.where(np.real(x) <= 0, 0.0, x)[()]
+    return np.maximum(x, 0.0) if np.isrealobj(x) else np.where(np.real(x) <= 0, 0.0, x)[()]
 
 
 def _abs(x):
@@ -202,9 +202,9 @@ def _times_transposed(g, x, y):
         case 1, 1:
             return g * y
         case _, 1:
-            return index(g, (..., None)) * y
+            return g[..., None] * y
         case 1, _:
-            return sum(y * index(g, (..., None, slice(None))), axis=-1)
+            return sum(y * g[..., None, :], axis=-1)
     return g @ _swap(y)
 
 
@@ -216,9 +216,9 @@ def _transposed_times(g, x, y):
         case 1, 1:
             return x * g
         case _, 1:
-            return x * index(g, (..., None))
+            return x * g[..., None]
         case 1, _:
-            return index(x, (slice(None), None)) * index(g, (..., None, slice(None)))
+            return x[:, None] * g[..., None, :]
     return _swap(x) @ g
 
 

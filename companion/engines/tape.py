@@ -24,6 +24,7 @@ from companion.engines.rules import OPERATORS, identity, reshape, stack, unbroad
 
 _INDEX = count()
 _new = object.__new__
+_NONE = {}  # the parameters of a rule that has none
 
 
 class Var(Value):
@@ -111,8 +112,7 @@ def _since(start, *outputs):
 def _walk_back(nodes, cotangents, inputs, record):
     """The cotangent of every input, from {index: cotangent} of the outputs; None if no path.
 
-    With `record` the walk is itself written on the tape, and can be differentiated; else it runs on
-    plain arrays.
+    With `record` the walk is itself on the tape, to be differentiated; else it is on plain arrays.
     """
     kept = {x.index for x in inputs}
     wanted = _between(nodes, kept)
@@ -175,7 +175,7 @@ def gradients(outputs, inputs, seed=None):
     ]
 
 
-def _pull(outputs, seed, inputs, record):
+def _pull(outputs, seed, inputs, record, nodes=None):
     outputs, seeds = _paired(outputs, seed)
     if any(isinstance(y, Value) and type(y) is not Var for y in outputs):
         return _pull_series(outputs, seeds, inputs, record)
@@ -185,7 +185,8 @@ def _pull(outputs, seed, inputs, record):
         if type(y) is Var:
             known = cotangents.get(y.index)
             cotangents[y.index] = s if known is None else known + s
-    nodes, _ = _since(min([x.index for x in inputs], default=0), *outputs)
+    if nodes is None:
+        nodes, _ = _since(min([x.index for x in inputs], default=0), *outputs)
     found = _walk_back(nodes, cotangents, inputs, record)
     return [zeros_like(x) if g is None else g for x, g in zip(inputs, found)]
 
@@ -244,8 +245,7 @@ def _watched(x):
 def vjp(f, *xs):
     """(f(x), pullback) where pullback(ȳ) = [x̄₁, x̄₂, …] = ȳᵀ J: vector-Jacobian products.
 
-    Plain arguments give plain results, engine values give engine values. Without an argument the
-    pullback is seeded with 1 and needs a scalar output.
+    Plain arguments give plain results, engine values give engine values. pullback() is seeded with 1.
 
     >>> from companion.engines import vjp
     >>> y, pullback = vjp(lambda x, y: x * y, 2.0, 5.0)
@@ -264,10 +264,10 @@ def vjp(f, *xs):
             f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
         )
     y = number(y)
-    record = _reaches_before(y, start)
+    nodes, record = _since(start, y) if type(y) is Var else (None, _reaches_before(y, start))
 
     def pullback(seed=None):
-        found = _pull(y, seed, leaves, record or isinstance(seed, Value))
+        found = _pull(y, seed, leaves, record or isinstance(seed, Value), nodes)
         return found if record else [_copied(g) for g in found]
 
     return y if record else _stripped(y), pullback
@@ -376,8 +376,6 @@ def hvp(f, x, v):
 
 
 # --- shortcuts: the same records with fewer steps ---------------------------------------------
-
-_NONE = {}
 
 
 def _pointwise(rule):
