@@ -1,0 +1,120 @@
+"""What can be seen in the built HTML without a browser. Each check returns its faults, in words.
+
+A page is its path below the site's root, with forward slashes, and its parsed HTML.
+"""
+
+import posixpath
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bs4 import BeautifulSoup
+
+REPOSITORY = "derivative-ladder/derivative-ladder"
+COST = re.compile(r"(\d+) s to run, (\d+) MiB of memory")
+
+
+def parse(html: str) -> BeautifulSoup:
+    return BeautifulSoup(html, "html.parser")
+
+
+def read_pages(root: Path) -> dict[str, BeautifulSoup]:
+    """Every page of the site; the theme's own templates below _static are not pages."""
+    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.html"))
+    return {path: parse((root / path).read_text("utf-8")) for path in paths if path[0] != "_"}
+
+
+@cache
+def anchors(file: Path) -> frozenset[str]:
+    """The names that a link to this file may end in."""
+    soup = parse(file.read_text("utf-8"))
+    return frozenset(tag.get("id") or tag["name"] for tag in soup.select("[id], a[name]"))
+
+
+def internal_links(page: BeautifulSoup) -> list[str]:
+    """The addresses that a page names and that stay inside the site."""
+    named = [tag["href"] for tag in page.select("a[href], link[href]")]
+    named += [tag["src"] for tag in page.select("[src]")]
+    return [link for link in named if not urlsplit(link).scheme and not link.startswith("//")]
+
+
+def link_fault(path: str, link: str, page: BeautifulSoup, root: Path) -> str | None:
+    parts = urlsplit(link)
+    if not parts.path:
+        missing = parts.fragment and not page.find(id=unquote(parts.fragment))
+        return f"{path}: dead anchor {link}" if missing else None
+    target = root / posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path)))
+    if not target.is_file():
+        return f"{path}: dead link {link}"
+    wanted = unquote(parts.fragment) if target.suffix == ".html" else ""
+    if wanted and wanted not in anchors(target):
+        return f"{path}: dead anchor {link}"
+    return None
+
+
+def dead_links(path: str, page: BeautifulSoup, root: Path) -> list[str]:
+    """Links to files that are not there, and to anchors that no file has."""
+    found = [link_fault(path, link, page, root) for link in sorted(set(internal_links(page)))]
+    return [fault for fault in found if fault]
+
+
+def duplicate_ids(path: str, page: BeautifulSoup) -> list[str]:
+    names = Counter(tag["id"] for tag in page.select("[id]"))
+    return [f"{path}: the id {name!r} stands {n} times" for name, n in names.items() if n > 1]
+
+
+def images_without_alt(path: str, page: BeautifulSoup) -> list[str]:
+    """In the article every image says what it shows; outside it an icon may have an empty alt."""
+    article = page.select_one("article") or page
+    silent = [tag for tag in page.select("img") if tag.get("alt") is None]
+    silent += [tag for tag in article.select("img[alt]") if not tag["alt"].strip()]
+    return [f"{path}: the image {tag.get('src')} has no alt text" for tag in silent]
+
+
+def launch_faults(path: str, page: BeautifulSoup, root: Path) -> list[str]:
+    """A chapter can be opened in Colab and on Binder, and downloaded."""
+    notebook = path.removesuffix(".html") + ".ipynb"
+    wanted = [
+        f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/{notebook}",
+        f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/{notebook}",
+        posixpath.relpath("_sources/" + notebook, posixpath.dirname(path)),
+    ]
+    links = {tag["href"] for tag in page.select("a[href]")}
+    found = [f"{path}: no launch button to {link}" for link in wanted if link not in links]
+    if not (root / "_sources" / notebook).is_file():
+        found.append(f"{path}: the notebook to download is not in the book")
+    return found
+
+
+def card_faults(path: str, page: BeautifulSoup, longest: int = 60) -> list[str]:
+    """The card is there and shows what the page cost, measured, and that is at most a minute."""
+    card = page.select_one(".chapter-card")
+    if card is None:
+        return [f"{path}: no card"]
+    cost = COST.search(card.get_text(" ", strip=True))
+    if not cost:
+        return [f"{path}: the card shows no measured run time and memory"]
+    if int(cost[1]) > longest:
+        return [f"{path}: the page takes {cost[1]} s to run, more than {longest} s"]
+    return []
+
+
+def solution_faults(path: str, page: BeautifulSoup) -> list[str]:
+    """At least two solutions; each can be folded and shows code that was run."""
+    solutions = page.select(".solution")
+    found = [] if len(solutions) >= 2 else [f"{path}: {len(solutions)} solutions, 2 are needed"]
+    for solution in solutions:
+        name = solution.select_one(".admonition-title").get_text(strip=True)
+        if "dropdown" not in solution["class"]:
+            found.append(f"{path}: {name} is not folded")
+        if not solution.select(".cell_input"):
+            found.append(f"{path}: {name} shows no code")
+    return found
+
+
+def telling_word(page: BeautifulSoup) -> str:
+    """The longest plain word of the page's paragraphs: what a reader might search for."""
+    text = " ".join(tag.get_text(" ") for tag in page.select("article section > p"))
+    return max(sorted(re.findall(r"\b[a-z]{5,16}\b", text)), key=len)

@@ -1,0 +1,237 @@
+"""The built book, as a reader gets it: no warning, no dead link, every page right in a browser.
+
+The browser reaches this machine only, so a page that needs the network is red. At the end faults
+are planted in copies of a page, to see each reported.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from tests.site import browser as site
+from tests.site import static
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "html"
+
+
+def toc_pages() -> list[str]:
+    """The pages of _toc.yml, in reading order."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = [toc["root"]] + [page["file"] for part in toc["parts"] for page in part["chapters"]]
+    return [f"{file}.html" for file in files]
+
+
+PAGES = toc_pages()
+CHAPTERS = [page for page in PAGES if re.search(r"/\d\d_", page)]
+EXTRAS = ["genindex.html", "py-modindex.html", "search.html"]
+
+
+@pytest.fixture(scope="module")
+def build() -> subprocess.CompletedProcess:
+    """One run of `make book`, in which warnings are errors; what is built is not built again."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PYTEST"))}
+    return subprocess.run(
+        ["make", "book"], cwd=ROOT, env=environment, text=True, capture_output=True
+    )
+
+
+@pytest.fixture(scope="module")
+def book(build: subprocess.CompletedProcess) -> Path:
+    """The folder of the built book."""
+    if build.returncode:
+        pytest.fail("the book does not build: see test_the_book_builds", pytrace=False)
+    return HTML
+
+
+@pytest.fixture(scope="module")
+def pages(book: Path) -> dict[str, BeautifulSoup]:
+    return static.read_pages(book)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[site.BrowserContext]:
+    if not site.installed():
+        pytest.skip(
+            "no Chromium on this machine: the pages are not looked at (apt install chromium)"
+        )
+    with site.chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(book: Path) -> Iterator[str]:
+    with site.served(book) as url:
+        yield url
+
+
+def assert_none(faults: list[str]) -> None:
+    assert not faults, "\n".join(["", *faults])
+
+
+# ---------------------------------------------------------------- the HTML
+
+
+def test_the_book_builds(build: subprocess.CompletedProcess) -> None:
+    assert build.returncode == 0, build.stderr[-8000:]
+
+
+def test_every_page_of_the_toc_is_built(pages: dict) -> None:
+    assert set(PAGES) <= set(pages)
+
+
+def test_no_dead_link_or_anchor(pages: dict, book: Path) -> None:
+    assert_none([f for path, page in pages.items() for f in static.dead_links(path, page, book)])
+
+
+def test_no_id_stands_twice(pages: dict) -> None:
+    assert_none([f for path in PAGES for f in static.duplicate_ids(path, pages[path])])
+
+
+def test_every_image_has_alt_text(pages: dict) -> None:
+    assert_none([f for path, page in pages.items() for f in static.images_without_alt(path, page)])
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_a_chapter_has_card_solutions_and_launch_buttons(
+    path: str, pages: dict, book: Path
+) -> None:
+    page = pages[path]
+    assert_none(static.card_faults(path, page))
+    assert_none(static.solution_faults(path, page))
+    assert_none(static.launch_faults(path, page, book))
+
+
+# ---------------------------------------------------------------- the pages in a browser
+
+
+@pytest.mark.parametrize("mode", site.WIDTHS)
+@pytest.mark.parametrize("path", PAGES + EXTRAS)
+def test_a_page_is_right(path: str, mode: str, browser: site.BrowserContext, address: str) -> None:
+    assert_none(site.page_faults(browser, address, path, mode))
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_search_finds_a_word_of_every_chapter(
+    path: str, pages: dict, browser: site.BrowserContext, address: str
+) -> None:
+    word = static.telling_word(pages[path])
+    assert_none(site.search_faults(browser, address, word, path))
+
+
+def test_a_solution_unfolds(browser: site.BrowserContext, address: str) -> None:
+    assert_none(site.unfolding_faults(browser, address, CHAPTERS[0]))
+
+
+# ---------------------------------------------------------------- planted faults, each reported
+
+PAGE = CHAPTERS[0]
+
+
+def planted(book: Path, fragment: str, old: str = "</article>") -> str:
+    """A copy of a page with a fragment before the end of its article, or in place of `old`."""
+    html = (book / PAGE).read_text("utf-8")
+    assert old in html
+    return html.replace(old, fragment + (old if old == "</article>" else ""), 1)
+
+
+IN_THE_HTML = [
+    ('<a href="nowhere.html">x</a>', "dead link nowhere.html", static.dead_links),
+    (
+        '<a href="notation.html#nowhere">x</a>',
+        "dead anchor notation.html#nowhere",
+        static.dead_links,
+    ),
+    ('<a href="#nowhere">x</a>', "dead anchor #nowhere", static.dead_links),
+    ('<img src="gone.png" alt="gone">', "dead link gone.png", static.dead_links),
+    ('<img src="../_static/logo.svg">', "has no alt text", static.images_without_alt),
+    ('<img src="../_static/logo.svg" alt=" ">', "has no alt text", static.images_without_alt),
+    ('<p id="twice"></p><p id="twice"></p>', "the id 'twice' stands 2 times", static.duplicate_ids),
+    (
+        '<div class="solution"><p class="admonition-title">Q</p></div>',
+        "Q is not folded",
+        static.solution_faults,
+    ),
+    (
+        '<div class="solution"><p class="admonition-title">Q</p></div>',
+        "Q shows no code",
+        static.solution_faults,
+    ),
+]
+
+
+@pytest.mark.parametrize(("fragment", "words", "check"), IN_THE_HTML)
+def test_a_fault_in_the_html_is_reported(fragment: str, words: str, check, book: Path) -> None:
+    page = static.parse(planted(book, fragment))
+    faults = check(PAGE, page, book) if check is static.dead_links else check(PAGE, page)
+    assert any(words in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new", "words"),
+    [
+        (r"\d+ s to run", "fast", "no measured run time"),
+        (r"\d+ s to run", "61 s to run", "more than 60 s"),
+        ("chapter-card", "box", "no card"),
+        ("colab.research.google.com/github", "example.org", "no launch button"),
+        ("dropdown admonition", "admonition", "is not folded"),
+    ],
+)
+def test_a_wrong_chapter_page_is_reported(pattern: str, new: str, words: str, book: Path) -> None:
+    page = static.parse(re.sub(pattern, new, (book / PAGE).read_text("utf-8")))
+    faults = static.card_faults(PAGE, page) + static.solution_faults(PAGE, page)
+    faults += static.launch_faults(PAGE, page, book)
+    assert any(words in fault for fault in faults), faults
+
+
+IN_THE_BROWSER = [
+    ("<script>throw new Error('planted')</script>", "page error: planted"),
+    ("<script>console.error('planted')</script>", "console error: planted"),
+    ('<img src="https://example.org/a.png" alt="a">', "outside request: https://example.org/a.png"),
+    ('<script src="gone.js"></script>', "HTTP 404"),
+    ('<img src="gone.png" alt="gone">', "image not loaded"),
+    ('<p style="width: 3000px">wide</p>', "the page is 30"),
+    ('<div style="overflow-x: hidden"></div><table style="width: 900px"><td>t</table>', "<table"),
+    ("<p>\\frac{1}{2}</p>", "raw TeX"),
+    ('<p><span class="math notranslate nohighlight">x^2</span></p>', "mathematics not rendered"),
+    (
+        '<p><span class="math notranslate nohighlight">\\(\\frac\\)</span></p>',
+        "mathematics is wrong",
+    ),
+    ('<svg width="9" height="9"><path d="M0 0h9"/></svg>', "inline svg without title"),
+    ('<div class="solution">open</div>', "an open solution"),
+    ('<p style="color: #999; background: #aaa">pale</p>', "axe: color-contrast"),
+    (
+        '<div class="highlight"><pre><span class="pale" style="color: #ddd">pale</span></pre></div>',
+        "axe: color-contrast",
+    ),
+    ('<input type="text">', "axe: label"),
+    (
+        "<script>onload = () => document.documentElement.dataset.theme = 'dark'</script>",
+        "the theme is 'dark'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fragment", "words"), IN_THE_BROWSER)
+def test_a_fault_in_the_browser_is_reported(
+    fragment: str, words: str, book: Path, tmp_path: Path, browser: site.BrowserContext
+) -> None:
+    (tmp_path / "chapters").mkdir()
+    for folder in ("_static", "_images"):
+        (tmp_path / folder).symlink_to(book / folder)
+    (tmp_path / PAGE).write_text(planted(book, fragment), encoding="utf-8")
+    mode = "light" if words.startswith("axe") else "phone"
+    with site.served(tmp_path) as url:
+        faults = site.page_faults(browser, url, PAGE, mode)
+    assert any(words in fault for fault in faults), faults
+
+
+def test_a_word_that_is_nowhere_is_reported(browser: site.BrowserContext, address: str) -> None:
+    assert "does not list" in site.search_faults(browser, address, "xylophone", PAGE)[0]
