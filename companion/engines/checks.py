@@ -8,7 +8,7 @@ check_derivatives(f, 2.0, engines={"mine": mine}).
 import numpy as np
 
 from companion.engines.dual import jvp
-from companion.engines.jet import taylor
+from companion.engines.jet import derivatives
 from companion.engines.kinds import float64, plain, shape
 from companion.engines.rules import sum
 from companion.engines.tape import Var, grad, tape
@@ -21,29 +21,24 @@ def _along(f, args, directions):
     return lambda t: f(*[x + t * v for x, v in zip(args, directions)])
 
 
-def dual_engine(f, args, directions, order):
-    """Forward mode nested `order` times."""
-    path, found = _along(f, args, directions), []
-    for _ in range(order + 1):
-        found.append(plain(path(0.0)))
-        path = _slope(path)
-    return found
+def _by_slopes(*slopes):
+    """The engine that differentiates order times in a row, the given slopes taking turns."""
+
+    def engine(f, args, directions, order):
+        path, found = _along(f, args, directions), []
+        for k in range(order + 1):
+            found.append(plain(path(0.0)))
+            path = slopes[k % len(slopes)](path)
+        return found
+
+    return engine
 
 
-def _slope(path):
+def _slope_forward(path):
     return lambda t: jvp(path, t, 1.0)[1]
 
 
-def tape_engine(f, args, directions, order):
-    """Reverse mode nested `order` times, double reverse for each element of y."""
-    path, found = _along(f, args, directions), []
-    for _ in range(order + 1):
-        found.append(plain(path(0.0)))
-        path = _slope_by_tape(path)
-    return found
-
-
-def _slope_by_tape(path):
+def _slope_reverse(path):
     """y′(t) by double reverse: ȳ ↦ t̄ = ȳ · y′ is linear in ȳ, so its own gradient is y′."""
 
     def slope(t):
@@ -53,43 +48,23 @@ def _slope_by_tape(path):
     return slope
 
 
-def jet_engine(f, args, directions, order):
-    """Taylor mode in one pass."""
-    coefficients = taylor(_along(f, args, directions), 0.0, order=order)
-    factor, found = 1.0, []
-    for k, c in enumerate(coefficients):
-        factor *= max(k, 1)
-        found.append(plain(c) * factor)
-    return found
+def _by_jet(f, args, directions, order):
+    return derivatives(_along(f, args, directions), 0.0, order)
 
 
-def mixed_engine(f, args, directions, order):
-    """Forward mode over reverse over forward …, taking turns."""
-    path, found = _along(f, args, directions), []
-    for k in range(order + 1):
-        found.append(plain(path(0.0)))
-        path = _slope(path) if k % 2 else _slope_by_tape(path)
-    return found
-
-
-def complex_step_engine(f, args, directions, order):
+def _by_complex_step(f, args, directions, order):
     """dᵏ = Im dᵏ⁻¹(ih)/h; the derivative before it is that of a jet, the last step is not."""
-    value = f(*args)
     path = _along(f, args, directions)
-    coefficients = taylor(path, STEP * 1j, order=order)[:order] if order else []
-    factor, found = 1.0, [plain(value)]
-    for k, c in enumerate(coefficients):
-        factor *= max(k, 1)
-        found.append(np.imag(c) * factor / STEP)
-    return found
+    before = derivatives(path, STEP * 1j, order - 1) if order else []
+    return [plain(path(0.0)), *[np.imag(d) / STEP for d in before]]
 
 
 ENGINES = {
-    "dual": dual_engine,
-    "tape": tape_engine,
-    "jet": jet_engine,
-    "forward over reverse": mixed_engine,
-    "complex step": complex_step_engine,
+    "dual": _by_slopes(_slope_forward),
+    "tape": _by_slopes(_slope_reverse),
+    "jet": _by_jet,
+    "forward over reverse": _by_slopes(_slope_reverse, _slope_forward),
+    "complex step": _by_complex_step,
 }
 
 
@@ -124,36 +99,30 @@ def check_derivatives(f, *args, order=3, engines=None, rtol=1e-9, seed=0):
         name: engine(f, args, directions, order)
         for name, engine in (ENGINES | (engines or {})).items()
     }
-    reference = found["jet"]
-    for name, derivatives in found.items():
-        wrong = _first_difference(derivatives, reference, rtol)
-        if wrong is not None:
-            raise AssertionError(_explain(f, args, name, wrong, derivatives, reference, found))
+    for name, ds in found.items():
+        k = _first_difference(ds, found["jet"], rtol)
+        if k is not None:
+            raise AssertionError(_explain(found, name, k, rtol, _wrong_rule(f, args)))
 
 
-def _first_difference(derivatives, reference, rtol):
+def _first_difference(ds, reference, rtol):
     """The lowest order at which two lists of derivatives differ, or None."""
-    if len(derivatives) != len(reference):
-        return min(len(derivatives), len(reference))
-    for k, (a, b) in enumerate(zip(derivatives, reference)):
+    for k, (a, b) in enumerate(zip(ds, reference)):
         scale = max(1.0, float(np.max(np.abs(b), initial=0.0)))
         if np.shape(a) != np.shape(b) or not np.allclose(a, b, rtol=0.0, atol=rtol * scale):
             return k
-    return None
+    return None if len(ds) == len(reference) else min(len(ds), len(reference))
 
 
-def _explain(f, args, name, k, derivatives, reference, found):
-    mine = derivatives[k] if k < len(derivatives) else "nothing"
-    theirs = reference[k] if k < len(reference) else "nothing"
+def _explain(found, name, k, rtol, culprit):
+    mine, jet = [ds[k] if k < len(ds) else "nothing" for ds in (found[name], found["jet"])]
+    others = {other: ds[: k + 1] for other, ds in found.items() if other != name}
     agree = [
-        other
-        for other, d in found.items()
-        if other != name and _first_difference(d[: k + 1], derivatives[: k + 1], 1e-9) is None
+        o for o, ds in others.items() if _first_difference(ds, found[name][: k + 1], rtol) is None
     ]
-    culprit = _wrong_rule(f, args)
     return (
-        f"derivatives differ at order {k}: {name} gives {mine}, jet gives {theirs}. "
-        + (f"{name} agrees with {', '.join(agree)}. " if agree else f"Nobody agrees with {name}. ")
+        f"derivatives differ at order {k}: {name} gives {mine}, jet gives {jet}. "
+        f"{', '.join(agree) or 'Nobody'} agrees with {name}. "
         + (
             f"The rule that is wrong: {culprit}."
             if culprit
