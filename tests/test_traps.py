@@ -25,6 +25,7 @@ from companion.engines import (
     jvp,
     taylor,
 )
+from companion.engines.kinds import TABLE
 from tests.curves import MODES
 
 each_mode = pytest.mark.parametrize("mode", MODES)
@@ -285,3 +286,12 @@ def test_complex_numbers_pass_for_the_complex_step():
     assert np.imag(derivative(ce.sin)(0.7 + 1e-30j)) / 1e-30 == pytest.approx(
         -math.sin(0.7), rel=1e-14
     )
+
+
+def test_a_rule_of_ones_own_does_not_take_over_numpys_name():
+    """np.sin of an engine value is the sin of the table, whoever else has np.sin for a value."""
+    ce.Pointwise("slow_sin", np.sin, lambda x, v: 100.0 * ce.cos(x))
+    try:
+        assert np.sin(Dual(0.5, 1.0)).tangent == np.cos(0.5)
+    finally:
+        del TABLE["slow_sin"]

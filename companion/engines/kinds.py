@@ -118,7 +118,7 @@ class Rule:
         self.name, self.value, self.scalar = name, value, scalar
         TABLE[name] = self
         if isinstance(value, np.ufunc):
-            UFUNCS[value] = self
+            UFUNCS.setdefault(value, self)  # np.sin stays the sin of the table
 
     def __repr__(self):
         return f"{type(self).__name__}({self.name!r})"
