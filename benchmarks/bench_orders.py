@@ -5,6 +5,9 @@ f(x) = sin(x) tanh(x) / (1 + x²) at one point. A method stops when one call tak
 """
 
 import tracemalloc
+from math import nan
+from statistics import median
+from time import perf_counter
 
 import numpy as np
 from side_by_side import show, times
@@ -42,31 +45,34 @@ def peak_memory(call):
     return peak / 1024
 
 
+def patient_calls():
+    """{(method, order): call}, up to the order where a single call takes longer than PATIENCE."""
+    calls = {}
+    for name, method in METHODS.items():
+        for order in ORDERS:
+            calls[name, order] = method(order)
+            start = perf_counter()
+            value = calls[name, order]()
+            assert abs(value - calls["jet", order]()) <= 1e-8 * max(1.0, abs(value))
+            if perf_counter() - start > PATIENCE:
+                break
+    return calls
+
+
 def main():
-    seconds = {name: [] for name in METHODS}
-    memory = {name: [] for name in METHODS}
-    for order in ORDERS:
-        calls = {
-            name: method(order)
-            for name, method in METHODS.items()
-            if not seconds[name] or seconds[name][-1] < PATIENCE
-        }
-        for name, t in times(calls, rounds=5, least=0.005).items():
-            seconds[name].append(float(np.median(t)))
-            memory[name].append(peak_memory(calls[name]))
-        exact = calls["jet"]()
-        assert all(abs(call() - exact) <= 1e-8 * max(1.0, abs(exact)) for call in calls.values())
-    columns = [f"{name} {unit}" for unit in ("ms", "KiB") for name in METHODS]
-    rows = []
-    for i, order in enumerate(ORDERS):
-        row = [1e3 * t[i] if i < len(t) else None for t in seconds.values()]
-        rows.append([order, *row, *[m[i] if i < len(m) else None for m in memory.values()]])
-    show("The n-th derivative of sin(x) tanh(x) / (1 + x²)", ["n", *columns], rows)
-    show(
-        "How the time grows over the last five orders measured",
-        ["", "", ""],
-        [(name, *_growth(t)) for name, t in seconds.items()],
-    )
+    calls = patient_calls()
+    seconds = {key: median(t) for key, t in times(calls, rounds=7, least=0.005).items()}
+    memory = {key: peak_memory(call) for key, call in calls.items()}
+    rows = [
+        [n, *[1e3 * seconds.get((name, n), nan) for name in METHODS]]
+        + [memory.get((name, n), nan) for name in METHODS]
+        for n in ORDERS
+    ]
+    headers = ["n", *[f"{name} {unit}" for unit in ("ms", "KiB") for name in METHODS]]
+    show("The n-th derivative of sin(x) tanh(x) / (1 + x²)", headers, rows)
+    by_method = {name: [seconds[key] for key in calls if key[0] == name] for name in METHODS}
+    growth = [(name, *_growth(t)) for name, t in by_method.items()]
+    show("How the time grows over the last five orders measured", ["", "", ""], growth)
 
 
 def _growth(t):
