@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import companion.engines as ce
-from companion.engines import derivative, grad
+from companion.engines import Dual, Jet, Var, derivative, grad, gradients
 from tests.curves import MODES
 
 each_mode = pytest.mark.parametrize("mode", MODES)
@@ -156,3 +156,12 @@ def test_sigmoid_and_softplus_do_not_overflow(mode):
         assert MODES[mode](ce.sigmoid, -1000.0, 2) == [0.0, 0.0, 0.0]
         assert MODES[mode](ce.softplus, 1000.0, 2) == [1000.0, 1.0, 0.0]
         assert MODES[mode](ce.softplus, -1000.0, 2) == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("x", [np.inf, np.nan, 0.0, 2.0])
+def test_anything_to_the_power_0_is_1_with_slope_0(x):
+    """As NumPy has it: np.inf ** 0 and np.nan ** 0 are 1."""
+    assert (Dual(x, 1.0) ** 0).parts == (1.0, 0.0)
+    var = Var(x)
+    assert [d.value for d in gradients(var**0, [var])] == [0.0]
+    assert (Jet([x, 1.0, 0.0]) ** 0).parts == (1.0, 0.0, 0.0)

@@ -14,9 +14,9 @@ Conventions at corners (choices, not theorems): relu′(0) = 0, abs′(0) = 0, a
 give each argument ½ where the two are equal.
 """
 
+import builtins
 import math
 import operator
-from builtins import abs as builtin_abs
 
 import numpy as np
 
@@ -114,7 +114,7 @@ div = Pointwise(
 pow = Pointwise(  # real exponents, and exponents that are engine values; see power()
     "pow",
     np.float_power,
-    lambda x, n, v: _power_slope(x, n, v),
+    _power_slope,
     lambda x, n, v: v * log(where(plain(x) == 0, 1.0, x)),
     scalar=math.pow,
 )
@@ -139,7 +139,7 @@ tanh = Pointwise("tanh", np.tanh, lambda x, v: 1 - v * v, scalar=math.tanh)
 sigmoid = Pointwise("sigmoid", _sigmoid, lambda x, v: v * (1 - v))
 softplus = Pointwise("softplus", _softplus, lambda x, v: sigmoid(x))
 relu = Pointwise("relu", _relu, lambda x, v: _step(plain(x)), scalar=lambda x: 0.0 if x <= 0 else x)
-abs = Pointwise("abs", _abs, lambda x, v: _sign(plain(x)), scalar=builtin_abs)
+abs = Pointwise("abs", _abs, lambda x, v: _sign(plain(x)), scalar=builtins.abs)
 maximum = Pointwise("maximum", _larger, lambda x, y, v: _share(x, y), lambda x, y, v: _share(y, x))
 minimum = Pointwise("minimum", _smaller, lambda x, y, v: _share(y, x), lambda x, y, v: _share(x, y))
 
@@ -252,9 +252,8 @@ def _axes(x, axis):
 
 def _part(i, xs, axis):
     """Where the i-th array lies in concatenate(xs, axis)."""
-    lengths = [shape(x)[axis] for x in xs[: i + 1]]
-    stop = math.fsum(lengths)
-    return (slice(None),) * axis + (slice(int(stop) - lengths[-1], int(stop)),)
+    start = builtins.sum(shape(x)[axis] for x in xs[:i])
+    return (slice(None),) * axis + (slice(start, start + shape(xs[i])[axis]),)
 
 
 def unbroadcast(g, to):
@@ -335,11 +334,11 @@ def where(condition, x, y):
 
 
 def power(x, n):
-    """xⁿ. Whole n by repeated squaring, right at 0 to any order; real n needs x > 0 there."""
+    """xⁿ. Whole n by repeated squaring, right at x = 0 to any order; real n needs x > 0."""
     whole = (
         not isinstance(n, Value) and np.ndim(n) == 0 and np.isrealobj(n) and float(n).is_integer()
     )
-    if not whole or builtin_abs(n) > 1024:
+    if not whole or builtins.abs(n) > 1024:
         return pow(x, n)
     return (
         _whole_power(number(x), int(n)) if n >= 0 else reciprocal(_whole_power(number(x), -int(n)))
@@ -353,7 +352,7 @@ def _whole_power(x, n):
             result = x if result is None else result * x
         n >>= 1
         x = x * x if n else x
-    return x * 0 + 1 if result is None else result
+    return where(np.ones(shape(x)), 1.0, x) if result is None else result  # 1 even where x is ∞
 
 
 def logsumexp(x, axis=None, keepdims=False):
