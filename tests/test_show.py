@@ -1,14 +1,17 @@
 """companion.show: the ledger counts and measures; the graph says what tape and gradients say."""
 
+import inspect
 import math
 import re
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
 
 from companion.engines import Dual, Var, exp, gradients, log, sin, sum, tanh, tape
 from companion.show.layout import layered
-from companion.show.ledger import EXACT, POINT, RUNGS, Ledger, Row, f, ledger, measure
+from companion.show.ledger import EXACT, POINT, RUNGS, Ledger, Row, f, f_torch, ledger, measure
 from companion.show.tape_graph import MOST_NODES, steps, svg, tape_graph, words
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,6 +27,10 @@ EVALUATIONS = {
     "Dual, two seeds": 1,
     "Var": 1,
     "Jet": 2,
+    "torch, reverse": 1,
+    "torch, forward": 2,
+    "torch.func": 1,
+    "torch jets": 2,
 }
 
 
@@ -33,7 +40,7 @@ def test_the_rungs_are_those_of_the_book():
 
 @pytest.mark.parametrize("name", RUNGS)
 def test_each_rung_finds_the_gradient_and_its_evaluations_are_counted(name):
-    row = measure(name, RUNGS[name])
+    [row] = ledger(name).rows
     assert row.evaluations == EVALUATIONS[name]
     low, high = {"forward difference": (1e-9, 3e-7), "central difference": (1e-13, 1e-9)}.get(
         name, (0.0, 1e-14)
@@ -48,6 +55,21 @@ def test_the_exact_gradient_is_sympys():
     exact = [float(formula.diff(by).subs({x: POINT[0], y: POINT[1]})) for by in (x, y)]
     assert exact == pytest.approx(EXACT, rel=1e-15)
     assert f(*POINT) == pytest.approx(float(formula.subs({x: 2, y: 5})), rel=1e-15)
+
+
+def test_f_and_its_torch_twin_are_one_formula():
+    formula, twin = [inspect.getsource(g).splitlines()[-1] for g in (f, f_torch)]
+    assert formula == twin == "    return log(x1) + x1 * x2 - sin(x2)"
+
+
+def test_torch_is_loaded_by_its_own_rungs_and_no_earlier():
+    code = (
+        "import sys; from companion.show.ledger import RUNGS, ledger; "
+        "ledger(*[name for name in RUNGS if 'torch' not in name]); before = 'torch' in sys.modules; "
+        "ledger('torch, reverse'); print(before, 'torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True"]
 
 
 def test_the_error_is_the_larger_of_the_two_and_nan_is_not_hidden():

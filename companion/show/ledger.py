@@ -2,7 +2,8 @@
 
 The function is f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5). A rung of the ladder is a function
 `gradient(f, x1, x2)` that returns (∂f/∂x₁, ∂f/∂x₂); the ledger runs it, counts how often it
-evaluates f, and measures its error.
+evaluates f, and measures its error. The rungs of Part II get f written for torch, which is loaded
+when one of them is run, and not before.
 """
 
 import math
@@ -13,7 +14,7 @@ from html import escape
 from companion.engines import Dual, Jet, Var, gradients, log, sin
 from companion.engines.differences import complex_step, difference_gradient
 
-__all__ = ["EXACT", "POINT", "RUNGS", "Ledger", "Row", "f", "ledger", "measure"]
+__all__ = ["EXACT", "POINT", "RUNGS", "Ledger", "Row", "f", "f_torch", "ledger", "measure"]
 
 POINT = (2.0, 5.0)
 EXACT = (5.5, 2 - math.cos(5.0))
@@ -28,6 +29,18 @@ def f(x1, x2):
     >>> round(f(2.0, 5.0), 6)
     11.652071
     """
+    return log(x1) + x1 * x2 - sin(x2)
+
+
+def f_torch(x1, x2):
+    """ln x₁ + x₁x₂ − sin x₂ once more, with torch's functions: for tensors and all that act as one.
+
+    >>> import torch
+    >>> f_torch(torch.tensor(2.0), torch.tensor(5.0))
+    tensor(11.6521)
+    """
+    from torch import log, sin
+
     return log(x1) + x1 * x2 - sin(x2)
 
 
@@ -109,15 +122,18 @@ def ledger(*rungs: str) -> Ledger:
     for name in rungs:
         if name not in RUNGS:
             raise ValueError(f"no rung is called {name!r}; the ladder has: {'; '.join(RUNGS)}")
-    return Ledger(tuple(measure(name, RUNGS[name]) for name in rungs))
+    return Ledger(
+        tuple(measure(name, RUNGS[name], f_torch if name in TORCH else f) for name in rungs)
+    )
 
 
 def measure(method: str, gradient: Callable, f: Callable = f) -> Row:
     """The row of a method: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂), run at (2, 5).
 
     The f that the method gets counts its evaluations. Numbers of your own that the engines do not
-    know need an f of their own: pass the same function written with your log and sin as `f`. The
-    two derivatives may be numbers or engine values. Raises TypeError when there are not two.
+    know need an f of their own: pass the same function written with your log and sin as `f`; for
+    tensors there is `f_torch`. The two derivatives may be numbers, engine values or tensors. Raises
+    TypeError when there are not two.
 
     >>> measure("by the formula", lambda f, x1, x2: (1 / x1 + x2, x1 - math.cos(x2)))
     Row(method='by the formula', gradient=(5.5, 1.7163378145367738), evaluations=0)
@@ -186,6 +202,49 @@ def _jet(f, x1, x2):
     ).coefficient(1)
 
 
+def _tensors(*numbers, **options):
+    """Each number (or list of numbers) as a tensor of float64."""
+    import torch
+
+    return [torch.tensor(number, dtype=torch.float64, **options) for number in numbers]
+
+
+def _torch_reverse(f, x1, x2):
+    import torch
+
+    x, y = _tensors(x1, x2, requires_grad=True)
+    return torch.autograd.grad(f(x, y), [x, y])
+
+
+def _torch_forward(f, x1, x2):
+    from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
+
+    x, y, one, zero = _tensors(x1, x2, 1.0, 0.0)
+    with dual_level():
+        by_x = unpack_dual(f(make_dual(x, one), make_dual(y, zero))).tangent
+        by_y = unpack_dual(f(make_dual(x, zero), make_dual(y, one))).tangent
+    return by_x, by_y
+
+
+def _torch_func(f, x1, x2):
+    import torch
+
+    return torch.func.grad(f, argnums=(0, 1))(*_tensors(x1, x2))
+
+
+def _torch_jets(f, x1, x2):
+    from companion.operators import taylor
+
+    point, *directions = _tensors([x1, x2], [1.0, 0.0], [0.0, 1.0])
+    return [taylor(lambda x: f(x[0], x[1]), point, v, order=1)[1] for v in directions]
+
+
+TORCH = {
+    "torch, reverse": _torch_reverse,
+    "torch, forward": _torch_forward,
+    "torch.func": _torch_func,
+    "torch jets": _torch_jets,
+}
 RUNGS = {
     "forward difference": _differences("forward"),
     "central difference": _differences("central"),
@@ -195,4 +254,5 @@ RUNGS = {
     "Dual, two seeds": _dual_two_seeds,
     "Var": _var,
     "Jet": _jet,
+    **TORCH,
 }
