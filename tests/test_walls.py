@@ -25,7 +25,7 @@ ALLOWED = {  # room -> the rooms it may import
 OUTSIDE = {  # room -> what else it may import, beside the standard library
     "series": None,  # not even that
     "engines": {"numpy"},
-    "operators": {"numpy", "torch"},
+    "operators": {"numpy", "torch", "psutil"},  # psutil: only where LeakProbe asks for memory
     "pinn": {"numpy", "torch", "scipy", "tqdm"},
     "show": {"numpy", "matplotlib", "psutil", "sympy", "torch"},
     "__init__": set(),
