@@ -4,6 +4,7 @@ gradient_audit runs a loss once, as training would, and says in plain English wh
 """
 
 import math
+import re
 from dataclasses import dataclass
 from textwrap import fill
 
@@ -77,7 +78,9 @@ class Audit:
         lines = list(_findings(self)) or [CLEAN.format(_listed(self.parameters))]
         if self.cosine is not None:
             lines.append(_against(self))
-        return "\n".join(fill(line, 79, subsequent_indent="  ") for line in lines)
+        kept = [re.sub(r"(\d), (?=\d)", "\\1,\u00a0", line) for line in lines]  # shapes stay whole
+        text = "\n".join(fill(line, 79, subsequent_indent="  ") for line in kept)
+        return text.replace("\u00a0", " ")
 
 
 def _findings(audit):
@@ -102,7 +105,7 @@ def _against(audit):
         reading = "another gradient."
     return (
         f"Against the reference: cosine {audit.cosine:+.3f}, size × {audit.ratio:.3g}, "
-        f"difference {audit.difference:.0e}: {reading}"
+        f"difference {audit.difference:.2g}: {reading}"
     )
 
 

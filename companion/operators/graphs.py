@@ -146,10 +146,11 @@ class LeakProbe:
     """Which tensors outlive their last name, and by how much memory grew.
 
     Inside the `with` block, pass tensors through `watch`. Afterwards delete your names for them:
-    `alive` is how many of them are still there, `grown` the bytes by which this process (its
-    resident memory, and what torch holds on CUDA devices) grew from the beginning of the block to
-    its end. Memory that Python or the allocator keeps for reuse counts as grown: for a small leak,
-    repeat it until it is a large one. Raises TypeError if what is watched is not a tensor.
+    `survivors` are those that are still there, `alive` is how many they are. `grown` is the number
+    of bytes by which this process (its resident memory, and what torch holds on CUDA devices) grew
+    from the beginning of the block to its end. Memory that Python or the allocator keeps for reuse
+    counts as grown: repeat a small leak until it is a large one. Raises TypeError if what is
+    watched is not a tensor.
 
     >>> with LeakProbe() as probe:
     ...     x = probe.watch(torch.ones(3, requires_grad=True))
@@ -185,10 +186,15 @@ class LeakProbe:
         return tensor
 
     @property
-    def alive(self) -> int:
-        """How many of the watched tensors are still there, now, after a garbage collection."""
+    def survivors(self) -> list[Tensor]:
+        """The watched tensors that are still there, now, after a garbage collection."""
         gc.collect()
-        return sum(ref() is not None for ref in self._watched)
+        return [t for ref in self._watched if (t := ref()) is not None]
+
+    @property
+    def alive(self) -> int:
+        """How many they are."""
+        return len(self.survivors)
 
     @property
     def grown(self) -> int:

@@ -1,0 +1,36 @@
+"""Part II: derivatives of functions that torch can evaluate.
+
+partials.py      u(X, X) reads as u_xx: value and partial derivatives at points; a partial as an op
+jets.py          Taylor mode through an unchanged nn.Module, to any order
+laplace.py       Δf by a collapsed second-order jet
+dispatch.py      how a series takes the place of a tensor
+rules.py         what torch's functions do to a series
+recurrences.py   pointwise functions, coefficient by coefficient
+graphs.py        how large a graph is, what it keeps, and which tensors never die
+audit.py         what a gradient computation really did
+devices.py       where tensors live
+"""
+
+from companion.operators.audit import Audit, gradient_audit
+from companion.operators.devices import device
+from companion.operators.dispatch import RULES
+from companion.operators.graphs import LeakProbe, graph_size, saved_bytes
+from companion.operators.jets import Jet, derivatives, taylor
+from companion.operators.laplace import laplacian
+from companion.operators.partials import Partials, partial
+
+__all__ = [
+    "RULES",
+    "Audit",
+    "Jet",
+    "LeakProbe",
+    "Partials",
+    "derivatives",
+    "device",
+    "gradient_audit",
+    "graph_size",
+    "laplacian",
+    "partial",
+    "saved_bytes",
+    "taylor",
+]

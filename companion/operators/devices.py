@@ -1,0 +1,30 @@
+"""Where tensors live."""
+
+import os
+
+import torch
+
+
+def device():
+    """The device that COMPANION_DEVICE names, "cpu" when it names none.
+
+    Raises RuntimeError when that device is not there, ValueError when the name is none of torch's.
+
+    >>> import os
+    >>> os.environ.get("COMPANION_DEVICE", "cpu") == str(device())
+    True
+    """
+    name = os.environ.get("COMPANION_DEVICE") or "cpu"
+    try:
+        found = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(
+            f'COMPANION_DEVICE is "cpu", "cuda", "cuda:1" or "mps"; got {name!r}'
+        ) from error
+    backend = {"cuda": torch.cuda, "mps": torch.backends.mps}.get(found.type)
+    if backend and not backend.is_available():
+        raise RuntimeError(
+            f"COMPANION_DEVICE is {name!r}, but torch {torch.__version__} sees no such device here; "
+            "unset it to run on the CPU"
+        )
+    return found

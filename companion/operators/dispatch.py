@@ -1,0 +1,117 @@
+"""How a truncated series takes the place of a tensor in torch functions and nn.Modules.
+
+torch asks every argument that has `__torch_function__` what to do. The answer is looked up in RULES
+by the name of the function. A rule takes the same arguments and is written with functions that have
+rules already, so a new one is a line:
+
+>>> from companion.operators import RULES, derivatives
+>>> RULES["logit"] = lambda x: torch.log(x) - torch.log(1 - x)
+>>> x = torch.tensor([0.5], dtype=torch.float64)
+>>> [float(d) for d in derivatives(torch.logit, x, 3)]
+[0.0, 4.0, 0.0, 32.0]
+
+Source: PyTorch, *Extending torch Python API*; chapter 10.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+
+import torch
+
+RULES: dict[str, Callable] = {}
+
+OPERATORS = """add sub mul truediv matmul pow radd rsub rmul rtruediv rmatmul rpow neg pos abs
+    getitem lt le gt ge eq ne""".split()
+
+
+class Series:
+    """The coefficients of a truncated series, one to a row: rows (r, *shape), row 0 the primal.
+
+    Linear functions act on every row alike. A kind of series says what the rest do to it: `like`
+    (rows → a series of this kind), `times` (a product) and `pointwise` (f of the series).
+    """
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    @property
+    def primal(self):
+        """The value, a tensor."""
+        return self.rows[0]
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return answer(function.__name__, args, kwargs or {})
+
+    def __getattr__(self, name):
+        attribute = getattr(torch.Tensor, name)
+        if callable(attribute):
+            return partial(_method, name, self)
+        return RULES[name](self) if name in RULES else getattr(self.primal, name)
+
+    def each(self, function):
+        """function, a linear one, applied to every row."""
+        rows = torch.vmap(function)(self.rows)
+        return self.like(rows) if isinstance(rows, torch.Tensor) else tuple(map(self.like, rows))
+
+    def padded(self, x, count):
+        """The rows of x, a series or a constant, with zeros up to `count` rows."""
+        if isinstance(x, Series) and (type(x), x.level) != (type(self), self.level):
+            raise NotImplementedError(
+                "two series of different expansions met: a function that is being expanded cannot "
+                "expand again inside. Ask for the mixed derivative with Partials(f, x)(T, X)"
+            )
+        if not isinstance(x, Series):
+            x = x if isinstance(x, torch.Tensor) else self.primal.new_tensor(x)
+        rows = x.rows if isinstance(x, Series) else x[None]
+        if len(rows) == count:
+            return rows
+        return torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
+
+    def __bool__(self):
+        return bool(self.primal)
+
+    def __len__(self):
+        return len(self.primal)
+
+    def __iter__(self):
+        return iter(self.unbind())
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("NumPy cannot see a series; call torch's function, torch.sin(x)")
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.rows!r})"
+
+    __hash__ = object.__hash__
+
+
+def answer(name, args, kwargs):
+    """What a torch function gives for arguments among which is a series."""
+    if (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace"):
+        raise NotImplementedError(
+            f"{name} would change a series in place; write the form that returns a new value "
+            "(x + y for x.add_(y), inplace=False)"
+        )
+    name = name.strip("_")
+    if name not in RULES:
+        raise NotImplementedError(
+            f"no Taylor rule for torch's {name}. Write it with functions that have one, "
+            f"companion.operators.RULES[{name!r}] = lambda x: ..., "
+            "or differentiate step by step: Partials(f, x, method='reverse')"
+        )
+    return RULES[name](*args, **{k: v for k, v in kwargs.items() if k != "inplace"})
+
+
+def quickly_bound(function):
+    """Compute the signature of an autograd.Function once: torch would at every call."""
+    function.forward.__signature__ = signature(function.forward)
+
+
+def _method(name, *args, **kwargs):
+    return answer(name, args, kwargs)
+
+
+for _name in OPERATORS:
+    setattr(Series, f"__{_name}__", lambda *args, name=_name: answer(name, args, {}))

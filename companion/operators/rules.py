@@ -1,0 +1,264 @@
+"""What torch's functions do to a series: the table RULES, by the kind of the function.
+
+Linear functions act on every coefficient alike, products convolve, pointwise functions follow the
+recurrences of recurrences.py, and the rest are written with those. Piecewise constant functions and
+comparisons see the primal only. Corners are torch's own choices: relu′(0) = 0, |x|′(0) = 0, and
+maximum gives each argument ½ where the two are equal.
+"""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from companion.operators.dispatch import RULES, Series, quickly_bound
+from companion.operators.recurrences import POINTWISE, power
+
+UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swapaxes
+    movedim permute t expand broadcast_to repeat tile select narrow index_select take_along_dim
+    gather masked_fill roll flip diff cumsum sum mean nansum trace diagonal diag tril triu clone
+    contiguous to float double half neg real unbind split chunk tensor_split hsplit vsplit
+    repeat_interleave atleast_1d atleast_2d""".split()
+JOINT_LINEAR = "cat concat concatenate stack hstack vstack column_stack dstack".split()
+PRIMAL = """lt le gt ge eq ne less less_equal greater greater_equal not_equal isnan isinf isfinite
+    sign sgn floor ceil round trunc heaviside argmax argmin size dim numel is_floating_point
+    zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full
+    new_tensor detach allclose equal any all get_device stride is_contiguous is_complex""".split()
+ALIASES = {
+    "multiply": "mul", "rmul": "mul", "radd": "add", "subtract": "sub", "negative": "neg",
+    "truediv": "div", "divide": "div", "true_divide": "div", "rdiv": "rtruediv",
+    "special_expit": "sigmoid", "special_erf": "erf", "special_expm1": "expm1",
+    "special_log1p": "log1p", "special_softmax": "softmax", "special_log_softmax": "log_softmax",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
+    "arctanh": "atanh", "absolute": "abs", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
+    "special_logsumexp": "logsumexp", "clip": "clamp",
+}  # fmt: skip
+
+
+def first(*values):
+    """The first series among the values; it knows how to treat the others."""
+    return next(v for v in values if isinstance(v, Series))
+
+
+def linear(function):
+    """The rule of a function that is linear in its first argument."""
+
+    def rule(x, *args, **kwargs):
+        if any(isinstance(a, Series) for a in (*args, *kwargs.values())):
+            raise TypeError(f"a series as an option of {function.__name__}; use its .primal")
+        return x.each(lambda row: function(row, *args, **kwargs))
+
+    return rule
+
+
+def joint(function):
+    """The rule of a function that is linear in a list of tensors; constants stand in row 0."""
+
+    def rule(tensors, *args, **kwargs):
+        kind, rows = aligned(*tensors)
+        return kind.like(torch.vmap(lambda *row: function(row, *args, **kwargs))(*rows))
+
+    return rule
+
+
+def aligned(*values):
+    """(a series, the rows of all), with equally many rows."""
+    kind = first(*values)
+    count = max(len(v.rows) for v in values if isinstance(v, Series))
+    return kind, [kind.padded(v, count) for v in values]
+
+
+def add(x, y, alpha=1):
+    """x + alpha y; a constant touches the primal alone."""
+    kind, rows = aligned(x, y)
+    if all(r.ndim == rows[0].ndim for r in rows):
+        return kind.like(torch.add(*rows, alpha=alpha))
+    return kind.like(torch.vmap(lambda a, b: torch.add(a, b, alpha=alpha))(*rows))
+
+
+def mul(x, y):
+    """x y."""
+    if isinstance(x, Series) and isinstance(y, Series):
+        return x.times(y, torch.mul)
+    series, factor = (x, y) if isinstance(x, Series) else (y, x)
+    if not isinstance(factor, torch.Tensor) or factor.ndim <= series.ndim:
+        return series.like(series.rows * factor)
+    return series.each(lambda row: row * factor)
+
+
+def matmul(x, y):
+    """x @ y."""
+    if isinstance(x, Series) and isinstance(y, Series):
+        return x.times(y, torch.matmul)
+    if isinstance(y, Series):
+        return y.each(lambda row: x @ row)
+    return x.like(x.rows @ y) if y.ndim == 2 else x.each(lambda row: row @ y)
+
+
+def layer(x, weight, bias=None):
+    """x Wᵀ + b: one product for all coefficients, and the bias to the primal."""
+    if not isinstance(x, Series) or isinstance(weight, Series):
+        raise TypeError("linear takes a series as its input only; its weight is a tensor")
+    return x.like(F.linear(x.rows, weight) if bias is None else Layer.apply(x.rows, weight, bias))
+
+
+class Layer(torch.autograd.Function):
+    """All rows times Wᵀ, and b added to the first in place: one pass over memory less."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(rows, weight, bias):
+        out = F.linear(rows, weight)
+        out[0] += bias
+        return out
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        rows, weight = ctx.saved_tensors
+        to_rows = cotangent @ weight if ctx.needs_input_grad[0] else None
+        to_weight = cotangent.flatten(0, -2).T @ rows.flatten(0, -2)
+        return to_rows, to_weight, cotangent[0].flatten(0, -2).sum(0)
+
+
+quickly_bound(Layer)
+
+
+def div(x, y, rounding_mode=None):
+    """x / y."""
+    if rounding_mode is not None:
+        raise NotImplementedError("div with a rounding_mode has no derivative worth a series")
+    return mul(x, torch.reciprocal(y)) if isinstance(y, Series) else mul(x, 1 / y)
+
+
+def pow(x, n):
+    """xⁿ: whole n by repeated squaring, right at x = 0 too; real n needs x₀ ≠ 0."""
+    if isinstance(n, (Series, torch.Tensor)) or not isinstance(x, Series):
+        base = x if isinstance(x, (Series, torch.Tensor)) else torch.as_tensor(float(x))
+        return torch.exp(n * torch.log(base))
+    if float(n).is_integer() and abs(n) <= 64:
+        return _whole_power(x, int(n)) if n >= 0 else torch.reciprocal(_whole_power(x, -int(n)))
+    return x.pointwise(power(float(n)))
+
+
+def _whole_power(x, n):
+    result = torch.ones_like(x) if n == 0 else None
+    while n:
+        if n & 1:
+            result = x if result is None else result * x
+        n >>= 1
+        x = x * x if n else x
+    return result
+
+
+def where(condition, x, y):
+    """x where the condition holds, y elsewhere."""
+    condition = condition.primal if isinstance(condition, Series) else condition
+    kind, rows = aligned(x, y)
+    return kind.like(torch.vmap(lambda a, b: torch.where(condition, a, b))(*rows))
+
+
+def maximum(x, y):
+    """The larger one, each with weight ½ where the two are equal."""
+    return where(x > y, x, where(x < y, y, (x + y) / 2))
+
+
+def clamp(x, min=None, max=None):
+    """x within [min, max]; the slope at the ends is 1, as in torch."""
+    low = x if min is None else where(x < min, min, x)
+    return low if max is None else where(low > max, max, low)
+
+
+def softmax(x, dim=None, _stacklevel=3, dtype=None):
+    """e^{xᵢ} / Σ e^{xⱼ}."""
+    e = torch.exp(x - x.primal.detach().amax(dim, keepdim=True))
+    return e / e.sum(dim, keepdim=True)
+
+
+def logsumexp(x, dim, keepdim=False):
+    """log Σ e^{xⱼ}, the largest taken out first."""
+    largest = x.primal.detach().amax(dim, keepdim=True)
+    total = torch.log(torch.exp(x - largest).sum(dim, keepdim=True)) + largest
+    return total if keepdim else total.squeeze(dim)
+
+
+def gelu(x, approximate="none"):
+    """x Φ(x), or its approximation by tanh."""
+    if approximate == "none":
+        return x.pointwise(POINTWISE["gelu"])
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + torch.tanh(inner))
+
+
+def softplus(x, beta=1.0, threshold=20.0):
+    """log(1 + e^{βx}) / β; smooth everywhere, where torch's is a straight line beyond threshold."""
+    series = x if beta == 1 else beta * x
+    return series.pointwise(POINTWISE["softplus"]) / beta
+
+
+def dropout(x, p=0.5, training=True):
+    """x with elements dropped, the same ones in every coefficient."""
+    return x * F.dropout(torch.ones_like(x.primal), p, training)
+
+
+def elu(x, alpha=1.0):
+    """x where x > 0, α (eˣ − 1) elsewhere."""
+    return where(x > 0, x, alpha * torch.expm1(where(x > 0, 0.0, x)))
+
+
+def of_primal(function):
+    """The rule of a function that is constant between its jumps."""
+    return lambda *args, **kwargs: function(
+        *[a.primal if isinstance(a, Series) else a for a in args], **kwargs
+    )
+
+
+def _torch(name):
+    return getattr(torch.Tensor, name, None) or getattr(torch, name)
+
+
+RULES.update({name: linear(_torch(name)) for name in UNARY_LINEAR})
+RULES.update({name: joint(_torch(name)) for name in JOINT_LINEAR})
+RULES.update({name: of_primal(_torch(name)) for name in PRIMAL})
+RULES["getitem"] = linear(torch.Tensor.__getitem__)
+RULES.update({name: lambda x, f=f: x.pointwise(f) for name, f in POINTWISE.items()})
+RULES.update({
+    "add": add, "mul": mul, "matmul": matmul, "linear": layer, "div": div, "pow": pow,
+    "sub": lambda x, y, alpha=1: add(x, y, alpha=-alpha),
+    "rsub": lambda x, y, alpha=1: add(y, x, alpha=-alpha),
+    "rtruediv": lambda x, y: div(y, x),
+    "rpow": lambda x, y: pow(y, x),
+    "rmatmul": lambda x, y: matmul(y, x),
+    "pos": lambda x: x,
+    "square": lambda x: x * x,
+    "T": lambda x: x.each(lambda row: row.T),
+    "mT": lambda x: x.each(lambda row: row.mT),
+    "expand_as": lambda x, other: x.expand(other.shape),
+    "view_as": lambda x, other: x.view(other.shape),
+    "reshape_as": lambda x, other: x.reshape(other.shape),
+    "where": where, "maximum": maximum, "clamp": clamp,
+    "minimum": lambda x, y: -maximum(-x, -y),
+    "relu": lambda x: where(x > 0, x, 0.0),
+    "abs": lambda x: torch.sign(x) * x,
+    "leaky_relu": lambda x, negative_slope=0.01: where(x > 0, x, negative_slope * x),
+    "elu": elu, "gelu": gelu, "softplus": softplus, "softmax": softmax, "logsumexp": logsumexp,
+    "log_softmax": lambda x, dim=None, _stacklevel=3, dtype=None: x - logsumexp(x, dim, True),
+    "logsigmoid": lambda x: -softplus(-x),
+    "log_sigmoid": lambda x: -softplus(-x),
+    "mish": lambda x: x * torch.tanh(softplus(x)),
+    "tanhshrink": lambda x: x - torch.tanh(x),
+    "softsign": lambda x: x / (1 + torch.abs(x)),
+    "atanh": lambda x: 0.5 * (torch.log1p(x) - torch.log1p(-x)),
+    "acosh": lambda x: torch.log(x + torch.sqrt(x * x - 1)),
+    "log2": lambda x: torch.log(x) / math.log(2),
+    "log10": lambda x: torch.log(x) / math.log(10),
+    "exp2": lambda x: torch.exp(x * math.log(2)),
+    "addcmul": lambda x, a, b, value=1: x + value * (a * b),
+    "addmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
+    "dropout": dropout,
+})  # fmt: skip
+RULES.update({alias: RULES[name] for alias, name in ALIASES.items() if name in RULES})
