@@ -22,7 +22,7 @@ class Collapsed(torch.autograd.Function):
         v, first, second, third = slopes(rule, rows[0])
         out = first * rows
         out[0] = v
-        out[-1].addcmul_(second, _dot(rows[1:-1], rows[1:-1]))
+        out[-1] += second * _dot(rows[1:-1], rows[1:-1])
         return out, first, second, third
 
     @staticmethod

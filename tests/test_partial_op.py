@@ -1,0 +1,86 @@
+"""partial: the derivative of an op as a new op, for use inside a model."""
+
+import pytest
+import torch
+from torch import nn
+
+from companion.operators import Partials, partial
+from tests.fields import close, network, points
+
+
+def functional(x, z):
+    return 100 + (x + 0.01 * z**2) ** 2
+
+
+def test_partial_holds_what_was_computed_from_x():
+    layer = nn.Linear(1, 1).double()
+    x = points(9, 1).requires_grad_()
+    z = layer(x)
+    by_x, by_z = partial(functional)(x, z), partial(functional, wrt="z")(x, z)
+    assert close(by_x, 2 * (x + 0.01 * z**2))
+    assert close(by_z, 0.04 * z * (x + 0.01 * z**2))
+    (total,) = torch.autograd.grad(functional(x, z).sum(), x, create_graph=True)
+    assert close(total, by_x + by_z * layer.weight)
+    assert x.grad is None
+    assert layer.weight.grad is None
+
+
+def test_partial_lets_the_gradient_through_to_every_layer():
+    below, beside = nn.Linear(1, 1).double(), nn.Linear(1, 1).double()
+
+    def gradients(derivative):
+        x = below(points(9, 1))
+        loss = derivative(x, beside(x)).square().mean()
+        return torch.autograd.grad(loss, [*below.parameters(), *beside.parameters()])
+
+    by_hand = gradients(lambda x, z: 2 * (x + 0.01 * z**2))
+    assert all(close(*pair) for pair in zip(gradients(partial(functional)), by_hand))
+
+
+def test_partial_of_partial_and_of_a_module():
+    x, z = points(7, 1), points(7, 1, seed=1).requires_grad_()
+
+    def f(x, z):
+        return x**3 * z**2
+
+    assert close(partial(partial(f))(x, z), 6 * x * z**2)
+    assert close(partial(partial(f, 0), 1)(x, z), 6 * x**2 * z)
+    assert close(partial(partial(partial(f, 1), 0), 0)(x, z), 12 * x * z)
+    net = network(d=1)
+    assert close(partial(net)(x), Partials(net, x)(0))
+    assert close(partial(net, "input")(x), Partials(net, x)(0))
+
+
+def test_partial_inside_torch_func():
+    x = points(7, 1)[:, 0]
+    df = partial(functional)
+    whole = torch.func.grad(lambda q: df(q, q**2).sum())(x)  # d/dx 2 (x + .01 x⁴)
+    assert close(whole, 2 + 0.08 * x**3)
+    assert close(torch.func.vmap(df)(x, x), 2 * (x + 0.01 * x**2))
+    _, tangent = torch.func.jvp(lambda q: df(q, x), (x,), (torch.ones_like(x),))
+    assert close(tangent, torch.full_like(x, 2))
+
+
+def test_partial_without_gradients_and_of_a_constant():
+    x = points(4, 1)
+    with torch.no_grad():
+        slope = partial(functional)(x, x)
+    assert not slope.requires_grad
+    assert close(slope, 2 * (x + 0.01 * x**2))
+    assert partial(lambda x, z: z)(x, x).tolist() == [[0.0]] * 4
+    assert not partial(lambda x: 3 * x)(x).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: partial(functional, wrt=2)(*[points()] * 2), ValueError, "2 arguments.*no number 2"),
+        (lambda: partial(functional, wrt="y"), ValueError, "arguments x, z, counted from 0; got wrt='y'"),
+        (lambda: partial(functional, wrt=-1), ValueError, "counted from 0; got wrt=-1"),
+        (lambda: partial(functional)(1.0, 2.0), TypeError, "x is a tensor.*got float"),
+        (lambda: partial(lambda x: 1.0)(points()), TypeError, "one tensor; got float"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
