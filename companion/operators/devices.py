@@ -21,8 +21,8 @@ def device():
         raise ValueError(
             f'COMPANION_DEVICE is "cpu", "cuda", "cuda:1" or "mps"; got {name!r}'
         ) from error
-    backend = {"cuda": torch.cuda, "mps": torch.backends.mps}.get(found.type)
-    if backend and not backend.is_available():
+    count = {"cuda": torch.cuda.device_count, "mps": torch.mps.device_count}.get(found.type)
+    if count and (found.index or 0) >= count():
         raise RuntimeError(
             f"COMPANION_DEVICE is {name!r}, but torch {torch.__version__} sees no such device here; "
             "unset it to run on the CPU"

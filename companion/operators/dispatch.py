@@ -16,13 +16,17 @@ Source: PyTorch, *Extending torch Python API*; chapter 10.
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
+from itertools import count
 
 import torch
 
 RULES: dict[str, Callable] = {}
 
+levels = count()  # every expansion has a number of its own
+
 OPERATORS = """add sub mul truediv matmul pow radd rsub rmul rtruediv rmatmul rpow neg pos abs
-    getitem lt le gt ge eq ne""".split()
+    getitem lt le gt ge eq ne iadd isub imul itruediv ipow imatmul setitem""".split()
+ARGUMENTS = "input tensors condition other exponent mat2 vec".split()  # in the order of torch's
 
 
 class Series:
@@ -31,6 +35,8 @@ class Series:
     Linear functions act on every row alike. A kind of series says what the rest do to it: `like`
     (rows → a series of this kind), `times` (a product) and `pointwise` (f of the series).
     """
+
+    __array_priority__ = 1000  # array * series is asked of the series
 
     def __init__(self, rows):
         self.rows = rows
@@ -48,12 +54,18 @@ class Series:
         attribute = getattr(torch.Tensor, name)
         if callable(attribute):
             return partial(_method, name, self)
-        return RULES[name](self) if name in RULES else getattr(self.primal, name)
+        found = None if name in RULES else getattr(self.primal, name)
+        has_slopes = name in RULES or (isinstance(found, torch.Tensor) and name != "data")
+        return answer(name, (self,), {}) if has_slopes else found
 
     def each(self, function):
         """function, a linear one, applied to every row."""
         rows = torch.vmap(function)(self.rows)
-        return self.like(rows) if isinstance(rows, torch.Tensor) else tuple(map(self.like, rows))
+        return self._of(rows) if isinstance(rows, torch.Tensor) else tuple(map(self._of, rows))
+
+    def _of(self, rows):
+        """A series; of whole numbers, which have no slopes, their value."""
+        return self.like(rows) if rows.is_floating_point() or rows.is_complex() else rows[0]
 
     def padded(self, x, count):
         """The rows of x, a series or a constant, with zeros up to `count` rows."""
@@ -89,10 +101,10 @@ class Series:
 
 def answer(name, args, kwargs):
     """What a torch function gives for arguments among which is a series."""
-    if (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace"):
+    if _in_place(name) or kwargs.get("inplace") or kwargs.get("out") is not None:
         raise NotImplementedError(
             f"{name} would change a series in place; write the form that returns a new value "
-            "(x + y for x.add_(y), inplace=False)"
+            "(x + y for x.add_(y) and x += y, torch.where for x[i] = y, inplace=False, no out=)"
         )
     name = name.strip("_")
     if name not in RULES:
@@ -101,7 +113,15 @@ def answer(name, args, kwargs):
             f"companion.operators.RULES[{name!r}] = lambda x: ..., "
             "or differentiate step by step: Partials(f, x, method='reverse')"
         )
-    return RULES[name](*args, **{k: v for k, v in kwargs.items() if k != "inplace"})
+    args = [*args, *[kwargs[k] for k in ARGUMENTS if k in kwargs]]
+    options = {k: v for k, v in kwargs.items() if k not in (*ARGUMENTS, "inplace", "out")}
+    return RULES[name](*args, **options)
+
+
+def _in_place(name):
+    """add_, __iadd__, __setitem__."""
+    dunder = name.startswith("__")
+    return name.startswith("__i") or name == "__setitem__" if dunder else name.endswith("_")
 
 
 def quickly_bound(function):
@@ -114,4 +134,4 @@ def _method(name, *args, **kwargs):
 
 
 for _name in OPERATORS:
-    setattr(Series, f"__{_name}__", lambda *args, name=_name: answer(name, args, {}))
+    setattr(Series, f"__{_name}__", lambda *args, name=_name: answer(f"__{name}__", args, {}))

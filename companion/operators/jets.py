@@ -7,16 +7,14 @@ with one autograd.Function for all pointwise functions. Sources: Griewank & Walt
 Bettencourt, Johnson & Duvenaud (2019); chapter 10.
 """
 
-from itertools import count
 from math import factorial
+from numbers import Integral
 
 import torch
 
 from companion.operators import rules as rules  # fills the table that a Jet is looked up in
-from companion.operators.dispatch import Series, quickly_bound
+from companion.operators.dispatch import Series, levels, quickly_bound
 from companion.operators.recurrences import product
-
-_levels = count()
 
 
 class Pointwise(torch.autograd.Function):
@@ -102,15 +100,17 @@ def taylor(f, x, v=1.0, *, order):
 
     Source: Griewank & Walther, ch. 13; chapter 10.
     """
-    if order < 0 or order != int(order):
+    if not isinstance(order, Integral) or order < 0:
         raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
     check_points(x)
     v = torch.as_tensor(v, dtype=x.dtype, device=x.device)
     if v.ndim and v.shape != x.shape:
         raise ValueError(f"a direction has the shape of x, {tuple(x.shape)}; got {tuple(v.shape)}")
     rows = torch.stack([x, v.expand_as(x)])[: order + 1]
-    y = f(Jet(rows, order, next(_levels)))
-    coefficients = list(y.rows) if isinstance(y, Jet) else [check_value(y)]
+    level = next(levels)
+    y = f(Jet(rows, order, level))
+    expanded = isinstance(y, Jet) and y.level == level
+    coefficients = list(y.rows) if expanded else [check_value(y)]
     zeros = torch.zeros_like(coefficients[0])
     return coefficients + [zeros] * (order + 1 - len(coefficients))
 

@@ -8,7 +8,7 @@ rows instead of 2d + 1. Source: Dangel, Siebert, Zeinhofer & Walther, *Collapsin
 
 import torch
 
-from companion.operators.dispatch import Series, quickly_bound
+from companion.operators.dispatch import Series, levels, quickly_bound
 from companion.operators.jets import check_points, check_value
 
 
@@ -66,11 +66,13 @@ def _dot(a, b):
 class LaplaceJet(Series):
     """(u, ∂u/∂xᵢ …, Δu) in the place of a tensor: rows (d + 2, *shape)."""
 
-    level = None
+    def __init__(self, rows, level=None):
+        super().__init__(rows)
+        self.level = level
 
     def like(self, rows):
         """The same expansion with other rows."""
-        return LaplaceJet(rows)
+        return LaplaceJet(rows, self.level)
 
     def pointwise(self, rule):
         """f of this series, by the rule of f."""
@@ -89,15 +91,16 @@ class LaplaceJet(Series):
 def value_gradient_laplacian(f, x, axes=None):
     """(f, (∂f/∂xᵢ for i in axes), Σᵢ ∂²f/∂xᵢ²) at points x (n, d): (n, m), (a, n, m), (n, m)."""
     check_points(x)
-    if x.ndim != 2:
+    if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"points have the shape (n, d); got {tuple(x.shape)}")
     axes = range(x.shape[1]) if axes is None else axes
     seeds = torch.zeros(len(axes) + 2, *x.shape, dtype=x.dtype, device=x.device)
     for row, axis in enumerate(axes):
         seeds[row + 1, :, axis] = 1
     rows = torch.cat([x[None], seeds[1:]])
-    y = f(LaplaceJet(rows))
-    if not isinstance(y, LaplaceJet):
+    level = next(levels)
+    y = f(LaplaceJet(rows, level))
+    if not (isinstance(y, LaplaceJet) and y.level == level):
         zeros = torch.zeros_like(check_value(y))
         return y, zeros.expand(len(axes), *y.shape), zeros
     return y.rows[0], y.rows[1:-1], y.rows[-1]

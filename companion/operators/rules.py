@@ -8,6 +8,7 @@ maximum gives each argument ½ where the two are equal.
 
 import math
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -16,14 +17,15 @@ from companion.operators.recurrences import POINTWISE, power
 
 UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swapaxes
     movedim permute t expand broadcast_to repeat tile select narrow index_select take_along_dim
-    gather masked_fill roll flip diff cumsum sum mean nansum trace diagonal diag tril triu clone
-    contiguous to float double half neg real unbind split chunk tensor_split hsplit vsplit
+    gather roll flip cumsum sum mean trace diagonal diag tril triu clone adjoint
+    contiguous to cpu cuda float double half neg unbind split chunk tensor_split hsplit vsplit
     repeat_interleave atleast_1d atleast_2d""".split()
-JOINT_LINEAR = "cat concat concatenate stack hstack vstack column_stack dstack".split()
+JOINT_LINEAR = "cat concat concatenate stack hstack vstack dstack".split()
 PRIMAL = """lt le gt ge eq ne less less_equal greater greater_equal not_equal isnan isinf isfinite
     sign sgn floor ceil round trunc heaviside argmax argmin size dim numel is_floating_point
     zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full
-    new_tensor detach allclose equal any all get_device stride is_contiguous is_complex""".split()
+    new_tensor int long bool detach allclose equal any all get_device stride is_contiguous
+    is_complex""".split()
 ALIASES = {
     "multiply": "mul", "rmul": "mul", "radd": "add", "subtract": "sub", "negative": "neg",
     "truediv": "div", "divide": "div", "true_divide": "div", "rdiv": "rtruediv",
@@ -31,7 +33,7 @@ ALIASES = {
     "special_log1p": "log1p", "special_softmax": "softmax", "special_log_softmax": "log_softmax",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "absolute": "abs", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
-    "special_logsumexp": "logsumexp", "clip": "clamp",
+    "special_logsumexp": "logsumexp", "clip": "clamp", "dot": "matmul",
 }  # fmt: skip
 
 
@@ -80,10 +82,15 @@ def mul(x, y):
     """x y."""
     if isinstance(x, Series) and isinstance(y, Series):
         return x.times(y, torch.mul)
-    series, factor = (x, y) if isinstance(x, Series) else (y, x)
-    if not isinstance(factor, torch.Tensor) or factor.ndim <= series.ndim:
-        return series.like(series.rows * factor)
-    return series.each(lambda row: row * factor)
+    return scaled(x, y, torch.mul) if isinstance(x, Series) else scaled(y, x, torch.mul)
+
+
+def scaled(x, factor, multiply):
+    """multiply(x, factor), for a factor that is constant: a number, an array, a tensor."""
+    factor = torch.as_tensor(factor) if isinstance(factor, np.ndarray) else factor
+    if not isinstance(factor, torch.Tensor) or factor.ndim <= x.ndim:
+        return x.like(multiply(x.rows, factor))
+    return x.each(lambda row: multiply(row, factor))
 
 
 def matmul(x, y):
@@ -122,7 +129,7 @@ class Layer(torch.autograd.Function):
         rows, weight = ctx.saved_tensors
         to_rows = cotangent @ weight if ctx.needs_input_grad[0] else None
         to_weight = cotangent.flatten(0, -2).T @ rows.flatten(0, -2)
-        return to_rows, to_weight, cotangent[0].flatten(0, -2).sum(0)
+        return to_rows, to_weight, cotangent[:1].flatten(0, -2).sum(0)
 
 
 quickly_bound(Layer)
@@ -132,17 +139,24 @@ def div(x, y, rounding_mode=None):
     """x / y."""
     if rounding_mode is not None:
         raise NotImplementedError("div with a rounding_mode has no derivative worth a series")
-    return mul(x, torch.reciprocal(y)) if isinstance(y, Series) else mul(x, 1 / y)
+    return mul(x, torch.reciprocal(y)) if isinstance(y, Series) else scaled(x, y, torch.div)
 
 
 def pow(x, n):
-    """xⁿ: whole n by repeated squaring, right at x = 0 too; real n needs x₀ ≠ 0."""
+    """xⁿ: whole numbers n by repeated squaring, right at x = 0 too; others need x₀ ≠ 0."""
     if isinstance(n, (Series, torch.Tensor)) or not isinstance(x, Series):
-        base = x if isinstance(x, (Series, torch.Tensor)) else torch.as_tensor(float(x))
-        return torch.exp(n * torch.log(base))
+        return _exponential(x, n)
     if float(n).is_integer() and abs(n) <= 64:
         return _whole_power(x, int(n)) if n >= 0 else torch.reciprocal(_whole_power(x, -int(n)))
     return x.pointwise(power(float(n)))
+
+
+def _exponential(x, n):
+    """±e^{n log |x|}, the sign that of x₀ⁿ (NaN where x₀ < 0 and n is not whole)."""
+    x = x if isinstance(x, Series) else torch.as_tensor(x, device=n.device).to(n.dtype)
+    value = (x.primal if isinstance(x, Series) else x) ** (n.primal if isinstance(n, Series) else n)
+    sign = torch.where(value < 0, -1.0, 1.0).masked_fill(torch.isnan(value), math.nan)
+    return torch.exp(n * torch.log(torch.abs(x))) * sign.to(value.dtype)
 
 
 def _whole_power(x, n):
@@ -157,7 +171,8 @@ def _whole_power(x, n):
 
 def where(condition, x, y):
     """x where the condition holds, y elsewhere."""
-    condition = condition.primal if isinstance(condition, Series) else condition
+    if getattr(condition, "dtype", None) != torch.bool:  # x.where(condition, y)
+        condition, x = x, condition
     kind, rows = aligned(x, y)
     return kind.like(torch.vmap(lambda a, b: torch.where(condition, a, b))(*rows))
 
@@ -173,8 +188,21 @@ def clamp(x, min=None, max=None):
     return low if max is None else where(low > max, max, low)
 
 
+def _along(x, dim, dtype):
+    if dim is None:
+        raise TypeError("softmax needs the axis that it sums over: softmax(x, dim=-1)")
+    return x if dtype is None else x.to(dtype)
+
+
+def log_softmax(x, dim=None, _stacklevel=3, dtype=None):
+    """xᵢ − log Σ e^{xⱼ}."""
+    x = _along(x, dim, dtype)
+    return x - logsumexp(x, dim, True)
+
+
 def softmax(x, dim=None, _stacklevel=3, dtype=None):
     """e^{xᵢ} / Σ e^{xⱼ}."""
+    x = _along(x, dim, dtype)
     e = torch.exp(x - x.primal.detach().amax(dim, keepdim=True))
     return e / e.sum(dim, keepdim=True)
 
@@ -195,9 +223,10 @@ def gelu(x, approximate="none"):
 
 
 def softplus(x, beta=1.0, threshold=20.0):
-    """log(1 + e^{βx}) / β; smooth everywhere, where torch's is a straight line beyond threshold."""
+    """log(1 + e^{βx}) / β; smooth beyond the usual threshold too, where torch's is a line."""
     series = x if beta == 1 else beta * x
-    return series.pointwise(POINTWISE["softplus"]) / beta
+    smooth = series.pointwise(POINTWISE["softplus"]) / beta
+    return smooth if threshold >= 20 else where(series > threshold, x, smooth)
 
 
 def dropout(x, p=0.5, training=True):
@@ -210,10 +239,27 @@ def elu(x, alpha=1.0):
     return where(x > 0, x, alpha * torch.expm1(where(x > 0, 0.0, x)))
 
 
+def hardtanh(x, min_val=-1.0, max_val=1.0):
+    """x within [min_val, max_val]; the slope at the ends is 0, as in torch."""
+    return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+
+
+def glu(x, dim=-1):
+    """a σ(b), for the halves a and b of x."""
+    a, b = x.chunk(2, dim)
+    return a * torch.sigmoid(b)
+
+
+def pointwise(f):
+    """The rule of a function that acts element by element."""
+    return lambda x: x.pointwise(f)
+
+
 def of_primal(function):
     """The rule of a function that is constant between its jumps."""
+    value = lambda a: a.primal if isinstance(a, Series) else a
     return lambda *args, **kwargs: function(
-        *[a.primal if isinstance(a, Series) else a for a in args], **kwargs
+        *map(value, args), **{k: value(v) for k, v in kwargs.items()}
     )
 
 
@@ -225,7 +271,7 @@ RULES.update({name: linear(_torch(name)) for name in UNARY_LINEAR})
 RULES.update({name: joint(_torch(name)) for name in JOINT_LINEAR})
 RULES.update({name: of_primal(_torch(name)) for name in PRIMAL})
 RULES["getitem"] = linear(torch.Tensor.__getitem__)
-RULES.update({name: lambda x, f=f: x.pointwise(f) for name, f in POINTWISE.items()})
+RULES.update({name: pointwise(f) for name, f in POINTWISE.items()})
 RULES.update({
     "add": add, "mul": mul, "matmul": matmul, "linear": layer, "div": div, "pow": pow,
     "sub": lambda x, y, alpha=1: add(x, y, alpha=-alpha),
@@ -235,18 +281,30 @@ RULES.update({
     "rmatmul": lambda x, y: matmul(y, x),
     "pos": lambda x: x,
     "square": lambda x: x * x,
-    "T": lambda x: x.each(lambda row: row.T),
-    "mT": lambda x: x.each(lambda row: row.mT),
+    "T": lambda x: x.each(lambda row: row.T), "H": lambda x: x.each(lambda row: row.H),
+    "mT": lambda x: x.each(lambda row: row.mT), "mH": lambda x: x.each(lambda row: row.mH),
+    "real": lambda x: x.each(torch.real),
+    "diff": lambda x, n=1, dim=-1: x.each(lambda row: row.diff(n, dim)),
+    "nansum": lambda x, *args, **kwargs: where(torch.isnan(x), 0.0, x).sum(*args, **kwargs),
+    "masked_fill": lambda x, mask, value: where(mask, value, x),
+    "type_as": lambda x, other: x.to(other.dtype),
+    "outer": lambda x, y: x[:, None] * y,
     "expand_as": lambda x, other: x.expand(other.shape),
     "view_as": lambda x, other: x.view(other.shape),
     "reshape_as": lambda x, other: x.reshape(other.shape),
     "where": where, "maximum": maximum, "clamp": clamp,
     "minimum": lambda x, y: -maximum(-x, -y),
-    "relu": lambda x: where(x > 0, x, 0.0),
+    "clamp_min": lambda x, min: clamp(x, min), "clamp_max": lambda x, max: clamp(x, None, max),
+    "relu": lambda x: where(x <= 0, 0.0, x),
+    "relu6": lambda x: hardtanh(x, 0.0, 6.0), "hardtanh": hardtanh, "glu": glu,
+    "prelu": lambda x, weight: where(x > 0, x, weight.view(-1, *[1] * (x.ndim - 2)) * x),
+    "selu": lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772),
+    "celu": lambda x, alpha=1.0: alpha * elu(x / alpha),
     "abs": lambda x: torch.sign(x) * x,
     "leaky_relu": lambda x, negative_slope=0.01: where(x > 0, x, negative_slope * x),
     "elu": elu, "gelu": gelu, "softplus": softplus, "softmax": softmax, "logsumexp": logsumexp,
-    "log_softmax": lambda x, dim=None, _stacklevel=3, dtype=None: x - logsumexp(x, dim, True),
+    "log_softmax": log_softmax,
+    "softmin": lambda x, dim=None, **options: softmax(-x, dim, **options),
     "logsigmoid": lambda x: -softplus(-x),
     "log_sigmoid": lambda x: -softplus(-x),
     "mish": lambda x: x * torch.tanh(softplus(x)),
