@@ -36,6 +36,8 @@ class Pointwise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, cotangent, *_):
+        if cotangent is None:
+            return None, None, None
         rows, *w = ctx.saved_tensors
         if torch.is_grad_enabled():  # this walk will be differentiated: w must know of u
             w = ctx.rule(rows.unbind(), ctx.order)[1]

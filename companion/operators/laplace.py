@@ -34,6 +34,8 @@ class Collapsed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, cotangent, *_):
+        if cotangent is None:
+            return None, None
         rows, first, second, third = ctx.saved_tensors
         if torch.is_grad_enabled():  # this walk will be differentiated: the slopes must know of u
             _, first, second, third = slopes(ctx.rule, rows[0])
