@@ -3,8 +3,10 @@
     series       truncated power series on plain lists; imports nothing
     engines      Part I, NumPy alone: difference quotients, Dual, Var, Jet, and the checks between
                  them;  from companion.engines import Dual, Var, gradients, sin
+    operators    Part II, torch: partial derivatives and jets of any torch function, a derivative as
+                 an op, audits;  from companion.operators import Partials, derivatives
     show         pictures for readers: the ledger, the graph of a tape, error and cost curves
 
 Nothing is imported here, so that `import companion` costs nothing. Arrows point one way: show may
-use engines, engines may use series, and nobody uses show but the chapters.
+use engines and operators, these may use series, and nobody uses show but the chapters.
 """
