@@ -113,6 +113,48 @@ def test_an_inplace_that_is_off_is_no_obstacle():
     assert_series(expanded(lambda x: torch.sin(x, out=None)), coefficients(torch.sin, X, 2))
 
 
+class Straight(torch.autograd.Function):
+    """Rounds, and claims the slope 1."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * torch.round(x)
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        return cotangent
+
+
+@torch.no_grad()
+def stopped(x):
+    return 2 * x
+
+
+def halted(x):
+    with torch.no_grad():
+        w = torch.cat([x, x])
+    return w[:2] * x
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: (x * 2).sin() * Straight.apply(torch.sin(x)), stopped, halted]
+)
+def test_a_series_does_not_obey_no_grad_so_it_is_refused(f):
+    """The two ways in which f may tell autograd another derivative than the true one."""
+    for expand in (expanded, lambda f: laplacian(f, X)):
+        if f is not halted and expand is expanded:
+            x = X.clone().requires_grad_()
+            assert not f(x).requires_grad or torch.autograd.grad(f(x).sum(), x)[0].any()
+        with pytest.raises(
+            NotImplementedError, match=r"under no_grad or inside an autograd.Function"
+        ):
+            expand(f)
+    reverse = Partials(f, X, "reverse")
+    assert torch.equal(Partials(f, X).laplacian(), reverse.laplacian())
+    with torch.no_grad():
+        expanded(lambda x: x * x.detach())
+
+
 REFUSED = [
     (NotImplementedError, "cannot expand again inside. Ask for the mixed derivative with Partials",
      lambda: taylor(lambda x: taylor(torch.sin, x, order=2)[2], X, order=2)),

@@ -16,17 +16,21 @@ Source: PyTorch, *Extending torch Python API*; chapter 10.
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
-from itertools import count
 
 import torch
 
 RULES: dict[str, Callable] = {}
 
-levels = count()  # every expansion has a number of its own
-
 OPERATORS = """add sub mul truediv matmul pow radd rsub rmul rtruediv rmatmul rpow neg pos abs
     getitem lt le gt ge eq ne iadd isub imul itruediv ipow imatmul setitem""".split()
 ARGUMENTS = "input tensors condition other exponent mat2 vec".split()  # in the order of torch's
+
+
+class Expansion:
+    """What the series of one expansion have in common; those of two do not mix."""
+
+    def __init__(self):
+        self.recording = torch.is_grad_enabled()
 
 
 class Series:
@@ -36,6 +40,7 @@ class Series:
     (rows → a series of this kind), `times` (a product) and `pointwise` (f of the series).
     """
 
+    expansion: Expansion | None = None
     __array_priority__ = 1000  # array * series is asked of the series
 
     def __init__(self, rows):
@@ -67,9 +72,19 @@ class Series:
         """A series; of whole numbers, which have no slopes, their value."""
         return self.like(rows) if rows.is_floating_point() or rows.is_complex() else rows[0]
 
+    def check(self):
+        """Refuse to go on where f switched differentiation off: a series would not know."""
+        if self.expansion and self.expansion.recording and not torch.is_grad_enabled():
+            raise NotImplementedError(
+                "f computes with a series under no_grad or inside an autograd.Function, and a "
+                "series cannot tell what slope is meant. Write x.detach() for what is to be "
+                "constant, a rule for a function of your own, or take "
+                "Partials(f, x, method='reverse')"
+            )
+
     def padded(self, x, count):
         """The rows of x, a series or a constant, with zeros up to `count` rows."""
-        if isinstance(x, Series) and (type(x), x.level) != (type(self), self.level):
+        if isinstance(x, Series) and x.expansion is not self.expansion:
             raise NotImplementedError(
                 "two series of different expansions met: a function that is being expanded cannot "
                 "expand again inside. Ask for the mixed derivative with Partials(f, x)(T, X)"

@@ -13,7 +13,7 @@ from numbers import Integral
 import torch
 
 from companion.operators import rules as rules  # fills the table that a Jet is looked up in
-from companion.operators.dispatch import Series, levels, quickly_bound
+from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.recurrences import product
 
 
@@ -68,14 +68,15 @@ class Jet(Series):
     chapter 10.
     """
 
-    def __init__(self, rows, order, level=None):
+    def __init__(self, rows, order, expansion=None):
         super().__init__(rows)
-        self.order, self.level = order, level
+        self.order, self.expansion = order, expansion
 
     def like(self, rows):
         """A jet of the same expansion with other rows."""
+        self.check()
         rows = rows if len(rows) <= self.order + 1 else rows[: self.order + 1]
-        return Jet(rows, self.order, self.level)
+        return Jet(rows, self.order, self.expansion)
 
     def pointwise(self, rule):
         """f of this jet, by the rule of f."""
@@ -109,9 +110,9 @@ def taylor(f, x, v=1.0, *, order):
     if v.ndim and v.shape != x.shape:
         raise ValueError(f"a direction has the shape of x, {tuple(x.shape)}; got {tuple(v.shape)}")
     rows = torch.stack([x, v.expand_as(x)])[: order + 1]
-    level = next(levels)
-    y = f(Jet(rows, order, level))
-    expanded = isinstance(y, Jet) and y.level == level
+    expansion = Expansion()
+    y = f(Jet(rows, order, expansion))
+    expanded = isinstance(y, Jet) and y.expansion is expansion
     coefficients = list(y.rows) if expanded else [check_value(y)]
     zeros = torch.zeros_like(coefficients[0])
     return coefficients + [zeros] * (order + 1 - len(coefficients))

@@ -8,7 +8,7 @@ rows instead of 2d + 1. Source: Dangel, Siebert, Zeinhofer & Walther, *Collapsin
 
 import torch
 
-from companion.operators.dispatch import Series, levels, quickly_bound
+from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.jets import check_points, check_value
 
 
@@ -68,13 +68,14 @@ def _dot(a, b):
 class LaplaceJet(Series):
     """(u, ∂u/∂xᵢ …, Δu) in the place of a tensor: rows (d + 2, *shape)."""
 
-    def __init__(self, rows, level=None):
+    def __init__(self, rows, expansion):
         super().__init__(rows)
-        self.level = level
+        self.expansion = expansion
 
     def like(self, rows):
         """The same expansion with other rows."""
-        return LaplaceJet(rows, self.level)
+        self.check()
+        return LaplaceJet(rows, self.expansion)
 
     def pointwise(self, rule):
         """f of this series, by the rule of f."""
@@ -100,9 +101,9 @@ def value_gradient_laplacian(f, x, axes=None):
     for row, axis in enumerate(axes):
         seeds[row + 1, :, axis] = 1
     rows = torch.cat([x[None], seeds[1:]])
-    level = next(levels)
-    y = f(LaplaceJet(rows, level))
-    if not (isinstance(y, LaplaceJet) and y.level == level):
+    expansion = Expansion()
+    y = f(LaplaceJet(rows, expansion))
+    if not (isinstance(y, LaplaceJet) and y.expansion is expansion):
         zeros = torch.zeros_like(check_value(y))
         return y, zeros.expand(len(axes), *y.shape), zeros
     return y.rows[0], y.rows[1:-1], y.rows[-1]

@@ -21,11 +21,12 @@ UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swa
     contiguous to cpu cuda float double half neg unbind split chunk tensor_split hsplit vsplit
     repeat_interleave atleast_1d atleast_2d""".split()
 JOINT_LINEAR = "cat concat concatenate stack hstack vstack dstack".split()
-PRIMAL = """lt le gt ge eq ne less less_equal greater greater_equal not_equal isnan isinf isfinite
-    sign sgn floor ceil round trunc heaviside argmax argmin size dim numel is_floating_point
+STEPS = """lt le gt ge eq ne less less_equal greater greater_equal not_equal isnan isinf isfinite
+    sign sgn floor ceil round trunc heaviside argmax argmin int long bool allclose equal any
+    all""".split()
+FACTS = """detach size dim numel stride is_floating_point is_complex is_contiguous get_device
     zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full
-    new_tensor int long bool detach allclose equal any all get_device stride is_contiguous
-    is_complex""".split()
+    new_tensor""".split()
 ALIASES = {
     "multiply": "mul", "rmul": "mul", "radd": "add", "subtract": "sub", "negative": "neg",
     "truediv": "div", "divide": "div", "true_divide": "div", "rdiv": "rtruediv",
@@ -255,12 +256,22 @@ def pointwise(f):
     return lambda x: x.pointwise(f)
 
 
-def of_primal(function):
-    """The rule of a function that is constant between its jumps."""
+def fact(function):
+    """The rule of a function that looks at the value only."""
     value = lambda a: a.primal if isinstance(a, Series) else a
     return lambda *args, **kwargs: function(
         *map(value, args), **{k: value(v) for k, v in kwargs.items()}
     )
+
+
+def step(function):
+    """The rule of a function that is constant between its jumps."""
+
+    def rule(*args, **kwargs):
+        first(*args, *kwargs.values()).check()
+        return fact(function)(*args, **kwargs)
+
+    return rule
 
 
 def _torch(name):
@@ -269,7 +280,8 @@ def _torch(name):
 
 RULES.update({name: linear(_torch(name)) for name in UNARY_LINEAR})
 RULES.update({name: joint(_torch(name)) for name in JOINT_LINEAR})
-RULES.update({name: of_primal(_torch(name)) for name in PRIMAL})
+RULES.update({name: fact(_torch(name)) for name in FACTS})
+RULES.update({name: step(_torch(name)) for name in STEPS})
 RULES["getitem"] = linear(torch.Tensor.__getitem__)
 RULES.update({name: pointwise(f) for name, f in POINTWISE.items()})
 RULES.update({
