@@ -39,12 +39,12 @@ class Collapsed(torch.autograd.Function):
         rows, first, second, third = ctx.saved_tensors
         if torch.is_grad_enabled():  # this walk will be differentiated: the slopes must know of u
             _, first, second, third = slopes(ctx.rule, rows[0])
-        tangents, curved = rows[1:-1], cotangent[-1]
+        tangents, curved = rows[1:-1], 2 * cotangent[-1]
         back = first * cotangent
-        to_u = torch.addcmul(back[0], second, _dot(rows[1:], cotangent[1:]))
-        to_u = torch.addcmul(to_u, third, _dot(tangents, tangents) * curved, value=2)
-        to_tangents = torch.addcmul(back[1:-1], tangents, second * curved, value=2)
-        return torch.cat([to_u[None], to_tangents, back[-1:]]), None
+        back[0] += second * _dot(rows[1:], cotangent[1:])
+        back[0] += third * curved * _dot(tangents, tangents)
+        back[1:-1] += second * curved * tangents
+        return back, None
 
 
 quickly_bound(Collapsed)
