@@ -1,8 +1,8 @@
 """Make again what an edit has made stale: outputs, pages, looks.
 
-jupyter-cache knows a notebook by its cells alone: after an edit of the companion, or of a pinned version,
-it would serve the old outputs. Here the cache lives in a folder named after a digest of both, so an edit
-starts an empty cache and an undone edit finds the old one again.
+jupyter-cache knows a notebook by its cells alone: after an edit of the companion, of data that a page reads,
+or of a pinned version, it would serve the old outputs. Here the cache lives in a folder named after a digest
+of all three, so an edit starts an empty cache and an undone edit finds the old one again.
 
 Sphinx, in its turn, does not look at local extensions and static files; digests of these, told to it as
 settings, make it read and write the pages again.
@@ -27,8 +27,9 @@ def digest(root: Path, files: Iterable[Path]) -> str:
 
 def take_digests(app: Sphinx, config: Config) -> None:
     root = Path(app.srcdir)
-    imported = [*(root / "companion").rglob("*.py"), root / "requirements.txt"]
-    config.nb_execution_cache_path = str(root / "_build" / "executed" / digest(root, imported))
+    data = (root / "chapters" / "data").glob("*.json")
+    used = [*(root / "companion").rglob("*.py"), *data, root / "requirements.txt"]
+    config.nb_execution_cache_path = str(root / "_build" / "executed" / digest(root, used))
     config.digest_of_extensions = digest(root, (root / "_ext").glob("*.py"))
     config.digest_of_looks = digest(root, (root / "chapters" / "_static").glob("*.*"))
 

@@ -39,7 +39,7 @@ MISSING = {
     "linalg_vector_norm": lambda x: torch.linalg.vector_norm(x),
     "std": lambda x: x.std(),
     "var": lambda x: x.var(0),
-    "prod": lambda x: x.prod(),
+    "cumprod": lambda x: x.cumprod(0),
     "sort": lambda x: x.sort()[0],
     "median": lambda x: x.median(),
     "item": lambda x: x.item(),

@@ -91,7 +91,10 @@ def test_every_room_of_the_companion_has_its_place_on_the_api_page() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["check", "."], ["format", "--check", "companion", "tests", "tools", "benchmarks", "_ext"]],
+    [
+        ["check", "."],
+        ["format", "--check", "companion", "tests", "tools", "benchmarks", "experiments", "_ext"],
+    ],
     ids=["lint", "format"],
 )
 def test_ruff_finds_nothing(arguments: list[str]) -> None:

@@ -7,6 +7,7 @@ maximum gives each argument ½ where the two are equal.
 """
 
 import math
+from functools import reduce
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from companion.operators.recurrences import POINTWISE, power
 UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swapaxes
     movedim permute t expand broadcast_to repeat tile select narrow index_select take_along_dim
     gather roll flip cumsum sum mean trace diagonal diag tril triu clone adjoint
-    contiguous to cpu cuda float double half neg unbind split chunk tensor_split hsplit vsplit
+    contiguous cpu cuda float double half neg unbind split chunk tensor_split hsplit vsplit
     repeat_interleave atleast_1d atleast_2d""".split()
 JOINT_LINEAR = "cat concat concatenate stack hstack vstack dstack".split()
 STEPS = """lt le gt ge eq ne less less_equal greater greater_equal not_equal isnan isinf isfinite
@@ -69,6 +70,22 @@ def aligned(*values):
     kind = first(*values)
     count = max(len(v.rows) for v in values if isinstance(v, Series))
     return kind, [kind.padded(v, count) for v in values]
+
+
+def moved(x, *args, **kwargs):
+    """x.to(…): another dtype or device; also a constant's, to those of a series."""
+    args = [a.primal if isinstance(a, Series) else a for a in args]
+    if not isinstance(x, Series):
+        return x.to(*args, **kwargs)
+    return x.each(lambda row: row.to(*args, **kwargs))
+
+
+def prod(x, dim=None, keepdim=False):
+    """Π xᵢ along an axis, or of all elements."""
+    if dim is None:
+        return reduce(mul, x.flatten().unbind())
+    result = reduce(mul, x.unbind(dim))
+    return result.unsqueeze(dim) if keepdim else result
 
 
 def add(x, y, alpha=1):
@@ -299,6 +316,7 @@ RULES.update({
     "diff": lambda x, n=1, dim=-1: x.each(lambda row: row.diff(n, dim)),
     "nansum": lambda x, *args, **kwargs: where(torch.isnan(x), 0.0, x).sum(*args, **kwargs),
     "masked_fill": lambda x, mask, value: where(mask, value, x),
+    "to": moved, "prod": prod,
     "type_as": lambda x, other: x.to(other.dtype),
     "outer": lambda x, y: x[:, None] * y,
     "expand_as": lambda x, other: x.expand(other.shape),
