@@ -49,6 +49,8 @@ def test_partial_of_partial_and_of_a_module():
     net = network(d=1)
     assert close(partial(net)(x), Partials(net, x)(0))
     assert close(partial(net, "input")(x), Partials(net, x)(0))
+    assert close(partial(partial(f, "x"), "z")(x, z), 6 * x**2 * z)
+    assert close(partial(partial(torch.mul), 1)(x, z), torch.ones_like(x))
 
 
 def test_partial_inside_torch_func():
@@ -77,6 +79,8 @@ def test_partial_without_gradients_and_of_a_constant():
         (lambda: partial(functional, wrt=2)(*[points()] * 2), ValueError, "2 arguments.*no number 2"),
         (lambda: partial(functional, wrt="y"), ValueError, "arguments x, z, counted from 0; got wrt='y'"),
         (lambda: partial(functional, wrt=-1), ValueError, "counted from 0; got wrt=-1"),
+        (lambda: partial(functional)(x=points(), z=points()), ValueError, "0 arguments.*without its name"),
+        (lambda: partial(torch.mul, "other"), ValueError, "no names: wrt is a place, 0, 1 ...; got 'other'"),
         (lambda: partial(functional)(1.0, 2.0), TypeError, "x is a tensor.*got float"),
         (lambda: partial(lambda x: 1.0)(points()), TypeError, "one tensor; got float"),
     ],

@@ -290,6 +290,8 @@ def test_batch_norm_is_found_and_named():
         lambda x: x.flip(0).sin(),
         lambda x: x.cumsum(0),
         lambda x: (x @ x.T).softmax(1) @ x,
+        lambda x: x * x.roll(1, 0),  # each row looks at one other
+        lambda x: torch.cat([x + x.mean(0) ** 2, x - x.mean(0) ** 2], 1),  # whose sum mixes nothing
     ],
 )
 @pytest.mark.parametrize("method", METHODS)
@@ -309,6 +311,26 @@ def test_independent_rows_pass_and_nothing_is_left_behind(method):
     assert torch.equal(torch.get_rng_state(), state)
     assert x.grad is None
     assert all(p.grad is None for p in f.parameters())
+
+
+@pytest.mark.parametrize("n", range(2, 9))
+def test_two_rows_that_look_at_each_other_are_found_wherever_they_are(n):
+    for i, j in itertools.combinations(range(n), 2):
+        swap = torch.arange(n)
+        swap[i], swap[j] = j, i
+        with pytest.raises(ValueError, match="mixes the rows of x"):
+            Partials(lambda x: x * x[swap], points(n, 1)).check_rows()
+
+
+def test_rows_are_not_called_independent_where_nothing_can_be_seen():
+    with pytest.raises(ValueError, match="NaN or infinite: its rows cannot be told"):
+        Partials(lambda x: x.mean(0) * torch.log(x - 100), points()).check_rows()
+
+
+def test_the_check_of_rows_does_not_depend_on_the_default_device():
+    x = points()
+    with torch.device("meta"):
+        Partials(torch.sin, x).check_rows()
 
 
 def test_two_hundred_calls_leave_nothing_behind():

@@ -25,12 +25,14 @@ class Partials:
     """u and its partial derivatives ∂ᵏu/∂xᵢ…∂xⱼ at the points x (n, d), for u = f: (n, d) → (n, m).
 
     f: an nn.Module, a function, an exact solution; its rows must be independent of one another
-    (check_rows() finds out; BatchNorm in training is not). u() is the value, u(0) the derivative by
+    (check_rows() finds out; BatchNorm in training is not), and two calls must agree (Dropout in
+    training draws anew). u() is the value, u(0) the derivative by
     the first column, u(0, 0) the second one, u(0, 1) a mixed one, each (n, m), each computed when
     first asked for, and once. All are differentiable with respect to the parameters of f, and to x
     if it requires a gradient; nothing is written to any .grad. Under no_grad the results have no
     graph. method: "reverse" nests reverse mode, evaluating f once; "taylor" takes jets, one
     evaluation for each direction (and works inside torch.func); None takes whichever is cheaper.
+    What was found is kept: after a step of the optimiser make a new one, Partials(f, x).
 
     >>> T, X = 0, 1
     >>> x = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
@@ -95,20 +97,22 @@ class Partials:
     def check_rows(self):
         """Raise ValueError if a row of f(x) depends on another row of x, as under BatchNorm.
 
-        The signs sᵢ = ±1 are drawn at random: ∇Σᵢ sᵢ uᵢ is s ∇Σᵢ uᵢ if and only if (almost surely)
-        no row looks at another. Costs two walks back.
+        Rows and components get random weights, ±1 to ±2: ∇Σᵢⱼ rᵢ cⱼ uᵢⱼ is r ∇Σᵢⱼ cⱼ uᵢⱼ if and only
+        if (almost surely) no row looks at another. Costs two walks back. Raises ValueError also if
+        a derivative is NaN or infinite, which hides the rest.
         """
         with _recording():
             x = _alias(self.x)
             u = self._checked_value(self.f(x))
-            signs = torch.randint(0, 2, (len(u), 1), generator=torch.Generator().manual_seed(0))
-            signs = (2 * signs - 1).to(u)
-            together, apart = (_slope(u, x, s.expand_as(u)) for s in (signs**2, signs))
-        found = (apart * signs - together).abs().amax() if u.numel() else 0
-        scale = together.abs().amax() if u.numel() else 1
-        if found > torch.finfo(u.dtype).eps ** 0.5 * scale:
+            r, c = (w.to(u) for w in _weights(*u.shape))
+            together, apart = (_slope(u, x, w.expand_as(u)) for w in (c, r[:, None] * c))
+        if not (together.isfinite() & apart.isfinite()).all():
+            raise ValueError("f has derivatives that are NaN or infinite: its rows cannot be told")
+        found = (apart / r[:, None] - together).abs().amax() if apart.numel() else 0
+        scale = together.abs().amax() if apart.numel() else 1
+        if found > torch.finfo(apart.dtype).eps ** 0.5 * scale:
             raise ValueError(
-                f"f mixes the rows of x: each point's derivatives are off by up to {found:.2g}, "
+                f"f mixes the rows of x: each point's derivatives are off by about {found:.2g}, "
                 f"where the largest is {scale:.2g}. {_suspects(self.f)}"
             )
 
@@ -234,7 +238,10 @@ def partial(f, wrt=0):
 
     def derivative(*inputs, **options):
         if place >= len(inputs):
-            raise ValueError(f"f was called with {len(inputs)} arguments and has no number {place}")
+            raise ValueError(
+                f"f was called with {len(inputs)} arguments and has no number {place}; write "
+                "what it is differentiated by without its name: f(x, z), not f(x=x, z=z)"
+            )
         x = inputs[place]
         check_points(x)
 
@@ -250,13 +257,25 @@ def partial(f, wrt=0):
             slope = _slope(y, alias, torch.ones_like(y))
         return _as_caller_wants(slope)
 
+    derivative.__signature__ = _signature(f)  # so that wrt may be a name here too
     return derivative
+
+
+def _signature(f):
+    """The signature of f; None if it has none that Python knows, as torch.mul."""
+    try:
+        return inspect.signature(f.forward if isinstance(f, torch.nn.Module) else f)
+    except ValueError:
+        return None
 
 
 def _place(f, wrt):
     if isinstance(wrt, int) and not isinstance(wrt, bool) and wrt >= 0:
         return wrt
-    names = list(inspect.signature(f.forward if isinstance(f, torch.nn.Module) else f).parameters)
+    signature = _signature(f)
+    if signature is None:
+        raise ValueError(f"the arguments of f have no names: wrt is a place, 0, 1 ...; got {wrt!r}")
+    names = list(signature.parameters)
     if wrt not in names:
         raise ValueError(f"f has the arguments {', '.join(names)}, counted from 0; got wrt={wrt!r}")
     return names.index(wrt)
@@ -278,8 +297,18 @@ def _alias(x):
 
 
 def _transforming():
-    """Whether torch.func or a compiler is looking on, for whom autograd.grad is out of bounds."""
+    """Whether torch.func or a compiler is looking on, for whom autograd.grad is out of bounds.
+
+    torch (2.13) has no public way to ask for the first; its own autograd.grad asks in this one.
+    """
     return torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling()
+
+
+def _weights(*counts):
+    """Random numbers in [−2, −1] and [1, 2], always the same ones, drawn from no stream of torch."""
+    draw = dict(generator=torch.Generator("cpu").manual_seed(0), device="cpu")
+    signs = [2 * torch.randint(0, 2, (n,), **draw) - 1 for n in counts]
+    return [s * (1 + torch.rand(len(s), **draw)) for s in signs]
 
 
 @contextmanager
@@ -296,7 +325,8 @@ def _as_caller_wants(y):
 def _suspects(f):
     """Which modules of f look across the batch, as far as their type tells."""
     modules = f.named_modules() if isinstance(f, torch.nn.Module) else ()
-    normalising = torch.nn.modules.batchnorm._NormBase
+    nn = torch.nn
+    normalising = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
     names = [name or "f" for name, m in modules if isinstance(m, normalising) and m.training]
     if names:
         return (
