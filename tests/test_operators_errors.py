@@ -230,6 +230,41 @@ def test_numpys_numbers_and_arrays_may_be_constants():
     assert expanded(lambda x: x * tall)[1].shape == (3, 2, 2)
 
 
+def test_a_constant_array_has_the_dtype_that_torch_gives():
+    x, a = X.float(), np.arange(1.0, 5.0).reshape(2, 2)
+    for f in (lambda x: x + a, lambda x: a - x, lambda x: x * a, lambda x: x / a):
+        assert {y.dtype for y in taylor(f, x, order=2)} == {torch.float64}
+    assert taylor(lambda x: x + a.astype("f4"), X, order=1)[1].dtype == torch.float64
+
+
+ELSEWHERE = {  # constants on the CPU that torch joins with a tensor of any device
+    "sum": lambda x: x + torch.tensor(1.0),
+    "difference": lambda x: torch.tensor(1.0) - x.sin(),
+    "product": lambda x: torch.tensor(2.0) * x,
+    "quotient": lambda x: torch.tensor(2.0) / x,
+    "power": lambda x: x ** torch.tensor(2.0),
+    "where": lambda x: torch.where(x > 0, x, torch.tensor(0.0)),
+    "maximum": lambda x: torch.maximum(x, torch.tensor(0.0)),
+    "clamp": lambda x: x.clamp(torch.tensor(0.0), torch.tensor(1.0)),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_tensor_of_one_number_joins_a_series_of_another_device(name):
+    """As in torch. The device "meta" stands for a GPU: it has shapes and no numbers."""
+    f, x = ELSEWHERE[name], X.to("meta")
+    assert f(x).device.type == "meta"
+    assert {y.device.type for y in taylor(f, x, order=2)} == {"meta"}
+    assert laplacian(f, x).device.type == "meta"
+    assert_series(expanded(f), coefficients(f, X, 2))
+
+
+def test_an_array_meets_a_series_of_another_device():
+    a = np.ones((2, 2))
+    for f in (lambda x: x + a, lambda x: x * a, lambda x: a - x):
+        assert taylor(f, X.to("meta"), order=2)[2].device.type == "meta"
+
+
 def test_a_series_looks_like_its_value():
     x = Jet(torch.stack([X, X]), 2)
     assert x.shape == X.shape and x.ndim == 2 and x.dtype == X.dtype and len(x) == 2

@@ -348,3 +348,26 @@ def test_dropout_drops_the_same_in_every_coefficient():
     assert dropped.any() and not dropped.all()
     assert all(torch.equal(c == 0, dropped) for c in y)
     assert torch.equal(y[1][~dropped], torch.full_like(y[1][~dropped], 2.0))
+
+
+def test_whole_powers_of_any_size_are_right_at_zero():
+    x = torch.tensor([0.0, 1.0], **f64)
+    for n in (64, 65, 1000, 65.0):
+        value, slope, bend = taylor(lambda x: x**n, x, order=2)
+        assert value.tolist() == [0, 1] and slope.tolist() == [0, n]
+        assert bend.tolist() == [0, n * (n - 1) / 2]
+
+
+@pytest.mark.parametrize("f", [torch.softmax, torch.log_softmax])
+def test_softmax_takes_its_dtype_by_place_too(f):
+    found = taylor(lambda x: f(x, 1, torch.float64), P.float(), order=2)
+    wanted = taylor(lambda x: f(x, 1), P.float().double(), order=2)
+    for a, b in zip(found, wanted):
+        assert a.dtype == torch.float64 and torch.equal(a, b)
+
+
+@pytest.mark.parametrize("infinity", [torch.inf, -torch.inf])
+def test_logsumexp_of_the_infinite_is_infinite_as_in_torch(infinity):
+    x = torch.tensor([[infinity, infinity], [0.0, 1.0], [infinity, 1.0]], **f64)
+    value = taylor(lambda x: torch.logsumexp(x, 1), x, order=1)[0]
+    assert torch.equal(value, torch.logsumexp(x, 1))

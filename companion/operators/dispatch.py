@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from inspect import signature
 
+import numpy as np
 import torch
 
 RULES: dict[str, Callable] = {}
@@ -73,7 +74,11 @@ class Series:
         return self.like(rows) if rows.is_floating_point() or rows.is_complex() else rows[0]
 
     def check(self):
-        """Refuse to go on where f switched differentiation off: a series would not know."""
+        """Refuse to go on where f switched differentiation off: a series would not know.
+
+        Under no_grad of the caller there is nothing to see, and f is differentiated as if it had
+        neither no_grad nor an autograd.Function inside.
+        """
         if self.expansion and self.expansion.recording and not torch.is_grad_enabled():
             raise NotImplementedError(
                 "f computes with a series under no_grad or inside an autograd.Function, and a "
@@ -82,6 +87,14 @@ class Series:
                 "Partials(f, x, method='reverse')"
             )
 
+    def constant(self, x):
+        """A number, an array or a tensor as a tensor that torch would join with this series."""
+        if isinstance(x, np.ndarray):
+            return torch.as_tensor(x, device=self.device)
+        if not isinstance(x, torch.Tensor):
+            return self.primal.new_tensor(x)
+        return x if x.ndim else x.to(self.device)  # a tensor of one number meets those of a GPU
+
     def padded(self, x, count):
         """The rows of x, a series or a constant, with zeros up to `count` rows."""
         if isinstance(x, Series) and x.expansion is not self.expansion:
@@ -89,9 +102,7 @@ class Series:
                 "two series of different expansions met: a function that is being expanded cannot "
                 "expand again inside. Ask for the mixed derivative with Partials(f, x)(T, X)"
             )
-        if not isinstance(x, Series):
-            x = x if isinstance(x, torch.Tensor) else self.primal.new_tensor(x)
-        rows = x.rows if isinstance(x, Series) else x[None]
+        rows = x.rows if isinstance(x, Series) else self.constant(x)[None]
         if len(rows) == count:
             return rows
         return torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])

@@ -105,7 +105,7 @@ def mul(x, y):
 
 def scaled(x, factor, multiply):
     """multiply(x, factor), for a factor that is constant: a number, an array, a tensor."""
-    factor = torch.as_tensor(factor) if isinstance(factor, np.ndarray) else factor
+    factor = x.constant(factor) if isinstance(factor, np.ndarray) else factor
     if not isinstance(factor, torch.Tensor) or factor.ndim <= x.ndim:
         return x.like(multiply(x.rows, factor))
     return x.each(lambda row: multiply(row, factor))
@@ -161,10 +161,10 @@ def div(x, y, rounding_mode=None):
 
 
 def pow(x, n):
-    """xⁿ: whole numbers n by repeated squaring, right at x = 0 too; others need x₀ ≠ 0."""
+    """xⁿ: whole numbers n by repeated squaring, right at x = 0 too; others, and tensors n, need x₀ ≠ 0."""
     if isinstance(n, (Series, torch.Tensor)) or not isinstance(x, Series):
         return _exponential(x, n)
-    if float(n).is_integer() and abs(n) <= 64:
+    if float(n).is_integer():
         return _whole_power(x, int(n)) if n >= 0 else torch.reciprocal(_whole_power(x, -int(n)))
     return x.pointwise(power(float(n)))
 
@@ -206,28 +206,31 @@ def clamp(x, min=None, max=None):
     return low if max is None else where(low > max, max, low)
 
 
-def _along(x, dim, dtype):
+def _along(x, dim, *options):
+    """x in the dtype that stands among the options: torch.softmax has it third, F's fourth."""
     if dim is None:
         raise TypeError("softmax needs the axis that it sums over: softmax(x, dim=-1)")
+    dtype = next((o for o in options if isinstance(o, torch.dtype)), None)
     return x if dtype is None else x.to(dtype)
 
 
 def log_softmax(x, dim=None, _stacklevel=3, dtype=None):
     """xᵢ − log Σ e^{xⱼ}."""
-    x = _along(x, dim, dtype)
+    x = _along(x, dim, _stacklevel, dtype)
     return x - logsumexp(x, dim, True)
 
 
 def softmax(x, dim=None, _stacklevel=3, dtype=None):
     """e^{xᵢ} / Σ e^{xⱼ}."""
-    x = _along(x, dim, dtype)
+    x = _along(x, dim, _stacklevel, dtype)
     e = torch.exp(x - x.primal.detach().amax(dim, keepdim=True))
     return e / e.sum(dim, keepdim=True)
 
 
 def logsumexp(x, dim, keepdim=False):
-    """log Σ e^{xⱼ}, the largest taken out first."""
+    """log Σ e^{xⱼ}, the largest taken out first (0 where it is infinite, as torch does)."""
     largest = x.primal.detach().amax(dim, keepdim=True)
+    largest = largest.masked_fill(largest.isinf(), 0.0)
     total = torch.log(torch.exp(x - largest).sum(dim, keepdim=True)) + largest
     return total if keepdim else total.squeeze(dim)
 
