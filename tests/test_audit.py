@@ -538,3 +538,39 @@ def test_buffers_and_grads_with_nan_and_of_any_kind_are_put_back(net):
     audit = gradient_audit(lambda: model(x).mean() + 0 * x.grad.nan_to_num().sum(), model)
     assert audit.written == ()
     assert not model.seen.any() and model.least.isnan()
+
+
+def test_an_infinite_gradient_is_not_finite_and_nothing_else():
+    w = torch.zeros(2, requires_grad=True)
+    audit = gradient_audit(lambda: w.sqrt().sum(), [("w", w)])
+    assert audit.not_finite == ("w (2,)",) and not audit.polluted
+
+
+def test_two_gradients_that_are_zero_are_the_same():
+    w = torch.ones(2, requires_grad=True)
+    audit = gradient_audit(lambda: (0 * w).sum(), w, reference=[torch.zeros(2)])
+    assert audit.difference == 0 and "the same gradient." in verdict(audit)
+
+
+def test_a_net_on_the_cpu_asks_no_gpu_for_its_random_stream(net, monkeypatch):
+    """However many there are: torch would warn of several, and start each."""
+    for random in (torch.cuda, torch.mps):
+        monkeypatch.setattr(random, "device_count", lambda: 2)
+        monkeypatch.setattr(random, "get_rng_state", None)
+    assert gradient_audit(lambda: by_grad(net), net).polluted == ()
+
+
+def test_the_audit_does_not_depend_on_the_default_device(net):
+    x = X.clone()
+    with torch.device("meta"):
+        assert gradient_audit(lambda: net(x).sum(), net, lambda: net(x).sum()).difference == 0
+
+
+def test_the_probe_counts_what_is_on_every_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    held = [0, 0, 0]
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device=0: held[device])
+    with LeakProbe() as probe:
+        held[2] = 2**40
+    assert probe.grown > 2**39

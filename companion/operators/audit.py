@@ -297,7 +297,8 @@ def _run(loss_fn, named, state):
         )
     for p in named.values():
         p.grad = None
-    with torch.random.fork_rng(), state:
+    on_gpus = {p.device for p in named.values() if p.is_cuda}
+    with torch.random.fork_rng(on_gpus), state:
         loss = loss_fn()
     if not isinstance(loss, Tensor):
         raise TypeError(
@@ -338,11 +339,11 @@ def _holds_itself(tensor):
 
 
 def _alike(found, own):
-    """True if two gradients are equal up to rounding; None is 0."""
+    """True if two gradients are equal up to rounding; None is 0; NaN and inf are another finding."""
     if found is None or own is None:
         return found is None or not bool(found.any())
     tolerance = 100 * torch.finfo(own.dtype).eps * own.norm()
-    return bool(own.isnan().any() or (found - own).norm() <= tolerance)
+    return bool(not own.isfinite().all() or (found - own).norm() <= tolerance)
 
 
 def _reference(reference, named, state):
@@ -372,11 +373,14 @@ def _compare(found, wanted):
     return {
         "cosine": (f @ w / (f.norm() * w.norm())).item(),
         "ratio": (f.norm() / w.norm()).item(),
-        "difference": ((f - w).norm() / w.norm()).item(),
+        "difference": 0.0 if torch.equal(f, w) else ((f - w).norm() / w.norm()).item(),
     }
 
 
 def _flat(tensors):
     return torch.cat(
-        [torch.zeros(0).double(), *[t.detach().double().cpu().flatten() for t in tensors]]
+        [
+            torch.zeros(0, dtype=torch.float64, device="cpu"),
+            *[t.detach().double().cpu().flatten() for t in tensors],
+        ]
     )

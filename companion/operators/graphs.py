@@ -207,5 +207,6 @@ class LeakProbe:
 def _resident():
     import psutil  # not needed by those who never look for a leak
 
-    on_gpu = torch.cuda.memory_allocated() if torch.cuda.is_initialized() else 0
-    return psutil.Process().memory_info().rss + on_gpu
+    count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
+    on_gpus = sum(torch.cuda.memory_allocated(i) for i in range(count))
+    return psutil.Process().memory_info().rss + on_gpus
