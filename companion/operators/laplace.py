@@ -91,11 +91,18 @@ class LaplaceJet(Series):
         return self.like(torch.cat([left[:1], left[1:-1] + right[:-1], last]))
 
 
-def value_gradient_laplacian(f, x, axes=None):
-    """(f, (∂f/∂xᵢ for i in axes), Σᵢ ∂²f/∂xᵢ²) at points x (n, d): (n, m), (a, n, m), (n, m)."""
+def check_table(x):
+    """Refuse what is no table of points, a row for each."""
     check_points(x)
     if x.ndim != 2 or x.shape[1] == 0:
-        raise ValueError(f"points have the shape (n, d); got {tuple(x.shape)}")
+        raise ValueError(
+            f"points have the shape (n, d); got {tuple(x.shape)}. Write x[:, None] for one axis"
+        )
+
+
+def value_gradient_laplacian(f, x, axes=None):
+    """(f, (∂f/∂xᵢ for i in axes), Σᵢ ∂²f/∂xᵢ²) at points x (n, d): (n, m), (a, n, m), (n, m)."""
+    check_table(x)
     axes = range(x.shape[1]) if axes is None else axes
     seeds = torch.zeros(len(axes) + 2, *x.shape, dtype=x.dtype, device=x.device)
     for row, axis in enumerate(axes):

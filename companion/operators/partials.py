@@ -16,7 +16,7 @@ from math import comb, gcd, prod
 import torch
 
 from companion.operators.jets import check_points, check_value, taylor
-from companion.operators.laplace import value_gradient_laplacian
+from companion.operators.laplace import check_table, value_gradient_laplacian
 
 CHEAP_ORDER = 2  # up to here nested reverse mode costs no more than a jet (chapter 10)
 
@@ -45,11 +45,7 @@ class Partials:
     """
 
     def __init__(self, f, x, method=None):
-        check_points(x)
-        if x.ndim != 2 or x.shape[1] == 0:
-            raise ValueError(
-                f"points have the shape (n, d); got {tuple(x.shape)}. Write x[:, None] for one axis"
-            )
+        check_table(x)
         if method not in (None, "reverse", "taylor"):
             raise ValueError(f'method is "reverse", "taylor" or None; got {method!r}')
         self.f, self.method = f, method or ("taylor" if _transforming() else None)
