@@ -22,7 +22,7 @@ class Collapsed(torch.autograd.Function):
         v, first, second, third = slopes(rule, rows[0])
         out = first * rows
         out[0] = v
-        out[-1] += second * _dot(rows[1:-1], rows[1:-1])
+        _add_product(out[-1], second, _dot(rows[1:-1], rows[1:-1]))
         return out, first, second, third
 
     @staticmethod
@@ -41,9 +41,9 @@ class Collapsed(torch.autograd.Function):
             _, first, second, third = slopes(ctx.rule, rows[0])
         tangents, curved = rows[1:-1], 2 * cotangent[-1]
         back = first * cotangent
-        back[0] += second * _dot(rows[1:], cotangent[1:])
-        back[0] += third * curved * _dot(tangents, tangents)
-        back[1:-1] += second * curved * tangents
+        _add_product(back[0], second, _dot(rows[1:], cotangent[1:]))
+        _add_product(back[0], third, curved * _dot(tangents, tangents))
+        _add_product(back[1:-1], second * curved, tangents)
         return back, None
 
 
@@ -55,6 +55,14 @@ def slopes(rule, u):
     v, w = rule([u, u.new_ones(())], 2)
     first, second, third = [*w, *[u.new_zeros(())] * (3 - len(w))]
     return v[0], first, second, third
+
+
+def _add_product(total, a, b):
+    """total += a b, in one pass over memory where torch can: under vmap it has no rule for that."""
+    if torch._C._are_functorch_transforms_active():
+        total += a * b
+    else:
+        total.addcmul_(a, b)
 
 
 def _dot(a, b):
