@@ -253,25 +253,24 @@ def partial(f, wrt=0):
             slope = _slope(y, alias, torch.ones_like(y))
         return _as_caller_wants(slope)
 
-    derivative.__signature__ = _signature(f)  # so that wrt may be a name here too
+    derivative.__wrapped__ = _called(f)  # whose names of arguments serve here too
     return derivative
 
 
-def _signature(f):
-    """The signature of f; None if it has none that Python knows, as torch.mul."""
-    try:
-        return inspect.signature(f.forward if isinstance(f, torch.nn.Module) else f)
-    except ValueError:
-        return None
+def _called(f):
+    """What has the names of the arguments: of a module, its forward."""
+    return f.forward if isinstance(f, torch.nn.Module) else f
 
 
 def _place(f, wrt):
     if isinstance(wrt, int) and not isinstance(wrt, bool) and wrt >= 0:
         return wrt
-    signature = _signature(f)
-    if signature is None:
-        raise ValueError(f"the arguments of f have no names: wrt is a place, 0, 1 ...; got {wrt!r}")
-    names = list(signature.parameters)
+    try:
+        names = list(inspect.signature(_called(f)).parameters)
+    except ValueError as error:  # torch.mul is one of those
+        raise ValueError(
+            f"the arguments of f have no names: wrt is a place, 0, 1 ...; got {wrt!r}"
+        ) from error
     if wrt not in names:
         raise ValueError(f"f has the arguments {', '.join(names)}, counted from 0; got wrt={wrt!r}")
     return names.index(wrt)
