@@ -1,0 +1,33 @@
+"""Part III: networks inside differential equations.
+
+problem.py        Box, Condition, Unknown, Problem: an equation as a declaration; check
+networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
+objective.py      Trial, Objective: what is trained, and its loss, term by term; Causal weights
+training.py       fit: the loop over stages, and all around it; History
+stages.py         Adam, LBFGS
+gauss_newton.py   GaussNewton, the stage that takes a small network to six digits
+"""
+
+from companion.pinn.gauss_newton import GaussNewton
+from companion.pinn.networks import MLP, Fourier, Siren
+from companion.pinn.objective import Causal
+from companion.pinn.problem import Box, Condition, Problem, Unknown, check
+from companion.pinn.stages import LBFGS, Adam
+from companion.pinn.training import History, fit
+
+__all__ = [
+    "LBFGS",
+    "MLP",
+    "Adam",
+    "Box",
+    "Causal",
+    "Condition",
+    "Fourier",
+    "GaussNewton",
+    "History",
+    "Problem",
+    "Siren",
+    "Unknown",
+    "check",
+    "fit",
+]

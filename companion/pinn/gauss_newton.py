@@ -1,0 +1,130 @@
+"""Gauss–Newton with Levenberg's damping: the stage that takes a small network to six digits.
+
+The loss is ½|r(θ)|² over all weighted residuals r, and near a solution its Hessian is JᵀJ. J has
+one row for each residual and one column for each parameter; since residuals at different points
+are independent, it is computed per point, vmap(jacrev), which costs a small multiple of r itself.
+Source: Levenberg (1944), Marquardt (1963); Müller & Zeinhofer (2023) for networks; chapter 14.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.func import functional_call, jacrev, vmap
+
+LARGE = 3000  # parameters; beyond, JᵀJ and its Cholesky factor take seconds a step
+
+
+@dataclass(frozen=True)
+class GaussNewton:
+    """steps of θ ← θ − (JᵀJ + μI)⁻¹ Jᵀr, by Cholesky; μ falls when a step succeeds, else rises.
+
+    damping: the first μ. tries: how often μ may rise in one step. Raises ValueError beyond about
+    3000 parameters, where JᵀJ no longer fits the method.
+
+    Source: chapter 14.
+    """
+
+    steps: int
+    damping: float = 1e-3
+    tries: int = 12
+
+    def begin(self, objective):
+        """The stepper of this stage."""
+        return Stepper(self, objective)
+
+
+class Stepper:
+    """Gauss–Newton's state: the damping μ."""
+
+    def __init__(self, stage, objective):
+        self.stage, self.objective, self.damping = stage, objective, stage.damping
+        count = sum(p.numel() for p in objective.trial.parameters())
+        if count > LARGE:
+            raise ValueError(
+                f"GaussNewton solves for all parameters at once, up to about {LARGE}; got {count}. "
+                "Take a smaller network, or LBFGS"
+            )
+
+    def step(self, number):
+        """One accepted step (or none, when no damping helps); returns the terms before it."""
+        parameters = {n: p.detach() for n, p in self.objective.trial.named_parameters()}
+        terms, rows, jacobian, scales = self.linearised(parameters)
+        normal, gradient = jacobian.T @ jacobian, jacobian.T @ rows
+        before = rows.square().sum()
+        for _ in range(self.stage.tries):
+            moved = self.moved(parameters, normal, gradient)
+            if moved is not None and self.squares(moved, scales) < before:
+                self.damping = max(self.damping / 3, 1e-15)
+                with torch.no_grad():
+                    for name, p in self.objective.trial.named_parameters():
+                        p.copy_(moved[name])
+                break
+            self.damping = min(self.damping * 4, 1e10)
+        return terms
+
+    def moved(self, parameters, normal, gradient):
+        """The parameters after a damped step, or None where JᵀJ + μI has no Cholesky factor."""
+        damped = normal + self.damping * torch.eye(
+            len(normal), dtype=normal.dtype, device=normal.device
+        )
+        factor, failed = torch.linalg.cholesky_ex(damped)
+        if failed:
+            return None
+        step = torch.cholesky_solve(gradient[:, None], factor)[:, 0]
+        pieces = step.split([p.numel() for p in parameters.values()])
+        return {n: p - d.view_as(p) for (n, p), d in zip(parameters.items(), pieces)}
+
+    def linearised(self, parameters):
+        """The terms of the loss, the residuals r under their weights, J = ∂r/∂θ, and the weights."""
+        terms, rows, blocks, scales = {}, [], [], {}
+        for name, (x, values, weight) in self.objective.terms().items():
+            of_point = self.point(name)
+            both = jacrev(lambda *at: (of_point(*at),) * 2, has_aux=True)
+            jacobian, r = vmap(both, (None, 0, 0))(parameters, x, values)
+            flat = torch.cat([jacobian[n].reshape(*r.shape, -1) for n in parameters], 2)
+            scales[name] = scale = self.scale(name, x, r, weight)
+            rows.append((scale * r).flatten())
+            blocks.append((scale[:, :, None] * flat).flatten(0, 1))
+            terms[name] = rows[-1].square().sum()
+            if not blocks[-1].isfinite().all():
+                terms[name] = torch.full_like(terms[name], math.nan)  # no step can be made of it
+        return terms, torch.cat(rows), torch.cat(blocks), scales
+
+    def scale(self, name, x, r, weight):
+        """√(weight / n) for every row of the residual r (n, k): (n, 1)."""
+        scale = torch.full_like(x[:, :1], weight / len(x)).sqrt()
+        if self.objective.causal and name == "equation":
+            scale = scale * self.objective.causal.weights(r, x).sqrt()
+        return scale
+
+    def squares(self, parameters, scales):
+        """|r|² at other parameters, under the same weights."""
+        found = 0.0
+        for name, (x, values, _) in self.objective.terms().items():
+            r = vmap(self.point(name), (None, 0, 0))(parameters, x, values)
+            found = found + (scales[name] * r).square().sum()
+        return found
+
+    def point(self, name):
+        """The residual of one term at one point, as a function of the parameters: (k,)."""
+        trial = self.objective.trial
+
+        def residual(parameters, x, values):
+            def u(points):
+                return functional_call(trial, parameters, (points,))
+
+            free = {n: parameters[f"thetas.{n}"] for n in trial.thetas}
+            unknowns = {n: trial.problem.unknowns[n].value(free[n]) for n in free}
+            rows = trial.problem.rows(name, u, unknowns, x[None], values[None], "taylor")
+            return rows[0]
+
+        return residual
+
+    def state_dict(self):
+        """What resuming needs."""
+        return {"damping": self.damping}
+
+    def load_state_dict(self, state):
+        """Take up where state_dict() was written."""
+        self.damping = state["damping"]

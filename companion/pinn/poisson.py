@@ -1,0 +1,115 @@
+"""−Δu = f on an interval, a square and an L, with u known on the edge. Chapter 15."""
+
+import math
+from itertools import pairwise
+
+import torch
+
+from companion.pinn.problem import Box, Condition, Problem
+
+PI = math.pi
+
+
+def poisson_interval(hard=True):
+    """u″ = −f on (0, 1), u(0) = u(1) = 0; manufactured: u = sin πx + ½ sin 4πx.
+
+    >>> from companion.pinn import check
+    >>> check(poisson_interval())["equation"] < 1e-12
+    True
+
+    Source: chapter 15.
+    """
+
+    def exact(x):
+        return torch.sin(PI * x) + 0.5 * torch.sin(4 * PI * x)
+
+    def source(x):
+        return PI**2 * torch.sin(PI * x) + 8 * PI**2 * torch.sin(4 * PI * x)
+
+    ends = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    return Problem(
+        domain=Box(x=(0.0, 1.0)),
+        residual=lambda u, x: u(0, 0) + source(x),
+        conditions=() if hard else (Condition("edge", ends, weight=1e3),),
+        ansatz=(lambda x, n: x * (1 - x) * n) if hard else None,
+        exact=exact,
+        order=2,
+    )
+
+
+def poisson_square(hard=True, edge_points=40):
+    """Δu = −f on (0, 1)², u = 0 on the edge; manufactured: u = sin πx sin πy.
+
+    >>> from companion.pinn import check
+    >>> check(poisson_square(hard=False))["edge"] < 1e-15
+    True
+
+    Source: chapter 15.
+    """
+
+    def exact(x):
+        return torch.sin(PI * x[:, :1]) * torch.sin(PI * x[:, 1:])
+
+    box = Box(x=(0.0, 1.0), y=(0.0, 1.0))
+    sides = [box.edge(edge_points, **{axis: end}) for axis in "xy" for end in (0.0, 1.0)]
+    return Problem(
+        domain=box,
+        residual=lambda u, x: u.laplacian() + 2 * PI**2 * exact(x),
+        conditions=() if hard else (Condition("edge", torch.cat(sides), weight=1e2),),
+        ansatz=(lambda x, n: (x * (1 - x)).prod(1, keepdim=True) * n) if hard else None,
+        exact=exact,
+        order=2,
+    )
+
+
+class LShape(Box):
+    """[−1, 1]² without its lower right quarter, x > 0 and y < 0."""
+
+    def __init__(self):
+        super().__init__(x=(-1.0, 1.0), y=(-1.0, 1.0))
+
+    def points(self, n, how="sobol", seed=0):
+        """About n points, of those of the square which lie in the L."""
+        drawn = super().points(math.ceil(4 * n / 3) if isinstance(n, int) else n, how, seed)
+        return drawn[~((drawn[:, 0] > 0) & (drawn[:, 1] < 0))]
+
+    def rim(self, n):
+        """8 ⌊n/8⌋ points, at least 8, evenly on the edge, its six corners among them."""
+        corners = [(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1), (0, 0)]
+        corners = torch.tensor(corners, dtype=torch.float64)
+        per_unit, pieces = max(n // 8, 1), []
+        for a, b in pairwise(corners):
+            count = per_unit * round((b - a).norm().item())
+            steps = torch.arange(count, dtype=torch.float64)[:, None] / count
+            pieces.append(a + steps * (b - a))
+        return torch.cat(pieces)
+
+
+def poisson_lshape(rim_points=240):
+    """Δu = 0 on the L, u given on its edge; u = r^{2/3} sin(2θ/3), not smooth at the corner.
+
+    θ is the angle from the positive x axis, between 0 and 3π/2 in the L. |∇u| grows as r^{−1/3} at
+    the corner: smooth networks suffer.
+
+    >>> from companion.pinn import check
+    >>> check(poisson_lshape())["edge"] < 1e-14
+    True
+
+    Source: the standard test of Grisvard, *Elliptic problems in nonsmooth domains*; chapter 15.
+    """
+
+    def exact(x):
+        r2 = x.square().sum(1, keepdim=True)
+        angle = torch.atan2(x[:, 1:], x[:, :1])
+        angle = torch.where(angle < -1e-12, angle + 2 * PI, angle)
+        return r2 ** (1 / 3) * torch.sin(2 * angle / 3)
+
+    domain = LShape()
+    rim = domain.rim(rim_points)
+    return Problem(
+        domain=domain,
+        residual=lambda u, x: u.laplacian(),
+        conditions=(Condition("edge", rim, exact(rim), weight=100.0),),
+        exact=exact,
+        order=2,
+    )

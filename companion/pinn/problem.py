@@ -1,0 +1,339 @@
+"""A differential equation as a declaration: domain, residual, conditions, unknowns.
+
+    oscillator = Problem(
+        domain=Box(t=(0.0, 2 * math.pi)),
+        residual=lambda u, x: u(0, 0) + u(),
+        ansatz=lambda x, n: x * (1 + x * n),          # u(0) = 0 and u′(0) = 1, whatever n is
+        exact=torch.sin,
+        order=2,
+    )
+
+A residual is a function of u, the Partials of the solution at the points, and of the points. A
+network and an exact solution go through the same door, so check(problem) can test the declaration
+before anything is trained. Chapter 12.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from scipy.stats import qmc
+
+from companion.operators import Partials
+
+SAMPLERS = ("grid", "uniform", "latin", "sobol")
+
+
+class Box:
+    """∏ᵢ [lowᵢ, highᵢ]: the domain of x (n, d), its axes by name, in the units given.
+
+    >>> plane = Box(t=(0, 60), x=(-1, 1), units={"t": "days"})
+    >>> plane.names, plane.column("x"), plane.label("t")
+    (('t', 'x'), 1, 't (days)')
+    >>> plane.points(4, "grid").tolist()[1]
+    [0.0, 1.0]
+
+    Raises ValueError for an axis whose ends are not low < high, both finite. Source: chapter 12.
+    """
+
+    def __init__(self, units: Mapping[str, str] | None = None, **axes):
+        if not axes:
+            raise ValueError("a Box has at least one axis: Box(t=(0.0, 1.0))")
+        for name, (low, high) in axes.items():
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"axis {name} needs low < high, both finite; got ({low}, {high})")
+        self.names = tuple(axes)
+        ends = torch.tensor(list(axes.values()), dtype=torch.float64)
+        self.low, self.high = ends.unbind(1)
+        self.units = dict(units or {})
+        if stray := set(self.units) - set(axes):
+            raise ValueError(f"units for axes that are not there: {', '.join(sorted(stray))}")
+
+    @property
+    def dimension(self):
+        """d, the number of axes."""
+        return len(self.names)
+
+    def column(self, name):
+        """The column of an axis, for u(X)."""
+        return self.names.index(name)
+
+    def ends(self):
+        """{axis: (low, high)}."""
+        return dict(zip(self.names, zip(self.low.tolist(), self.high.tolist())))
+
+    def label(self, name):
+        """The axis with its unit, for a plot."""
+        return f"{name} ({self.units[name]})" if name in self.units else name
+
+    def points(self, n, how="sobol", seed=0):
+        """About n points (n, d): on a "grid" (n may be a tuple, one for each axis; both ends
+        are included), "uniform", by "latin" hypercube, or of a scrambled "sobol" sequence.
+
+        Raises ValueError for fewer than one point or another name.
+        """
+        if how not in SAMPLERS:
+            raise ValueError(f"points are drawn by {', '.join(SAMPLERS)}; got {how!r}")
+        per_axis = isinstance(n, tuple)
+        counts = n if per_axis else (n,)
+        if min(counts) < 1 or (per_axis and (how != "grid" or len(n) != self.dimension)):
+            raise ValueError(
+                f"one number of points, 1 or more, or, on a grid, one for each of {self.dimension} "
+                f"axes; got {n}"
+            )
+        if how == "grid":
+            counts = n if per_axis else (round(n ** (1 / self.dimension)),) * self.dimension
+            ramps = [torch.linspace(0, 1, k, dtype=torch.float64) for k in counts]
+            unit = torch.cartesian_prod(*ramps)
+            return self.scaled(unit.reshape(-1, self.dimension))
+        if how == "uniform":
+            generator = torch.Generator().manual_seed(seed)
+            unit = torch.rand(n, self.dimension, generator=generator, dtype=torch.float64)
+        else:
+            sampler = qmc.Sobol if how == "sobol" else qmc.LatinHypercube
+            engine = sampler(self.dimension, rng=seed)
+            drawn = (
+                engine.random_base2(math.ceil(math.log2(n))) if how == "sobol" else engine.random(n)
+            )
+            unit = torch.from_numpy(drawn[:n])
+        return self.scaled(unit)
+
+    def scaled(self, unit):
+        """From [0, 1]ᵈ to this box."""
+        return self.low + (self.high - self.low) * unit
+
+    def centred(self, x):
+        """From this box to [−1, 1]ᵈ. Raises ValueError for points of another dimension."""
+        if x.shape[-1] != self.dimension:
+            raise ValueError(
+                f"points of {self} are (n, {self.dimension}); got {tuple(x.shape)}. Was the network "
+                "made for another box?"
+            )
+        low, high = self.low.to(x), self.high.to(x)
+        return 2 * (x - low) / (high - low) - 1
+
+    def edge(self, n, **fixed):
+        """n points on the face where the named axes have the given values: edge(50, x=0.0)."""
+        if stray := set(fixed) - set(self.names):
+            raise ValueError(f"{', '.join(sorted(stray))}: this box has {', '.join(self.names)}")
+        for name, (low, high) in self.ends().items():
+            if name in fixed and not low <= fixed[name] <= high:
+                raise ValueError(f"{name}={fixed[name]} lies outside {self}")
+        free = {name: ends for name, ends in self.ends().items() if name not in fixed}
+        inner = Box(**free).points(n, "grid") if free else torch.zeros(1, 0).double()
+        columns = [
+            torch.full((len(inner),), float(fixed[name]), dtype=torch.float64)
+            if name in fixed
+            else inner[:, list(free).index(name)]
+            for name in self.names
+        ]
+        return torch.stack(columns, 1)
+
+    def __repr__(self):
+        ends = [f"{name}=({low:g}, {high:g})" for name, (low, high) in self.ends().items()]
+        return f"Box({', '.join(ends)})"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What u must be at some points: of(u, x) = values, in the sense of least squares.
+
+    points: (k, d); values: (k, c), or one number for all. Both are kept in float64. An edge, a
+    start, or measured data, whose weight is 1/σ². Raises ValueError when points and values do not
+    fit, or a weight is not positive.
+
+    >>> start = Condition("start", torch.tensor([[0.0]]).double(), 1.0)                # u(0) = 1
+    >>> slope = Condition("slope", start.points, 0.0, of=lambda u, x: u(0))           # u′(0) = 0
+    """
+
+    name: str
+    points: torch.Tensor
+    values: torch.Tensor | float = 0.0
+    of: Callable = lambda u, x: u()
+    weight: float = 1.0
+    one_for_all: bool = field(init=False, repr=False)  # the values were one number
+
+    def __post_init__(self):
+        object.__setattr__(self, "points", torch.as_tensor(self.points).double())
+        if self.points.ndim != 2 or not len(self.points):
+            raise ValueError(
+                f"condition {self.name!r} needs points (k, d), one or more; got "
+                f"{tuple(self.points.shape)}"
+            )
+        if not 0 < self.weight < math.inf:
+            raise ValueError(f"condition {self.name!r} needs a weight above 0; got {self.weight}")
+        values = torch.as_tensor(self.values, dtype=torch.float64).to(self.points)
+        object.__setattr__(self, "one_for_all", values.ndim == 0)
+        if values.ndim and (values.ndim != 2 or len(values) != len(self.points)):
+            raise ValueError(
+                f"condition {self.name!r} has points {tuple(self.points.shape)} and values "
+                f"{tuple(values.shape)}; needed are values ({len(self.points)}, c). Write values[:, None]"
+            )
+        object.__setattr__(
+            self, "values", values.expand(len(self.points), *values.shape[1:] or (1,))
+        )
+
+    def residual(self, u, x, values):
+        """of(u, x) − values, one row for each point."""
+        found = self.of(u, x)
+        fits = found.shape == values.shape
+        if not fits and not (self.one_for_all and found.ndim == 2 and len(found) == len(x)):
+            raise ValueError(
+                f"condition {self.name!r}: of(u, x) has shape {tuple(found.shape)} and the values "
+                f"{tuple(values.shape)}; broadcasting would pair what does not belong together. "
+                "Give of one column for each of the values: of=lambda u, x: u()[:, :1]"
+            )
+        return found - values
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A physical parameter to be fitted, from a guess, within open bounds.
+
+    It is trained as a free number θ and seen as its value: low + eᶿ, high − eᶿ, or a sigmoid
+    between the two. truth: where it is known, to test with. Raises ValueError when the guess, or
+    the truth, is not inside.
+
+    >>> rate = Unknown(0.4, low=0.0)
+    >>> round(float(rate.value(rate.free())), 6)
+    0.4
+    """
+
+    guess: float
+    low: float = -math.inf
+    high: float = math.inf
+    truth: float | None = None
+
+    def __post_init__(self):
+        if not self.low < self.guess < self.high:
+            raise ValueError(
+                f"needed is low < guess < high; got {self.low}, {self.guess}, {self.high}"
+            )
+        if self.truth is not None and not self.low <= self.truth <= self.high:
+            raise ValueError(f"the truth {self.truth} lies outside ({self.low}, {self.high})")
+
+    def free(self):
+        """θ of the guess."""
+        guess, low, high = (
+            torch.tensor(v, dtype=torch.float64) for v in (self.guess, self.low, self.high)
+        )
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return torch.logit((guess - low) / (high - low))
+        if math.isfinite(self.low):
+            return torch.log(guess - low)
+        return torch.log(high - guess) if math.isfinite(self.high) else guess
+
+    def value(self, theta):
+        """The parameter that θ stands for."""
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return self.low + (self.high - self.low) * torch.sigmoid(theta)
+        if math.isfinite(self.low):
+            return self.low + torch.exp(theta)
+        return self.high - torch.exp(theta) if math.isfinite(self.high) else theta
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Find u on the domain with residual(u, x) = 0 and every condition met.
+
+    residual(u, x) → (n, k), from the Partials u at points x (n, d); with unknowns it is called with
+    their values by name, residual(u, x, beta=…). ansatz(x, n) → u builds hard conditions into u
+    from the network's n. exact: x (n, d) → (n, outputs), a closed form or a reference. order: the
+    highest derivative that the residual takes. Raises ValueError for two terms of one name, and for
+    a condition whose points are not of the domain's dimension.
+
+    Source: chapter 12.
+    """
+
+    domain: Box
+    residual: Callable
+    conditions: tuple[Condition, ...] = ()
+    ansatz: Callable | None = None
+    exact: Callable | None = None
+    unknowns: Mapping[str, Unknown] = field(default_factory=dict)
+    outputs: int = 1
+    order: int = 1
+
+    def __post_init__(self):
+        names = ["equation", *(c.name for c in self.conditions)]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"each term of the loss needs a name of its own; got {', '.join(names)}"
+            )
+        for c in self.conditions:
+            if c.points.shape[1] != self.domain.dimension:
+                raise ValueError(
+                    f"condition {c.name!r} has points {tuple(c.points.shape)}, but {self.domain} "
+                    f"has {self.domain.dimension} axes: needed is (k, {self.domain.dimension})"
+                )
+
+    def solution(self, network):
+        """u as a function of x: the network inside the ansatz, if there is one."""
+        return network if self.ansatz is None else lambda x: self.ansatz(x, network(x))
+
+    def terms(self, x):
+        """{term: (its points, its values, its weight)}: the equation at x, and every condition."""
+        found = {"equation": (x, x[:, :0], 1.0)}
+        return found | {c.name: (c.points.to(x), c.values.to(x), c.weight) for c in self.conditions}
+
+    def rows(self, name, u_of, unknowns, x, values, method=None):
+        """The residual (n, k) of one term at its points x (n, d), for a function u and unknowns."""
+        u = Partials(u_of, x, method)
+        if name == "equation":
+            return self.checked(name, self.residual(u, x, **unknowns), x)
+        condition = next(c for c in self.conditions if c.name == name)
+        return self.checked(name, condition.residual(u, x, values), x)
+
+    def checked(self, name, rows, x):
+        """rows, if they are a residual (n, k) at the points x (n, d)."""
+        if not isinstance(rows, torch.Tensor):
+            raise TypeError(f"{name} returns a tensor (n, k); got {type(rows).__name__}")
+        if rows.ndim == 2 and rows.shape[1] == len(x) > max(self.outputs, 4):
+            raise ValueError(
+                f"{name} has shape {tuple(rows.shape)} at {len(x)} points: a column (n, 1) met a "
+                "row (n,), and broadcasting made all pairs. Keep columns: u()[:, :1], not u()[:, 0]"
+            )
+        if rows.ndim != 2 or len(rows) != len(x):
+            raise ValueError(
+                f"{name} returns one row for each point, ({len(x)}, k); got {tuple(rows.shape)}. "
+                "Join several equations with torch.cat([...], 1)"
+            )
+        return rows
+
+
+def check(problem, n=200, tolerance=1e-10):
+    """{term: largest |residual|} of the problem on its exact solution; all must be small.
+
+    Raises ValueError when there is no exact solution, or naming each term above the tolerance
+    (absolute, float64).
+
+    >>> line = Problem(Box(x=(0, 1)), lambda u, x: u(0) - 1, exact=lambda x: x)
+    >>> check(line)
+    {'equation': 0.0}
+    """
+    if problem.exact is None:
+        raise ValueError("check needs Problem(exact=...), a closed form or a reference")
+    x = problem.domain.points(n, "sobol")
+    refuse_shape("exact", problem.exact(x), x, problem.outputs)
+    unknowns = {
+        name: torch.tensor(p.guess if p.truth is None else p.truth, dtype=torch.float64)
+        for name, p in problem.unknowns.items()
+    }
+    found = {}
+    for name, (at, values, _) in problem.terms(x).items():
+        rows = problem.rows(name, problem.exact, unknowns, at, values)
+        found[name] = rows.detach().abs().max().item()
+    if wrong := {name: size for name, size in found.items() if not size <= tolerance}:
+        listed = ", ".join(f"{name} {size:.2g}" for name, size in wrong.items())
+        raise ValueError(f"the exact solution leaves a residual above {tolerance:g}: {listed}")
+    return found
+
+
+def refuse_shape(what, u, x, outputs):
+    """Raise ValueError unless u is (n, outputs) at the points x (n, d)."""
+    if u.shape != (len(x), outputs):
+        raise ValueError(
+            f"{what} at {len(x)} points has shape {tuple(u.shape)}, but the problem has {outputs} "
+            f"outputs: needed is ({len(x)}, {outputs})"
+        )

@@ -1,0 +1,174 @@
+"""The SIR epidemic, S′ = −β S I, I′ = β S I − γ I: forward, in two sets of variables, and inverse.
+
+S and I are fractions of the population, t is in days, β and γ are rates per day; R = 1 − S − I
+needs no equation. There is no closed form: the reference is SciPy's DOP853 at rtol 1e-12, carried
+to torch by a Chebyshev series, so that it can be differentiated. Chapters 16 and 17.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.polynomial.chebyshev import Chebyshev
+from scipy.integrate import solve_ivp
+
+from companion.pinn.problem import Box, Condition, Problem, Unknown
+
+
+@dataclass(frozen=True)
+class Epidemic:
+    """β and γ in 1/day, the share infected at the start, and the length in days.
+
+    >>> round(Epidemic().reproduction, 6)
+    3.0
+    """
+
+    beta: float = 0.3
+    gamma: float = 0.1
+    infected: float = 0.01
+    days: float = 160.0
+
+    def __post_init__(self):
+        if not (min(self.beta, self.gamma, self.days) > 0 and 0 < self.infected < 1):
+            raise ValueError(
+                f"needed are rates and days above 0, infected between 0 and 1; got {self}"
+            )
+
+    @property
+    def reproduction(self):
+        """R₀ = β / γ: how many one case infects."""
+        return self.beta / self.gamma
+
+    @property
+    def start(self):
+        """(S, I) at t = 0."""
+        return 1 - self.infected, self.infected
+
+    def rates(self, t, y):
+        """(S′, (ln I)′), for SciPy; in the logarithm I keeps its digits when it is small."""
+        s, log_i = y
+        return -self.beta * s * np.exp(log_i), self.beta * s - self.gamma
+
+    def solve(self, times, log=False):
+        """SciPy's dense (S, I), or (S, ln I), at times (k,): (2, k)."""
+        start = (1 - self.infected, np.log(self.infected))
+        found = solve_ivp(
+            self.rates, (0, self.days), start, "DOP853", dense_output=True, rtol=1e-12, atol=1e-14
+        )
+        s, log_i = found.sol(np.asarray(times))
+        return np.stack([s, log_i if log else np.exp(log_i)])
+
+
+def reference(epidemic, log=False):
+    """t (n, 1) → (S, I), or (S, ln I), as a torch function of t, to about 1e-11.
+
+    Raises ValueError when a series of degree 2048 does not resolve the epidemic.
+    """
+    for degree in (256, 512, 1024, 2048):
+        series = [
+            Chebyshev.interpolate(
+                lambda t, k=k: epidemic.solve(t, log)[k], degree, (0, epidemic.days)
+            ).coef
+            for k in (0, 1)
+        ]
+        if all(np.abs(c[-9:]).max() < 1e-11 * np.abs(c).max() for c in series):
+            break
+    else:
+        raise ValueError(
+            f"{epidemic} is too sharp for a series of degree {degree}; take fewer days"
+        )
+    series = [torch.from_numpy(without_noise(c)) for c in series]
+
+    def evaluate(t):
+        x = 2 * t / epidemic.days - 1
+        return torch.cat([clenshaw(coefficients.to(t), x) for coefficients in series], 1)
+
+    return evaluate
+
+
+def without_noise(coefficients):
+    """The series up to its last coefficient above rounding: a derivative would magnify the rest."""
+    size = np.abs(coefficients)
+    return coefficients[: np.flatnonzero(size > 1e-13 * size.max())[-1] + 1]
+
+
+def clenshaw(coefficients, x):
+    """Σₖ cₖ Tₖ(x) by Clenshaw's recurrence: b ← cₖ + 2 x b₁ − b₂."""
+    b, after = torch.zeros_like(x), torch.zeros_like(x)
+    for c in coefficients[1:].flip(0):
+        b, after = c + 2 * x * b - after, b
+    return coefficients[0] + x * b - after
+
+
+def sir(epidemic=None, log=True, tau=10.0):
+    """The forward problem for u = (S, I), or (S, ln I) with log, the start built in.
+
+    The ansatz is u = u₀ + (1 − e^{−t/τ}) n(t). In the variables (S, I) the constant (1, 0) leaves
+    almost no residual, and training falls into it; with ln I it is not there (chapter 16).
+
+    >>> from companion.pinn import check
+    >>> check(sir(), tolerance=1e-9)["equation"] < 1e-9
+    True
+    """
+    epidemic = epidemic or Epidemic()
+    return Problem(
+        domain=Box(t=(0.0, epidemic.days), units={"t": "days"}),
+        residual=lambda u, t: equations(u, epidemic.beta, epidemic.gamma, log),
+        ansatz=_from_start(epidemic, log, tau),
+        exact=reference(epidemic, log),
+        outputs=2,
+    )
+
+
+def equations(u, beta, gamma, log):
+    """The residuals of S and I, (n, 2); for ln I the second is divided by I."""
+    s, i = u()[:, :1], u()[:, 1:]
+    ds, di = u(0)[:, :1], u(0)[:, 1:]
+    if log:
+        return torch.cat([ds + beta * s * torch.exp(i), di - beta * s + gamma], 1)
+    return torch.cat([ds + beta * s * i, di - beta * s * i + gamma * i], 1)
+
+
+def _from_start(epidemic, log, tau):
+    s, i = epidemic.start
+
+    def ansatz(t, n):
+        first = torch.tensor([s, np.log(i) if log else i], dtype=t.dtype, device=t.device)
+        return first + (1 - torch.exp(-t / tau)) * n
+
+    return ansatz
+
+
+def sir_inverse(times, infected, sigma, epidemic=None, susceptible=None, weight=1e4):
+    """β and γ from measured I (k,), and S if there is any, at times (k,), with known noise σ.
+
+    The variables are (S, ln I). The loss is the mean of |data − I|²/σ² plus weight times that of
+    the equations; epidemic gives the start, the length and the truth to compare with.
+
+    Source: chapter 17.
+    """
+    epidemic = epidemic or Epidemic()
+    t = torch.as_tensor(times, dtype=torch.float64).reshape(-1, 1)
+    seen = {"infected": (infected, lambda u, t: torch.exp(u()[:, 1:]))}
+    if susceptible is not None:
+        seen["susceptible"] = (susceptible, lambda u, t: u()[:, :1])
+    data = tuple(
+        Condition(name, t, torch.as_tensor(y).double().reshape(-1, 1), of, 1 / sigma**2)
+        for name, (y, of) in seen.items()
+    )
+
+    def residual(u, t, beta, gamma):
+        return weight**0.5 * equations(u, beta, gamma, log=True)
+
+    return Problem(
+        domain=Box(t=(0.0, epidemic.days), units={"t": "days"}),
+        residual=residual,
+        conditions=data,
+        ansatz=_from_start(epidemic, True, 10.0),
+        exact=reference(epidemic, log=True),
+        unknowns={
+            "beta": Unknown(0.5, low=0.0, truth=epidemic.beta),
+            "gamma": Unknown(0.2, low=0.0, truth=epidemic.gamma),
+        },
+        outputs=2,
+    )

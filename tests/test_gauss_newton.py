@@ -1,0 +1,179 @@
+"""GaussNewton: its Jacobian against finite differences, one step for a linear problem, its refusals."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from companion.pinn import (
+    MLP,
+    Adam,
+    Box,
+    Causal,
+    Condition,
+    Fourier,
+    GaussNewton,
+    Problem,
+    Siren,
+    Unknown,
+    fit,
+)
+from companion.pinn.gauss_newton import Stepper
+from companion.pinn.objective import Objective, Trial
+from companion.pinn.oscillator import oscillator
+from companion.pinn.poisson import poisson_lshape, poisson_square
+from companion.pinn.sir import sir
+
+
+def decay():
+    t = torch.linspace(0, 2, 5).double()[:, None]
+    return Problem(
+        Box(t=(0.0, 2.0)),
+        lambda u, t, rate: u(0) + rate * u(),
+        (Condition("data", t, torch.exp(-t), weight=7.0),),
+        unknowns={"rate": Unknown(0.5, low=0.0)},
+    )
+
+
+def begun(problem, network=None, causal=None, **options):
+    network = network or MLP(problem.domain, (6,), outputs=problem.outputs, seed=2)
+    goal = Objective(problem, Trial(problem, network), problem.domain.points(8), causal)
+    return Stepper(GaussNewton(1, **options), goal)
+
+
+def now(stepper):
+    return {n: p.detach() for n, p in stepper.objective.trial.named_parameters()}
+
+
+CASES = {
+    "oscillator": (oscillator, MLP),
+    "conditions": (lambda: oscillator(hard=False), MLP),
+    "laplacian": (poisson_square, MLP),
+    "L": (lambda: poisson_lshape(rim_points=16), MLP),
+    "two outputs": (sir, MLP),
+    "unknown": (decay, MLP),
+    "fourier": (oscillator, Fourier),
+    "siren": (oscillator, Siren),
+}
+
+
+def case(name):
+    make, family = CASES[name]
+    problem = make()
+    sizes = {"features": 2, "widths": (4,)} if family is Fourier else {"widths": (6,)}
+    omega = {"omega": 3.0} if family is Siren else {}
+    return begun(problem, family(problem.domain, outputs=problem.outputs, seed=2, **sizes, **omega))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_jacobian_is_that_of_finite_differences(name):
+    stepper = case(name)
+    parameters, h = now(stepper), 1e-5
+    _, rows, jacobian, _ = stepper.linearised(parameters)
+    flat = torch.cat([p.flatten() for p in parameters.values()])
+    sizes = [p.numel() for p in parameters.values()]
+    assert jacobian.shape == (len(rows), len(flat))
+
+    def residual(vector):
+        pieces = zip(parameters.items(), vector.split(sizes))
+        return stepper.linearised({n: piece.view_as(p) for (n, p), piece in pieces})[1]
+
+    for j in range(0, len(flat), 3):
+        e = torch.zeros_like(flat)
+        e[j] = h
+        difference = (residual(flat + e) - residual(flat - e)) / (2 * h)
+        assert torch.allclose(
+            jacobian[:, j], difference, rtol=1e-6, atol=1e-7 * jacobian.abs().max()
+        )
+
+
+@pytest.mark.parametrize("causal", [None, Causal(epsilon=0.1)])
+@pytest.mark.parametrize("name", CASES)
+def test_terms_and_gradient_are_those_of_the_loss(name, causal):
+    stepper = case(name)
+    stepper.objective.causal = causal
+    terms, rows, jacobian, _ = stepper.linearised(now(stepper))
+    losses = stepper.objective.losses()
+    assert [v.item() for v in terms.values()] == pytest.approx([v.item() for v in losses.values()])
+    parts = torch.autograd.grad(
+        sum(losses.values()), list(stepper.objective.trial.parameters()), materialize_grads=True
+    )
+    gradient = torch.cat([g.flatten() for g in parts])
+    assert torch.allclose(
+        2 * jacobian.T @ rows, gradient, rtol=1e-9, atol=1e-9 * gradient.abs().max()
+    )
+
+
+class Polynomial(nn.Module):
+    """Σ aₖ tᵏ, linear in its parameters."""
+
+    def __init__(self, degree):
+        super().__init__()
+        self.a = nn.Parameter(torch.zeros(degree + 1, dtype=torch.float64))
+
+    def forward(self, t):
+        return (t ** torch.arange(len(self.a)).to(t)) @ self.a[:, None]
+
+
+def test_a_problem_linear_in_its_parameters_is_solved_in_one_step():
+    """u″ = 6t with u = t + t² n(t), so that n = t − 1 gives u = t³ − t² + t."""
+    problem = Problem(
+        Box(t=(0.0, 1.0)),
+        lambda u, t: u(0, 0) - 6 * t + 2,
+        ansatz=lambda t, n: t + t**2 * n,
+        exact=lambda t: t**3 - t**2 + t,
+        order=2,
+    )
+    net = Polynomial(4)
+    history = fit(problem, net, [GaussNewton(1, damping=1e-15)], points=40, progress=False)
+    assert history.error < 1e-10 and history.records[0]["loss"] < 1e-20
+
+
+def test_the_step_is_that_of_least_squares():
+    stepper = begun(oscillator(end=1.0), Polynomial(4), damping=1e-15)
+    _, rows, jacobian, _ = stepper.linearised(now(stepper))
+    stepper.step(0)
+    least = torch.linalg.lstsq(jacobian, -rows[:, None]).solution[:, 0]
+    assert torch.allclose(stepper.objective.trial.network.a, least, atol=1e-8)
+
+
+def test_the_loss_never_rises_and_damping_falls_with_success():
+    problem = oscillator(hard=False)
+    stepper = begun(problem, damping=1.0)
+    losses = [sum(stepper.step(k).values()).item() for k in range(15)]
+    assert all(after <= before for before, after in pairwise(losses))
+    assert losses[-1] < 1e-2 * losses[0] and stepper.damping < 1.0
+
+
+def test_when_no_damping_helps_the_parameters_stay(monkeypatch):
+    stepper = begun(oscillator())
+    monkeypatch.setattr(stepper, "squares", lambda *_: torch.tensor(torch.inf))
+    before = {n: p.clone() for n, p in now(stepper).items()}
+    stepper.step(0)
+    assert all(torch.equal(before[n], p) for n, p in now(stepper).items())
+    assert stepper.damping == pytest.approx(1e-3 * 4**12)
+
+
+def test_causal_weights_stay_the_same_within_a_step():
+    """Else a step could win by spoiling the past, which takes the weight off all that follows."""
+    stepper = begun(sir(), causal=Causal(epsilon=1e3))
+    _, rows, _, scales = stepper.linearised(now(stepper))
+    moved = {n: p + 0.3 for n, p in now(stepper).items()}
+    x, values, _ = stepper.objective.terms()["equation"]
+    r = torch.func.vmap(stepper.point("equation"), (None, 0, 0))(moved, x, values)
+    assert stepper.squares(now(stepper), scales).item() == pytest.approx(rows.square().sum().item())
+    expected = (scales["equation"] ** 2 * r**2).sum().item()
+    assert stepper.squares(moved, scales).item() == pytest.approx(expected)
+
+
+def test_more_than_three_thousand_parameters_are_refused_before_anything_is_trained():
+    problem = oscillator()
+    net = MLP(problem.domain, (60, 60))
+    before = net.layers[0].weight.clone()
+    with pytest.raises(
+        ValueError, match=r"up to about 3000; got 3841\. Take a smaller network, or LBFGS"
+    ):
+        fit(problem, net, [Adam(3), GaussNewton(1)], progress=False)
+    assert torch.equal(before, net.layers[0].weight)
+    assert begun(problem, MLP(problem.domain, (50, 50))).damping == 1e-3

@@ -1,0 +1,104 @@
+"""Networks: seeds, scaling, where their features lie, and what they refuse."""
+
+import pytest
+import torch
+from torch import nn
+
+from companion.pinn import MLP, Adam, Box, Fourier, Siren, fit
+from companion.pinn.oscillator import oscillator
+
+BOX = Box(t=(0.0, 100.0), x=(-3.0, -1.0))
+FAMILIES = [MLP, Fourier, Siren]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_seed_repeats_another_differs_and_the_global_one_is_left_alone(family):
+    x = BOX.points(20)
+    before = torch.get_rng_state()
+    one, same, other = (family(BOX, seed=seed)(x) for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.allclose(one, other)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_networks_are_float64_and_return_one_row_for_each_point(family):
+    net = family(BOX, outputs=3)
+    assert {p.dtype for p in net.parameters()} == {torch.float64}
+    assert net(BOX.points(7)).shape == (7, 3)
+    assert net.float()(BOX.points(7).float()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_box_only_scales_the_input(family):
+    unit = Box(t=(-1.0, 1.0), x=(-1.0, 1.0))
+    x = BOX.points(9)
+    assert torch.allclose(family(BOX)(x), family(unit)(BOX.centred(x)), atol=1e-12)
+
+
+def test_the_features_of_an_mlp_bend_all_over_the_domain():
+    box = Box(t=(0.0, 50.0))
+    first = MLP(box, widths=(400,), spread=4.0).layers[0]
+    bends = (-first.bias / first.weight[:, 0]).detach()  # where w x̂ + b = 0
+    counts = torch.histc(bends, 4, -1, 1)
+    assert counts.sum() == 400 and counts.min() > 60
+    slopes = first.weight.abs()
+    assert slopes.min() >= 2.0 and slopes.max() <= 6.0
+
+
+def test_sines_of_a_siren_keep_their_spread_through_the_layers():
+    net = Siren(Box(t=(-1.0, 1.0)), widths=(256,) * 5)
+    h = torch.linspace(-1, 1, 500).double()[:, None]
+    for layer in net.layers[:-1]:
+        h = torch.sin(30 * layer(h))
+        assert 0.5 < h.std() < 0.8  # an arcsine law has 1/√2
+
+
+def test_fourier_features_have_the_frequencies_asked_for():
+    net = Fourier(Box(t=(0, 1)), features=2000, size=3.0)
+    assert net.frequencies.std().item() == pytest.approx(3 * 2 * torch.pi, rel=0.1)
+    assert "frequencies" in net.state_dict()
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sin", "silu", "gelu", "softplus", "sigmoid"])
+def test_activations_are_smooth(activation):
+    net = MLP(Box(t=(0, 1)), activation=activation)
+    fit(oscillator(), net, [Adam(1)], points=8, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MLP(BOX, activation="relu6"), "activation is one of tanh, sin, .*; got 'relu6'"),
+        (lambda: MLP(BOX, widths=()), r"widths of the hidden layers.*got widths \(\)"),
+        (lambda: MLP(BOX, widths=(8, 0)), r"each 1 or more; got widths \(8, 0\)"),
+        (lambda: MLP(BOX, outputs=0), "outputs 0"),
+        (lambda: Siren(BOX, widths=()), r"got widths \(\)"),
+        (lambda: Fourier(BOX, features=0), "1 or more features; got 0"),
+    ],
+)
+def test_networks_refuse(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+class Straight(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1)).double()
+
+    def forward(self, x):
+        return self.net(x)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        MLP(Box(t=(0, 1)), activation="relu"),
+        MLP(Box(t=(0, 1)), activation="leaky_relu"),
+        nn.Sequential(nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 1)).double(),
+        Straight(),
+    ],
+)
+def test_relu_is_refused_where_a_second_derivative_is_taken(network):
+    with pytest.raises(ValueError, match=r"its second derivative is 0.*order 2. Use tanh"):
+        fit(oscillator(), network, [Adam(1)], progress=False)

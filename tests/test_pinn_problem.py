@@ -1,0 +1,339 @@
+"""Boxes, conditions, unknowns, problems, and every shipped problem on its own solution."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+
+from companion.operators import Partials
+from companion.pinn import MLP, Box, Condition, Problem, Unknown, check
+from companion.pinn.oscillator import oscillator
+from companion.pinn.poisson import LShape, poisson_interval, poisson_lshape, poisson_square
+from companion.pinn.sir import Epidemic, reference, sir, sir_inverse
+
+BOX = Box(t=(-1.0, 2 * math.pi), x=(0.1, 0.3))
+
+
+def column(*values):
+    return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def inverse(susceptible=False):
+    times = np.linspace(0, 160, 30)
+    s, i = Epidemic().solve(times)
+    return sir_inverse(times, i, 1.0, susceptible=s if susceptible else None, weight=1.0)
+
+
+PROBLEMS = {
+    "oscillator": (oscillator, 1e-10),
+    "oscillator, soft": (lambda: oscillator(10 * math.pi, hard=False), 1e-10),
+    "interval": (poisson_interval, 1e-10),
+    "interval, soft": (lambda: poisson_interval(hard=False), 1e-10),
+    "square": (poisson_square, 1e-10),
+    "square, soft": (lambda: poisson_square(hard=False), 1e-10),
+    "L": (poisson_lshape, 1e-10),
+    "sir": (sir, 1e-9),
+    "sir, raw": (lambda: sir(log=False), 1e-9),
+    "sir, inverse": (inverse, 1e-9),
+    "sir, inverse from S and I": (lambda: inverse(True), 1e-9),
+}
+
+
+# --- Box ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["grid", "uniform", "latin", "sobol"])
+def test_points_lie_in_the_box_in_float64_and_repeat(how):
+    x = BOX.points(64, how, seed=3)
+    assert x.shape == (64, 2) and x.dtype == torch.float64
+    assert ((x >= BOX.low) & (x <= BOX.high)).all()
+    assert torch.equal(x, BOX.points(64, how, seed=3))
+    assert torch.equal(x, BOX.points(64, how, seed=4)) == (how == "grid")
+
+
+def test_ends_are_kept_to_the_last_bit():
+    assert BOX.high.tolist() == [2 * math.pi, 0.3] and BOX.ends()["x"] == (0.1, 0.3)
+    grid = Box(t=(0, 1)).points(7, "grid")[:, 0].numpy()
+    assert np.abs(grid - np.linspace(0, 1, 7)).max() < 1e-15
+
+
+def test_a_grid_takes_a_number_for_each_axis_and_both_ends():
+    x = BOX.points((3, 5), "grid")
+    assert x.shape == (15, 2)
+    assert x[0].tolist() == [-1.0, 0.1] and x[-1].tolist() == pytest.approx([2 * math.pi, 0.3])
+
+
+def test_latin_hypercube_has_one_point_in_every_slice_and_sobol_one_in_every_cell():
+    unit = Box(a=(0, 1), b=(0, 1))
+    for axis in (0, 1):
+        slices = (unit.points(50, "latin")[:, axis] * 50).long()
+        assert sorted(slices.tolist()) == list(range(50))
+    cells = (unit.points(64, "sobol") * 8).long()
+    assert len({tuple(cell) for cell in cells.tolist()}) == 64
+
+
+@pytest.mark.parametrize("how", ["grid", "uniform", "latin", "sobol"])
+def test_one_point_is_enough_and_sobol_takes_any_number(how):
+    assert BOX.points(1, how).shape == (1, 2)
+    assert Box(t=(0, 1)).points(37, how).shape == (37, 1)
+
+
+def test_centred_goes_from_the_box_to_the_cube_and_keeps_the_dtype():
+    ends = torch.stack([BOX.low, BOX.high])
+    assert torch.allclose(BOX.centred(ends), column(-1.0, 1.0).expand(2, 2), atol=1e-15)
+    assert BOX.centred(ends.float()).dtype == torch.float32
+
+
+def test_an_edge_fixes_some_axes_and_fills_the_others():
+    edge = BOX.edge(5, x=0.3)
+    assert edge.shape == (5, 2) and (edge[:, 1] == 0.3).all()
+    assert edge[[0, -1], 0].tolist() == [-1.0, 2 * math.pi]
+    assert BOX.edge(5, t=0.0, x=0.2).tolist() == [[0.0, 0.2]]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Box(), r"at least one axis: Box\(t=\(0\.0, 1\.0\)\)"),
+        (lambda: Box(t=(1.0, 1.0)), r"axis t needs low < high, both finite; got \(1\.0, 1\.0\)"),
+        (lambda: Box(t=(0.0, math.inf)), "both finite"),
+        (lambda: Box(t=(0, 1), units={"s": "days"}), "units for axes that are not there: s"),
+        (lambda: BOX.points(0), "1 or more.* got 0"),
+        (lambda: BOX.points((3, 3), "sobol"), r"one for each of 2 axes; got \(3, 3\)"),
+        (lambda: BOX.points((3,), "grid"), r"one for each of 2 axes; got \(3,\)"),
+        (lambda: BOX.points(3, "halton"), "grid, uniform, latin, sobol; got 'halton'"),
+        (lambda: BOX.edge(3, y=0.0), "y: this box has t, x"),
+        (lambda: BOX.edge(3, x=0.5), r"x=0\.5 lies outside Box\(t=\(-1, 6\.28319\), x="),
+    ],
+)
+def test_a_box_refuses(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# --- Condition, Unknown, Problem ---------------------------------------------------------------
+
+
+def test_values_become_one_row_for_each_point_in_float64():
+    assert Condition("c", column(0.0, 1.0), 0.1).values.tolist() == [[0.1], [0.1]]
+    kept = Condition("c", torch.tensor([[0], [1]]), np.array([[0.1], [0.2]]))
+    assert kept.points.dtype == kept.values.dtype == torch.float64
+    assert kept.values.tolist() == [[0.1], [0.2]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((torch.zeros(3), 0.0), r"condition 'c' needs points \(k, d\), one or more; got \(3,\)"),
+        ((torch.zeros(0, 1), 0.0), r"one or more; got \(0, 1\)"),
+        (
+            (torch.zeros(3, 1), torch.zeros(3)),
+            r"values \(3,\); needed are values \(3, c\).*\[:, None",
+        ),
+        ((torch.zeros(3, 1), torch.zeros(2, 1)), r"values \(2, 1\); needed are values \(3, c\)"),
+        ((torch.zeros(3, 1), 0.0, lambda u, x: u(), 0.0), "weight above 0; got 0.0"),
+    ],
+)
+def test_a_condition_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Condition("c", *arguments)
+
+
+def test_data_of_one_column_is_not_spread_over_two_outputs_but_a_number_is():
+    points = column(0.0, 1.0)
+    u = Partials(lambda x: torch.cat([x, x], 1), points)
+    data, number = Condition("c", points, column(0.0, 1.0)), Condition("c", points, 1.0)
+    assert number.residual(u, points, number.values).shape == (2, 2)
+    with pytest.raises(
+        ValueError, match=r"has shape \(2, 2\) and the values \(2, 1\); broadcasting"
+    ):
+        data.residual(u, points, data.values)
+    flat = dataclasses.replace(data, of=lambda u, x: u()[:, 0])
+    with pytest.raises(
+        ValueError, match=r"has shape \(2,\) and the values \(2, 1\).*u\(\)\[:, :1\]"
+    ):
+        flat.residual(u, points, flat.values)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [{}, {"low": 0.0}, {"high": 1.0}, {"low": 0.0, "high": 1.0}, {"low": -5.0, "high": 9.0}],
+)
+def test_an_unknown_starts_at_its_guess_and_never_leaves_its_bounds(bounds):
+    unknown = Unknown(0.3, **bounds)
+    assert unknown.value(unknown.free()).item() == pytest.approx(0.3, abs=1e-14)
+    far = unknown.value(torch.linspace(-30, 30, 99).double())
+    assert ((far >= unknown.low) & (far <= unknown.high)).all()
+
+
+def test_an_unknown_refuses_what_is_outside():
+    with pytest.raises(ValueError, match=r"low < guess < high; got 0\.0, 0\.0, inf"):
+        Unknown(0.0, low=0.0)
+    with pytest.raises(ValueError, match=r"truth 2\.0 lies outside \(0\.0, 1\.0\)"):
+        Unknown(0.5, low=0.0, high=1.0, truth=2.0)
+
+
+def line(residual=lambda u, x: u(0) - 1, **rest):
+    return Problem(Box(x=(0, 1)), residual, **{"exact": lambda x: x, **rest})
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        (lambda: line(exact=None), r"check needs Problem\(exact=\.\.\.\)"),
+        (lambda: line(exact=lambda x: x[:, 0]), r"exact at 200 points has shape \(200,\)"),
+        (lambda: line(outputs=2), r"2 outputs: needed is \(200, 2\)"),
+        (
+            lambda: line(lambda u, x: u() - x[:, 0]),
+            r"\(200, 200\) at 200 points.*row \(n,\).*\[:, :1\]",
+        ),
+        (lambda: line(lambda u, x: u(0)[:, 0] - 1), r"\(200, k\); got \(200,\).*torch\.cat"),
+        (lambda: line(lambda u, x: (u(0) - 1).mean(0, keepdim=True)), r"got \(1, 1\)"),
+        (lambda: line(lambda u, x: u(0) - 2), "residual above 1e-10: equation 1$"),
+        (lambda: line(lambda u, x: u(0) / 0 * 0), "residual above 1e-10: equation nan"),
+        (lambda: line(conditions=(Condition("end", column(1.0), 1.5),)), "1e-10: end 0.5"),
+        (
+            lambda: line(conditions=(Condition("c", torch.zeros(2, 2)),)),
+            r"\(2, 2\).*needed is \(k, 1\)",
+        ),
+        (
+            lambda: line(conditions=(Condition("equation", column(0.0)),)),
+            "name of its own; got equation",
+        ),
+    ],
+)
+def test_check_refuses(problem, message):
+    with pytest.raises(ValueError, match=message):
+        check(problem())
+
+
+def test_a_residual_is_a_tensor():
+    with pytest.raises(TypeError, match=r"equation returns a tensor \(n, k\); got tuple"):
+        check(line(lambda u, x: (u(), u(0))))
+
+
+# --- the shipped problems ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_problem_vanishes_on_its_solution_and_not_on_another(name):
+    make, tolerance = PROBLEMS[name]
+    problem = make()
+    check(problem, tolerance=tolerance)
+    exact = problem.exact
+    for wrong in (
+        lambda x: exact(x) + 1e-3 * (x**3).sum(1, keepdim=True),
+        lambda x: exact(1.001 * x),
+    ):
+        with pytest.raises(ValueError, match=r"leaves a residual above 1e-07: (equation|edge)"):
+            check(dataclasses.replace(problem, exact=wrong), tolerance=1e-7)
+
+
+@pytest.mark.parametrize("name", [n for n in PROBLEMS if "L" not in n])
+def test_a_residual_wrong_by_a_thousandth_is_seen(name):
+    problem = PROBLEMS[name][0]()
+    fake = {"laplacian": lambda u: 1.001 * u.laplacian()}
+
+    class Broken:  # the highest derivative, times 1.001
+        def __init__(self, u):
+            self.u = u
+
+        def __call__(self, *axes):
+            return self.u(*axes) * (1.001 if len(axes) == problem.order else 1)
+
+        def laplacian(self):
+            return fake["laplacian"](self.u)
+
+    broken = dataclasses.replace(
+        problem, residual=lambda u, x, **p: problem.residual(Broken(u), x, **p)
+    )
+    with pytest.raises(ValueError, match="equation"):
+        check(broken, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_hard_conditions_hold_exactly_whatever_the_network(seed):
+    def u(problem, x, size=3.0):
+        net = MLP(problem.domain, outputs=problem.outputs, seed=seed)
+        with torch.no_grad():
+            for p in net.parameters():
+                p.copy_(size * torch.randn(p.shape, generator=torch.Generator().manual_seed(seed)))
+        return Partials(problem.solution(net), x)
+
+    start = u(oscillator(), column(0.0))
+    assert start().item() == 0.0 and start(0).item() == 1.0
+    assert u(poisson_interval(), column(0.0, 1.0))().abs().max() == 0
+    soft = poisson_square(hard=False)
+    assert u(poisson_square(), soft.conditions[0].points)().abs().max() == 0
+    assert u(sir(log=False), column(0.0))().tolist() == [[0.99, 0.01]]
+    assert u(sir(), column(0.0))().tolist() == [[0.99, math.log(0.01)]]
+
+
+# --- SIR ---------------------------------------------------------------------------------------
+
+EPIDEMICS = [Epidemic(), Epidemic(3.0, 1.0, 1e-4, 60.0), Epidemic(0.5, 0.1, 1e-6, 300.0)]
+
+
+@pytest.mark.parametrize("epidemic", EPIDEMICS)
+def test_the_reference_is_scipys_solution(epidemic):
+    t = np.linspace(0, epidemic.days, 501)
+    raw = solve_ivp(  # in the variables themselves, not in the logarithm
+        lambda t, y: (-epidemic.beta * y[0] * y[1], (epidemic.beta * y[0] - epidemic.gamma) * y[1]),
+        (0, epidemic.days), epidemic.start, "DOP853", t_eval=t, rtol=1e-12, atol=1e-16,
+    ).y  # fmt: skip
+    assert np.abs(epidemic.solve(t) - raw).max() < 1e-10
+    for log in (False, True):
+        found = reference(epidemic, log)(torch.from_numpy(t)[:, None]).numpy().T
+        assert np.abs(found - epidemic.solve(t, log)).max() < 3e-10
+        seen = raw[1] > 1e-6  # below, raw has lost its digits
+        mine, its = found[:, seen], raw[:, seen]
+        assert np.abs(mine - [its[0], np.log(its[1]) if log else its[1]]).max() < 1e-8
+
+
+@pytest.mark.parametrize("epidemic", EPIDEMICS)
+def test_susceptible_infected_and_recovered_add_up_to_one(epidemic):
+    u = reference(epidemic)
+    nodes, weights = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(400))
+    for end in (0.3 * epidemic.days, epidemic.days):
+        infected = u(end * (nodes[:, None] + 1) / 2)[:, 1]
+        recovered = epidemic.gamma * end / 2 * (weights @ infected).item()  # R′ = γ I
+        assert u(column(end)).sum().item() + recovered == pytest.approx(1.0, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"beta": -1.0}, {"infected": 0.0}, {"infected": 1.0}, {"days": 0.0}]
+)
+def test_an_epidemic_refuses(wrong):
+    with pytest.raises(ValueError, match="rates and days above 0, infected between 0 and 1"):
+        Epidemic(**wrong)
+
+
+def test_an_epidemic_too_sharp_for_the_series_is_refused():
+    with pytest.raises(ValueError, match="too sharp for a series of degree 2048"):
+        reference(Epidemic(beta=40.0, gamma=5.0, days=2000.0))
+
+
+# --- the L -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["grid", "uniform", "latin", "sobol"])
+def test_points_of_the_l_are_not_in_its_missing_quarter(how):
+    x = LShape().points(300, how)
+    assert 240 <= len(x) <= 360 and (x.abs() <= 1).all()
+    assert not ((x[:, 0] > 0) & (x[:, 1] < 0)).any()
+    for a, b in ((-1, 1), (-1, -1), (1, 1)):  # each of the three quarters is filled
+        assert ((x[:, 0] * a > 0) & (x[:, 1] * b > 0)).sum() > 60
+
+
+def test_the_rim_of_the_l_is_its_edge_evenly():
+    rim = LShape().rim(240)
+    x, y = rim.T
+    outer = (x.abs() == 1) | (y.abs() == 1)
+    inner = ((x == 0) & (y <= 0)) | ((y == 0) & (x >= 0))
+    assert len(rim) == 240 and (outer | inner).all() and not ((x > 0) & (y < 0)).any()
+    steps = (rim - rim.roll(1, 0)).norm(dim=1)
+    assert torch.allclose(steps, torch.full_like(steps, 8 / 240))
+    assert {(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1)} <= {tuple(p) for p in rim.tolist()}

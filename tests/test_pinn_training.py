@@ -1,0 +1,380 @@
+"""fit: it trains, repeats, resumes to the same bits, and stops without harm."""
+
+import dataclasses
+import math
+import signal
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from companion.pinn import (
+    LBFGS,
+    MLP,
+    Adam,
+    Box,
+    Causal,
+    Condition,
+    Fourier,
+    GaussNewton,
+    Problem,
+    Siren,
+    Unknown,
+    fit,
+)  # fmt: skip
+from companion.pinn.objective import Objective, Trial
+from companion.pinn.oscillator import oscillator
+from companion.pinn.poisson import poisson_interval, poisson_lshape, poisson_square
+from companion.pinn.sir import Epidemic, sir, sir_inverse
+
+STAGES = {"Adam": [Adam(12)], "LBFGS": [LBFGS(8, inner=3)], "GaussNewton": [GaussNewton(8)]}
+STAGES["all three"] = [Adam(5), LBFGS(4, inner=3), GaussNewton(3)]
+
+
+def train(stages, problem=None, seed=0, net_seed=0, **rest):
+    problem = problem or oscillator(hard=False)
+    net = MLP(problem.domain, (8,), outputs=problem.outputs, seed=net_seed)
+    options = {"points": 16, "progress": False} | rest
+    return net, fit(problem, net, stages, seed=seed, **options)
+
+
+def bits(net):
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+def inverse():
+    times = np.linspace(0, 160, 41)
+    return sir_inverse(times, Epidemic().solve(times)[1], 0.01)
+
+
+# --- it trains ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("problem", "stages", "bound"),
+    [
+        (oscillator(), [Adam(50), LBFGS(20)], 1e-2),
+        (oscillator(hard=False), [GaussNewton(40)], 1e-4),
+        (poisson_interval(), [GaussNewton(40)], 1e-2),
+        (poisson_interval(hard=False), [GaussNewton(40)], 1e-2),
+        (poisson_square(), [GaussNewton(25)], 1e-3),
+        (poisson_square(hard=False, edge_points=10), [GaussNewton(25)], 0.1),
+        (poisson_lshape(rim_points=80), [GaussNewton(25)], 0.1),
+        (sir(), [GaussNewton(40)], 1e-2),
+        (inverse(), [GaussNewton(40)], 1e-2),
+    ],
+)
+def test_every_problem_trains_in_seconds(problem, stages, bound):
+    net = MLP(problem.domain, (20,), outputs=problem.outputs, spread=3.0, seed=1)
+    history = fit(problem, net, stages, points=64, progress=False)
+    assert history.error < bound and history.stopped is None
+
+
+def test_an_unknown_rate_is_found_in_exact_data():
+    t = torch.linspace(0, 2, 20).double()[:, None]
+    decay = Problem(
+        Box(t=(0.0, 2.0)),
+        lambda u, t, rate: u(0) + rate * u(),
+        (Condition("data", t, torch.exp(-1.7 * t)),),
+        exact=lambda t: torch.exp(-1.7 * t),
+        unknowns={"rate": Unknown(0.5, low=0.0, truth=1.7)},
+    )
+    net = MLP(decay.domain, (12,), spread=2.0)
+    history = fit(decay, net, [GaussNewton(50)], points=30, progress=False)
+    assert history.unknowns["rate"] == pytest.approx(1.7, abs=1e-5)
+    assert history.column("unknowns")[-1] == history.unknowns
+
+
+@pytest.mark.parametrize("family", [Fourier, Siren])
+def test_other_networks_train_too(family):
+    problem = oscillator()
+    net = family(problem.domain)
+    history = fit(problem, net, [Adam(4), LBFGS(2)], points=16, progress=False, report=1)
+    assert history.column("loss")[-1] < history.column("loss")[0]
+
+
+def test_float32_stays_float32():
+    problem = oscillator(hard=False)
+    net = MLP(problem.domain, (8,)).float()
+    history = fit(problem, net, STAGES["all three"], points=16, progress=False)
+    assert bits(net).dtype == torch.float32 and math.isfinite(history.error)
+
+
+def test_gradients_agree_with_every_method():
+    taken = [bits(train([Adam(5)], method=m)[0]) for m in ("reverse", "taylor", None)]
+    assert torch.allclose(taken[0], taken[1], atol=1e-10)
+    assert torch.allclose(taken[0], taken[2], atol=1e-10)
+
+
+# --- seeds, checkpoints ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stages", STAGES.values(), ids=STAGES)
+def test_one_seed_repeats_and_two_differ(stages):
+    one, same, other = (bits(train(stages, seed=seed)[0]) for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert not torch.equal(one, bits(train(stages, seed=1, net_seed=5)[0]))
+
+
+def interrupted_at(problem, step):
+    """The problem, and Ctrl-C in its residual from some call on, once."""
+    calls = []
+
+    def residual(u, x, **unknowns):
+        if len(x) == 16 or x.ndim == 2:  # the points of a step
+            calls.append(1)
+        if len(calls) == step:
+            signal.raise_signal(signal.SIGINT)
+        return problem.residual(u, x, **unknowns)
+
+    return dataclasses.replace(problem, residual=residual)
+
+
+@pytest.mark.parametrize("options", [{}, {"resample": 2, "balance": True, "report": 4}])
+@pytest.mark.parametrize("stages", STAGES.values(), ids=STAGES)
+def test_interrupted_and_resumed_is_uninterrupted_to_the_bit(stages, options, tmp_path):
+    path, problem = tmp_path / "fit.pt", oscillator(hard=False)
+    whole, whole_history = train(stages, problem, **options)
+    with pytest.warns(UserWarning, match="stopped early: interrupted after step"):
+        part, history = train(stages, interrupted_at(problem, 12), checkpoint=path, **options)
+    assert path.exists() and 0 < history.records[-1]["step"] < sum(s.steps for s in stages)
+    assert not torch.equal(bits(part), bits(whole))
+    resumed, again = train(stages, problem, net_seed=99, checkpoint=path, **options)
+    assert torch.equal(bits(resumed), bits(whole))
+    assert again.records[-1]["loss"] == whole_history.records[-1]["loss"] and again.stopped is None
+
+
+def test_unknowns_are_resumed_too_and_stages_may_follow(tmp_path):
+    path, stages = tmp_path / "fit.pt", [Adam(6), GaussNewton(4)]
+    whole = train(stages, inverse())[1]
+    train(stages[:1], inverse(), checkpoint=path)
+    resumed = train(stages, inverse(), net_seed=4, checkpoint=path)[1]
+    assert resumed.unknowns == whole.unknowns
+    finished = train(stages, inverse(), checkpoint=path)[1]
+    assert finished.unknowns == whole.unknowns and len(finished.records) == len(resumed.records)
+
+
+@pytest.mark.parametrize("other", [{"seed": 3}, {"points": 17}, {"stages": [Adam(5)]}])
+def test_the_checkpoint_of_another_fit_is_refused(other, tmp_path):
+    path = tmp_path / "fit.pt"
+    train([Adam(4)], checkpoint=path)
+    with pytest.raises(ValueError, match="is the checkpoint of another fit"):
+        train(**{"stages": [Adam(4)], "checkpoint": path} | other)
+
+
+def test_the_interrupt_handler_is_put_back():
+    before = signal.getsignal(signal.SIGINT)
+    train([Adam(1)])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_interrupt_does_not_wait():
+    problem = oscillator()
+
+    def residual(u, x):
+        if x.requires_grad or len(x) == 15:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return problem.residual(u, x)
+
+    with pytest.raises(KeyboardInterrupt):
+        train([Adam(3)], dataclasses.replace(problem, residual=residual), points=15)
+
+
+# --- NaN ---------------------------------------------------------------------------------------
+
+
+def poisoned(after, gradient=False):
+    """A soft oscillator whose slope turns to NaN, in value or in gradient, as a gets below some size."""
+    problem = oscillator(hard=False)
+    calls = []
+
+    def slope(u, t):
+        calls.append(1)
+        if len(calls) <= after:
+            return u(0)
+        return u(0) + (torch.sqrt(0 * u()) if gradient else torch.log(-u().square()))
+
+    start, end = problem.conditions
+    return dataclasses.replace(problem, conditions=(start, dataclasses.replace(end, of=slope)))
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+@pytest.mark.parametrize("stages", STAGES.values(), ids=STAGES)
+def test_a_nan_stops_names_its_term_and_keeps_finite_parameters(stages, gradient, tmp_path):
+    path = tmp_path / "fit.pt"
+    stage = type(stages[0]).__name__
+    with pytest.warns(UserWarning, match=rf"NaN or infinity in .*slope at step \d+ of {stage}"):
+        net, history = train(stages, poisoned(4, gradient), report=1, checkpoint=path)
+    assert bits(net).isfinite().all() and "slope" in history.stopped
+    if path.exists():
+        saved = torch.load(path, weights_only=True)["trial"]
+        assert all(p.isfinite().all() for p in saved.values())
+
+
+def test_a_nan_goes_back_to_the_last_parameters_with_a_finite_loss():
+    """u = a falls by Adam until log(a) has no value."""
+    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: torch.log(u()) + 20.0)
+    net = MLP(problem.domain, (4,))
+    with torch.no_grad():
+        net.layers[-1].weight.zero_()
+        net.layers[-1].bias.fill_(0.5)
+    with pytest.warns(UserWarning, match="in equation at step"):
+        history = fit(problem, net, [Adam(50, lr=0.1)], progress=False)
+    assert (net(problem.domain.points(256)) > 0).all()
+    assert math.isfinite(history.records[-1]["loss"]) and history.records[-1]["step"] < 50
+
+
+# --- points, weights, history ------------------------------------------------------------------
+
+
+def test_resampling_changes_the_points_on_time_and_repeats():
+    def seen(**options):
+        drawn, problem = [], oscillator()
+
+        def residual(u, x):
+            if len(x) == 32:
+                drawn.append(x.detach().clone())
+            return problem.residual(u, x)
+
+        train([Adam(6)], dataclasses.replace(problem, residual=residual), points=32, **options)
+        return drawn[:6]
+
+    still, moved = seen(), seen(resample=3)
+    assert all(torch.equal(x, still[0]) for x in still)
+    assert torch.equal(moved[0], moved[2]) and not torch.equal(moved[2], moved[3])
+    assert torch.equal(moved[3], moved[5]) and torch.equal(moved[5], seen(resample=3)[5])
+    assert torch.equal(moved[0], still[0])
+
+
+def objective(problem, causal=None, n=32):
+    trial = Trial(problem, MLP(problem.domain, (8,), outputs=problem.outputs))
+    return Objective(problem, trial, problem.domain.points(n), causal)
+
+
+def test_balance_makes_the_gradient_norms_equal():
+    goal = objective(oscillator(hard=False))
+    before = goal.losses_and_norms()[1]
+    for _ in range(60):
+        goal.rebalance()
+    after = goal.losses_and_norms()[1]
+    assert max(before.values()) > 1.5 * min(before.values())
+    assert after["equation"] == before["equation"]
+    assert list(after.values()) == pytest.approx([before["equation"]] * 3, rel=1e-6)
+
+
+def test_causal_weights_are_one_at_first_fall_and_carry_no_gradient():
+    x = torch.rand(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rows = (x[:, 1:] + 1).requires_grad_()
+    weights = Causal(axis=1, epsilon=3.0).weights(rows, x)
+    order = x[:, 1].argsort()
+    sorted_weights = weights[order, 0]
+    assert weights.shape == (30, 1) and sorted_weights[0] == 1 and not weights.requires_grad
+    assert (sorted_weights.diff() < 0).all()
+    earlier = (rows.detach()[order, 0] ** 2)[:-1].sum() / 30
+    assert sorted_weights[-1].item() == pytest.approx(math.exp(-3.0 * earlier))
+    assert (Causal(axis=1).weights(0 * rows, x) == 1).all()
+
+
+def test_causal_weights_count_in_the_loss():
+    problem = sir()
+    plain, causal = (
+        objective(problem, c).losses()["equation"] for c in (None, Causal(epsilon=10.0))
+    )
+    assert 0 < causal < plain
+
+
+def test_history_has_every_column():
+    _, history = train([Adam(4), LBFGS(3)], report=2)
+    assert history.column("step") == [2, 4, 6, 7]
+    assert history.column("stage") == ["Adam", "Adam", "LBFGS", "LBFGS"]
+    last = history.records[-1]
+    assert set(last) == {
+        "stage", "step", "seconds", "loss", "equation", "start", "slope", "norms", "unknowns", "error",
+    }  # fmt: skip
+    assert last["loss"] == last["equation"] + last["start"] + last["slope"]
+    assert set(last["norms"]) == {"equation", "start", "slope"}
+    seconds = history.column("seconds")
+    assert sorted(seconds) == seconds and history.error == last["error"]
+
+
+def test_without_an_exact_solution_there_is_no_error():
+    history = train([Adam(1)], dataclasses.replace(oscillator(), exact=None))[1]
+    assert history.error is None and "error" not in history.records[0] and history.unknowns == {}
+
+
+def test_a_record_is_of_the_parameters_as_they_are():
+    problem = oscillator(hard=False)
+    net, history = train([GaussNewton(3)], problem)
+    goal = Objective(problem, Trial(problem, net), problem.domain.points(16))
+    assert history.records[-1]["loss"] == pytest.approx(
+        sum(goal.losses().values()).item(), rel=1e-12
+    )
+
+
+def test_the_progress_bar_shows_every_term(capsys):
+    train([Adam(2)], progress=True)
+    shown = capsys.readouterr().err
+    assert all(f"{term}=" in shown for term in ("equation", "start", "slope"))
+
+
+# --- what fit refuses --------------------------------------------------------------------------
+
+
+def adam(**options):
+    return lambda: train([Adam(1)], **options)
+
+
+@pytest.mark.parametrize(
+    ("run", "error", "message"),
+    [
+        (lambda: train([]), ValueError, r"fit needs a stage, e\.g\. \[Adam\(2000\)"),
+        (lambda: train(Adam(3)), TypeError, r"stages come as a list: \[Adam\(steps=3"),
+        (lambda: train([Adam]), TypeError, "a stage is Adam.*got <class"),
+        (lambda: train([torch.optim.Adam]), TypeError, "a stage is Adam"),
+        (lambda: train([Adam(0)]), ValueError, r"one step or more; got Adam\(steps=0"),
+        (adam(points=0), ValueError, "1 or more.* got 0"),
+        (adam(sampler="dice"), ValueError, "got 'dice'"),
+        (adam(sampler="grid", resample=2), ValueError, 'resample with sampler="sobol"'),
+        (adam(report=0), ValueError, "report ≥ 1 and resample ≥ 0 steps; got 0, 0"),
+        (
+            adam(problem=dataclasses.replace(oscillator(), exact=lambda t: t[:, 0])),
+            ValueError,
+            "^exact",
+        ),
+        (
+            adam(problem=Problem(Box(t=(0, 1)), lambda u, t: u() - t[:, 0]), points=3),
+            ValueError,
+            r"equation has shape \(16, 16\).*broadcasting made all pairs",
+        ),
+    ],
+)
+def test_fit_refuses(run, error, message):
+    with pytest.raises(error, match=message):
+        run()
+
+
+@pytest.mark.parametrize("problem", [oscillator(), sir(), poisson_lshape(rim_points=16)])
+def test_a_network_of_the_wrong_shape_is_refused(problem):
+    net = MLP(problem.domain, (4,), outputs=3)
+    needed = (
+        rf"\(\d+, 3\), but the problem has {problem.outputs} outputs|to \(n, 2\), or to what the"
+    )
+    with pytest.raises(ValueError, match=needed):
+        fit(problem, net, [Adam(1)], progress=False)
+    stranger = MLP(Box(a=(0, 1), b=(0, 1), c=(0, 1)), (4,))
+    with pytest.raises(ValueError, match=r"points of Box.* are \(n, 3\); got .*another box"):
+        fit(problem, stranger, [Adam(1)], progress=False)
+    plain = nn.Linear(5, problem.outputs).double()
+    with pytest.raises(ValueError, match=r"network from \(n, \d\) to .* points it fails"):
+        fit(problem, plain, [Adam(1)], progress=False)
+    with pytest.raises(ValueError, match="no parameters; are its layers in a plain list"):
+        fit(problem, nn.Tanh(), [Adam(1)], progress=False)
+
+
+def test_an_undisturbed_fit_says_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train([Adam(1)])
