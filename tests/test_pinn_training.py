@@ -72,6 +72,17 @@ def test_every_problem_trains_in_seconds(problem, stages, bound):
     assert history.error < bound and history.stopped is None
 
 
+class Powers(nn.Module):
+    """Σ aₖ (t − 1)ᵏ: a small network is right to 1e-4 here, and this to 1e-7."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Parameter(torch.zeros(12, dtype=torch.float64))
+
+    def forward(self, t):
+        return (t - 1) ** torch.arange(12).to(t) @ self.a[:, None]
+
+
 def test_an_unknown_rate_is_found_in_exact_data():
     t = torch.linspace(0, 2, 20).double()[:, None]
     decay = Problem(
@@ -81,8 +92,7 @@ def test_an_unknown_rate_is_found_in_exact_data():
         exact=lambda t: torch.exp(-1.7 * t),
         unknowns={"rate": Unknown(0.5, low=0.0, truth=1.7)},
     )
-    net = MLP(decay.domain, (12,), spread=2.0)
-    history = fit(decay, net, [GaussNewton(50)], points=30, progress=False)
+    history = fit(decay, Powers(), [GaussNewton(30)], points=30, progress=False)
     assert history.unknowns["rate"] == pytest.approx(1.7, abs=1e-5)
     assert history.column("unknowns")[-1] == history.unknowns
 
@@ -119,12 +129,11 @@ def test_one_seed_repeats_and_two_differ(stages):
 
 
 def interrupted_at(problem, step):
-    """The problem, and Ctrl-C in its residual from some call on, once."""
+    """The problem, and Ctrl-C in one call of its residual."""
     calls = []
 
     def residual(u, x, **unknowns):
-        if len(x) == 16 or x.ndim == 2:  # the points of a step
-            calls.append(1)
+        calls.append(1)
         if len(calls) == step:
             signal.raise_signal(signal.SIGINT)
         return problem.residual(u, x, **unknowns)
@@ -187,7 +196,7 @@ def test_a_second_interrupt_does_not_wait():
 
 
 def poisoned(after, gradient=False):
-    """A soft oscillator whose slope turns to NaN, in value or in gradient, as a gets below some size."""
+    """A soft oscillator whose slope is NaN, in value or in gradient, after some calls."""
     problem = oscillator(hard=False)
     calls = []
 
