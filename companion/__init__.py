@@ -5,8 +5,11 @@
                  them;  from companion.engines import Dual, Var, gradients, sin
     operators    Part II, torch: partial derivatives and jets of any torch function, a derivative as
                  an op, audits;  from companion.operators import Partials, derivatives
+    pinn         Part III, begun: a differential equation as a declaration, and fit, which trains a
+                 network to solve it;  from companion.pinn import Problem, fit
     show         pictures for readers: the ledger, the graph of a tape, error and cost curves
 
 Nothing is imported here, so that `import companion` costs nothing. Arrows point one way: show may
-use engines and operators, these may use series, and nobody uses show but the chapters.
+use all, pinn may use operators, engines and operators may use series, and nobody uses show but the
+chapters.
 """
