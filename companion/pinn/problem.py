@@ -1,12 +1,12 @@
 """A differential equation as a declaration: domain, residual, conditions, unknowns.
 
-    oscillator = Problem(
-        domain=Box(t=(0.0, 2 * math.pi)),
-        residual=lambda u, x: u(0, 0) + u(),
-        ansatz=lambda x, n: x * (1 + x * n),          # u(0) = 0 and u′(0) = 1, whatever n is
-        exact=torch.sin,
-        order=2,
-    )
+>>> oscillator = Problem(
+...     domain=Box(t=(0.0, 2 * math.pi)),
+...     residual=lambda u, x: u(0, 0) + u(),
+...     ansatz=lambda x, n: x * (1 + x * n),          # u(0) = 0 and u′(0) = 1, whatever n is
+...     exact=torch.sin,
+...     order=2,
+... )
 
 A residual is a function of u, the Partials of the solution at the points, and of the points. A
 network and an exact solution go through the same door, so check(problem) can test the declaration
