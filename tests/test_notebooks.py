@@ -43,6 +43,7 @@ def run_nbval(*paths: Path) -> subprocess.CompletedProcess:
         f"--rootdir={ROOT}",
     ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    environment["OMP_NUM_THREADS"] = "1"  # the workers of this test share the cores already
     return subprocess.run(
         [*command, *options, *map(str, paths)],
         cwd=ROOT,
