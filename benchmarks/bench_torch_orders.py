@@ -36,7 +36,6 @@ TARGETS = {  # (batch, order): nested / Partials, at least
     (64, 8): 80,
 }
 RUNS = [(1024, n) for n in range(1, 7)] + [(64, n) for n in range(1, 9)]
-LEVEL = 1.0  # orders 1 and 2: the same autograd calls as nested, so 1 less the overhead
 # (batch, from this order on); with few points the time is Python's, and compiled JAX has none.
 LEVEL_WITH_JAX = (1024, 6)
 MEMORY = (1024, 6)
@@ -124,7 +123,7 @@ def verdict(run, gain, peer):
     """The targets of this row, and whether they are met."""
     said = []
     if run in TARGETS:
-        least = LEVEL if TARGETS[run] == 1 else TARGETS[run]
+        least = TARGETS[run]
         said.append(f"≥ {least}: {'met' if gain >= least else 'MISSED'}")
     if run[0] == LEVEL_WITH_JAX[0] and run[1] >= LEVEL_WITH_JAX[1] and peer == peer:
         said.append(f"JAX ≥ 1: {'met' if peer >= 1 else 'MISSED'}")

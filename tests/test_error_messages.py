@@ -27,7 +27,7 @@ def printed(program: Callable) -> str:
             warnings.simplefilter("always")
             try:
                 program()
-            except Exception as error:
+            except Exception as error:  # whatever it is: its words are what is compared
                 return " ".join(f"{type(error).__name__}: {error}".split())
     finally:
         torch.set_warn_always(always)

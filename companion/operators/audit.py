@@ -158,37 +158,41 @@ def gradient_audit(loss_fn, parameters, reference=None) -> Audit:
 
     Source: chapter 8; the forum thread "How to use the partial derivative of an op as new op?".
     """
-    named, inside = _named(parameters), _State(parameters)
-    inside.note(named.values())
+    named, state = _named(parameters), _State(parameters)
+    state.note(named.values())
     try:
         with torch.enable_grad():
-            loss = _run(loss_fn, named, inside)
-            written = inside.written(named)
-            alive = [name for name, t in written.items() if _holds_itself(t)]
-            own = _gradients(loss, named)
-            loss.backward(retain_graph=True, inputs=list(named.values()))
-            got = {name: None if p.grad is None else p.grad.detach() for name, p in named.items()}
-            value, loss = loss.item(), None
-            wanted = _reference(reference, named, inside)
+            return Audit(parameters=tuple(named), **_findings_of(loss_fn, named, state, reference))
     finally:
-        inside.restore()
-    alike = {name: _alike(got[name], own[name]) for name in named}
-    some = {name: g for name, g in own.items() if g is not None}
-    return Audit(
-        loss=value,
-        parameters=tuple(named),
-        written=tuple(written),
-        stale=tuple(name for name, t in written.items() if inside.had_grad(t, named)),
-        alive=tuple(alive),
-        polluted=tuple(name for name in named if not alike[name]),
-        cut=tuple(name for name, g in own.items() if g is None),
-        zero=tuple(name for name, g in some.items() if not g.any()),
-        not_finite=tuple(name for name, g in some.items() if not g.isfinite().all()),
-        **({} if wanted is None else _compare(list(got.values()), wanted)),
-    )
+        state.restore()
 
 
 # --- the parts of an audit -----------------------------------------------------------------------
+
+
+def _findings_of(loss_fn, named, state, reference):
+    """The fields of an Audit: what forward wrote, then what backward leaves beside the gradient."""
+    loss = _run(loss_fn, named, state)
+    written = state.written(named)
+    found = {
+        "loss": loss.item(),
+        "written": tuple(written),
+        "stale": tuple(name for name, t in written.items() if state.had_grad(t, named)),
+        "alive": tuple(name for name, t in written.items() if _holds_itself(t)),
+    }
+    own = _gradients(loss, named)
+    loss.backward(retain_graph=True, inputs=list(named.values()))
+    got = {name: None if p.grad is None else p.grad.detach() for name, p in named.items()}
+    del loss  # its graph, before the reference builds another
+    some = {name: g for name, g in own.items() if g is not None}
+    found |= {
+        "polluted": tuple(name for name in named if not _alike(got[name], own[name])),
+        "cut": tuple(name for name, g in own.items() if g is None),
+        "zero": tuple(name for name, g in some.items() if not g.any()),
+        "not_finite": tuple(name for name, g in some.items() if not g.isfinite().all()),
+    }
+    wanted = _reference(reference, named, state)
+    return found if wanted is None else found | _compare(list(got.values()), wanted)
 
 
 def _named(parameters):

@@ -26,13 +26,13 @@ class Partials:
 
     f: an nn.Module, a function, an exact solution; its rows must be independent of one another
     (check_rows() finds out; BatchNorm in training is not), and two calls must agree (Dropout in
-    training draws anew). u() is the value, u(0) the derivative by
-    the first column, u(0, 0) the second one, u(0, 1) a mixed one, each (n, m), each computed when
-    first asked for, and once. All are differentiable with respect to the parameters of f, and to x
-    if it requires a gradient; nothing is written to any .grad. Under no_grad the results have no
-    graph. method: "reverse" nests reverse mode, evaluating f once; "taylor" takes jets, one
-    evaluation for each direction (and works inside torch.func); None takes whichever is cheaper.
-    What was found is kept: after a step of the optimiser make a new one, Partials(f, x).
+    training draws anew). u() is the value, u(0) the derivative by the first column, u(0, 0) the
+    second one, u(0, 1) a mixed one, each (n, m), each computed when first asked for, and once. All
+    are differentiable with respect to the parameters of f, and to x if it requires a gradient;
+    nothing is written to any .grad. Under no_grad the results have no graph. method: "reverse"
+    nests reverse mode, evaluating f once; "taylor" takes jets, one evaluation for each direction
+    (and works inside torch.func); None takes whichever is cheaper. What was found is kept: after a
+    step of the optimiser make a new one, Partials(f, x).
 
     >>> T, X = 0, 1
     >>> x = torch.tensor([[1.0, 2.0]], dtype=torch.float64)

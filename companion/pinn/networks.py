@@ -46,15 +46,14 @@ class MLP(nn.Module):
             raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
         _refuse_sizes(widths, outputs)
         self.box, self.activation = box, activation
-        sizes = (box.dimension, *widths, outputs)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            layers = [nn.Linear(i, o, dtype=torch.float64) for i, o in pairwise(sizes)]
+
+        def draw(layers):
             for layer in layers:
                 nn.init.xavier_normal_(layer.weight)
                 nn.init.zeros_(layer.bias)
             _spread(layers[0], spread)
-        self.layers = nn.ModuleList(layers)
+
+        self.layers = _drawn((box.dimension, *widths, outputs), seed, draw)
 
     def forward(self, x):
         *hidden, last = self.layers
@@ -70,6 +69,15 @@ def _refuse_sizes(widths, outputs):
             f"needed are the widths of the hidden layers, as (20, 20), and outputs, each 1 or more; "
             f"got widths {tuple(widths)} and outputs {outputs}"
         )
+
+
+def _drawn(sizes, seed, draw):
+    """Linear layers of these sizes, initialised by draw(layers) from a stream of their own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layers = [nn.Linear(i, o, dtype=torch.float64) for i, o in pairwise(sizes)]
+        draw(layers)
+    return nn.ModuleList(layers)
 
 
 def _spread(layer, steepness):
@@ -115,14 +123,13 @@ class Siren(nn.Module):
         super().__init__()
         _refuse_sizes(widths, outputs)
         self.box, self.omega = box, omega
-        sizes = (box.dimension, *widths, outputs)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            layers = [nn.Linear(i, o, dtype=torch.float64) for i, o in pairwise(sizes)]
+
+        def draw(layers):
             for k, layer in enumerate(layers):
-                bound = 1 / sizes[0] if k == 0 else (6 / layer.in_features) ** 0.5 / omega
+                bound = (6 / layer.in_features) ** 0.5 / omega if k else 1 / layer.in_features
                 nn.init.uniform_(layer.weight, -bound, bound)
-        self.layers = nn.ModuleList(layers)
+
+        self.layers = _drawn((box.dimension, *widths, outputs), seed, draw)
 
     def forward(self, x):
         *hidden, last = self.layers
