@@ -139,11 +139,15 @@ def _from_start(epidemic, log, tau):
     return ansatz
 
 
-def sir_inverse(times, infected, sigma, epidemic=None, susceptible=None, weight=1e4):
+def sir_inverse(
+    times, infected, sigma, epidemic=None, susceptible=None, weight=100.0, guess=(0.4, 0.2)
+):
     """β and γ from measured I (k,), and S if there is any, at times (k,), with known noise σ.
 
-    The variables are (S, ln I). The loss is the mean of |data − I|²/σ² plus weight times that of
-    the equations; epidemic gives the start, the length and the truth to compare with.
+    The variables are (S, ln I). The loss is the mean of |data − I|² plus weight times that of the
+    equations, both in units of σ²: a smaller weight lets the curve follow the noise, a larger one
+    takes more steps. epidemic gives the start, the length and the truth to compare with. β and γ
+    have no bounds: behind γ > 0 stands γ = eᶿ, and a first step to a tiny γ would never come back.
 
     Source: chapter 17.
     """
@@ -158,7 +162,7 @@ def sir_inverse(times, infected, sigma, epidemic=None, susceptible=None, weight=
     )
 
     def residual(u, t, beta, gamma):
-        return weight**0.5 * equations(u, beta, gamma, log=True)
+        return weight**0.5 / sigma * equations(u, beta, gamma, log=True)
 
     return Problem(
         domain=Box(t=(0.0, epidemic.days), units={"t": "days"}),
@@ -167,8 +171,8 @@ def sir_inverse(times, infected, sigma, epidemic=None, susceptible=None, weight=
         ansatz=_from_start(epidemic, True, 10.0),
         exact=reference(epidemic, log=True),
         unknowns={
-            "beta": Unknown(0.5, low=0.0, truth=epidemic.beta),
-            "gamma": Unknown(0.2, low=0.0, truth=epidemic.gamma),
+            "beta": Unknown(guess[0], truth=epidemic.beta),
+            "gamma": Unknown(guess[1], truth=epidemic.gamma),
         },
         outputs=2,
     )
