@@ -7,7 +7,7 @@
                  an op, audits;  from companion.operators import Partials, derivatives
     pinn         Part III, begun: a differential equation as a declaration, and fit, which trains a
                  network to solve it;  from companion.pinn import Problem, fit
-    show         pictures for readers: the ledger, the graph of a tape, error and cost curves
+    show         pictures for readers: ledgers, the graph of a tape, curves, solutions
 
 Nothing is imported here, so that `import companion` costs nothing. Arrows point one way: show may
 use all, pinn may use operators, engines and operators may use series, and nobody uses show but the

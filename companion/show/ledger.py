@@ -9,16 +9,15 @@ when one of them is run, and not before.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 
 from companion.engines import Dual, Jet, Var, gradients, log, sin
 from companion.engines.differences import complex_step, difference_gradient
+from companion.show.table import html_table, text_table
 
 __all__ = ["EXACT", "POINT", "RUNGS", "Ledger", "Row", "f", "f_torch", "ledger", "measure"]
 
 POINT = (2.0, 5.0)
 EXACT = (5.5, 2 - math.cos(5.0))
-CELL = "white-space: nowrap; padding: 0.2rem 0.7rem"
 HEADINGS = ("method", "∂f/∂x₁", "∂f/∂x₂", "error", "evaluations of f")
 CAPTION = "f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5); error: the larger of the two"
 
@@ -82,28 +81,10 @@ class Ledger:
         return Ledger((*self.rows, row)) if isinstance(row, Row) else NotImplemented
 
     def __repr__(self) -> str:
-        lines = [HEADINGS, *[row.cells() for row in self.rows]]
-        widths = [max(map(len, column)) for column in zip(*lines)]
-        rule = tuple("─" * width for width in widths)
-        return "\n".join(_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
+        return text_table(HEADINGS, [row.cells() for row in self.rows])
 
     def _repr_html_(self) -> str:
-        right = f' style="text-align: right; {CELL}"'
-        left = f' style="text-align: left; {CELL}"'
-        head = "".join(
-            f'<th scope="col"{right if i else left}>{h}</th>' for i, h in enumerate(HEADINGS)
-        )
-        body = "\n".join(
-            f'<tr><th scope="row"{left}>{escape(method)}</th>'
-            + "".join(f"<td{right}>{escape(cell)}</td>" for cell in rest)
-            + "</tr>"
-            for method, *rest in (row.cells() for row in self.rows)
-        )
-        return (
-            f'<div role="region" tabindex="0" aria-label="The ledger" style="overflow-x: auto">\n'
-            f'<table class="dataframe">\n<caption>{CAPTION}</caption>\n'
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
-        )
+        return html_table(HEADINGS, [row.cells() for row in self.rows], CAPTION, "The ledger")
 
 
 def ledger(*rungs: str) -> Ledger:
@@ -154,12 +135,6 @@ def measure(method: str, gradient: Callable, f: Callable = f) -> Row:
             f"got {found!r}"
         ) from None
     return Row(method, (d1, d2), evaluations)
-
-
-def _line(cells, widths):
-    """One line of the text table: the method to the left, the numbers to the right."""
-    first, *rest = [cell.rjust(width) for cell, width in zip(cells, widths)]
-    return "  ".join([first.strip().ljust(widths[0]), *rest])
 
 
 # --- the rungs: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂) -----------------------------------------

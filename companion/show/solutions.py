@@ -1,0 +1,220 @@
+"""Pictures of solutions and of their training: curves, error maps, histories, phase planes, ridges.
+
+Every function takes data, draws it on the given or a new Axes and returns the Axes. Curves and
+points may be arrays or tensors, of any device.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.lines import Line2D
+
+from companion.show.curves import BACKGROUND, COLOURS, INK
+
+__all__ = ["error_map", "history_curves", "phase_plane", "ridge", "solutions"]
+
+
+def _array(values):
+    """(n,) or (n, 1), tensor or array, as an array."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    return np.squeeze(np.asarray(values, dtype=float))
+
+
+def solutions(
+    t, curves: dict, *, xlabel: str, ylabel: str, exact: str = "exact", ax: Axes | None = None
+) -> Axes:
+    """u against t, one line for each label; the one named by `exact` is dashed, in ink, on top.
+
+    t: (n,); each curve: (n,). Raises ValueError for no curves, or for one of another length.
+
+    >>> t = np.linspace(0, 6, 50)
+    >>> ax = solutions(t, {"network": 0 * t, "exact": np.sin(t)}, xlabel="t", ylabel="y")
+    >>> [line.get_linestyle() for line in ax.lines]
+    ['-', '--']
+    """
+    _some(curves)
+    t, ax = _array(t), ax or plt.subplots()[1]
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    for label, values in curves.items():
+        u = _array(values)
+        if u.shape != t.shape:
+            raise ValueError(
+                f"{label} has shape {u.shape}, but t has {t.shape}: one value for each t"
+            )
+        if label == exact:
+            ax.plot(t, u, "--", color=INK, linewidth=1.4, label=label, zorder=4)
+        else:
+            ax.plot(t, u, label=label)
+    _legend_above(ax)
+    return ax
+
+
+def error_map(problem, u_of, *, n: int = 101, limits=None, ax: Axes | None = None) -> Axes:
+    """|u − u*| over a domain of two axes, coloured by its logarithm; white outside the domain.
+
+    u_of: points (k, 2) → (k, 1), e.g. problem.solution(network). limits: (smallest, largest) error
+    of the colours, so that several maps share one scale. Raises ValueError for a domain of another
+    dimension, and for a problem without an exact solution.
+
+    >>> from companion.pinn.poisson import poisson_square
+    >>> problem = poisson_square()
+    >>> ax = error_map(problem, lambda x: problem.exact(x) + 1e-3, n=11, limits=(1e-6, 1e-2))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('x', 'y')
+    """
+    box = problem.domain
+    if box.dimension != 2 or problem.exact is None:
+        raise ValueError(
+            f"an error map needs a domain of two axes and an exact solution; got {box}, exact "
+            f"{'given' if problem.exact else 'missing'}"
+        )
+    x = box.points((n, n), "grid")  # of an L, those in the L
+    with torch.no_grad():
+        error = _array((u_of(x) - problem.exact(x)).abs()[:, 0])
+    at, size = _cells(x, box, n), np.full((n, n), np.nan)
+    size[at] = error
+    low, high = limits or (max(error.max() * 1e-4, 1e-17), max(error.max(), 1e-16))
+    ax = ax or plt.subplots(figsize=(5.2, 4.2))[1]
+    (x0, x1), (y0, y1) = box.ends().values()
+    picture = ax.imshow(
+        np.clip(size.T, low, high),
+        origin="lower",
+        extent=(x0, x1, y0, y1),
+        norm=LogNorm(low, high),
+        cmap="cividis",
+    )
+    ax.set(xlabel=box.label(box.names[0]), ylabel=box.label(box.names[1]))
+    ax.grid(visible=False)
+    ax.figure.colorbar(picture, ax=ax, label="absolute error", shrink=0.85)
+    return ax
+
+
+def _cells(x, box, n):
+    """The place of every grid point in an n × n picture."""
+    steps = (x - box.low) / (box.high - box.low) * (n - 1)
+    return tuple(steps.round().long().numpy().T)
+
+
+def history_curves(
+    history, *, x: str = "step", what: str = "losses", ax: Axes | None = None
+) -> Axes:
+    """A fit as curves: every term of the loss, or its gradient norm, and the error where there is one.
+
+    x: "step" or "seconds". what: "losses" or "norms". A grey line marks where a stage begins.
+    Raises ValueError for another name, and for a history without records.
+    """
+    if x not in ("step", "seconds") or what not in ("losses", "norms"):
+        raise ValueError(f'x is "step" or "seconds", what "losses" or "norms"; got {x!r}, {what!r}')
+    if not history.records:
+        raise ValueError("the history is empty: fit a step or more")
+    ax = ax or plt.subplots()[1]
+    label = "time (s)" if x == "seconds" else "step"
+    ax.set(yscale="log", xlabel=label, ylabel="loss" if what == "losses" else "gradient norm")
+    at = history.column(x)
+    for name in history.records[0]["norms"]:
+        sizes = [r[name] if what == "losses" else r["norms"][name] for r in history.records]
+        ax.plot(at, sizes, label=name)
+    if what == "losses" and history.error is not None:
+        ax.plot(at, history.column("error"), "--", color=INK, label="relative error")
+        ax.set(ylabel="loss, error")
+    _mark_stages(ax, at, history.column("stage"))
+    _legend_above(ax)
+    return ax
+
+
+def _mark_stages(ax, at, stages):
+    """A line where a stage begins, with its name on the side that has room."""
+    for i in range(1, len(stages)):
+        if stages[i] != stages[i - 1]:
+            late = at[i - 1] > 0.6 * at[-1]
+            ax.axvline(at[i - 1], color=COLOURS["grey"], linewidth=1)
+            ax.annotate(
+                stages[i],
+                (at[i - 1], 1),
+                xytext=(-4 if late else 4, -12),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="right" if late else "left",
+                color=COLOURS["grey"],
+            )
+
+
+def phase_plane(
+    paths: dict, *, field=None, xlabel: str, ylabel: str, exact: str = "", ax: Axes | None = None
+) -> Axes:
+    """Paths in the plane of two unknowns, each from a dot to a ring, over the arrows of a field.
+
+    paths: {label: (first (n,), second (n,))}; field(x, y) → (dx/dt, dy/dt), on arrays. The one
+    named by `exact` is dashed, in ink. Arrows show the direction; all have the same length.
+
+    >>> t = np.linspace(0, 6, 50)
+    >>> ax = phase_plane({"circle": (np.cos(t), np.sin(t))}, xlabel="y", ylabel="y′",
+    ...                  field=lambda x, y: (-y, x))
+    """
+    _some(paths)
+    ax = ax or plt.subplots()[1]
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    for label, (first, second) in paths.items():
+        x, y = _array(first), _array(second)
+        style = {"linestyle": "--", "color": INK, "zorder": 4} if label == exact else {"zorder": 3}
+        (line,) = ax.plot(x, y, label=label, **style)
+        colour = line.get_color()
+        ax.plot(x[:1], y[:1], "o", color=colour, zorder=5)
+        ax.plot(x[-1:], y[-1:], "o", color=colour, mfc=BACKGROUND, mew=2, markersize=8, zorder=5)
+    if field is not None:
+        (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+        x, y = np.meshgrid(np.linspace(x0, x1, 17)[1:-1], np.linspace(y0, y1, 13)[1:-1])
+        u, v = field(x, y)
+        size = np.hypot(u, v)
+        size = np.where(size > 0, size, 1)
+        arrows = {"angles": "xy", "pivot": "mid", "width": 0.004, "color": "#b9b6ad", "zorder": 1}
+        ax.quiver(x, y, u / size, v / size, **arrows)
+    _legend_above(ax)
+    return ax
+
+
+def ridge(
+    x, y, cost, *, best, xlabel: str, ylabel: str, truth=None, levels=(2.30, 6.18), ax=None
+) -> Axes:
+    """Where two parameters are as good as the best: contours of χ² − min χ².
+
+    x: (k,), y: (l,), cost: (l, k), each χ² at (x, y). best and truth: (x, y). The levels of two
+    parameters are 2.30 for 68 % and 6.18 for 95 %.
+
+    >>> x = np.linspace(-3, 3, 61)
+    >>> ax = ridge(x, x, x[None] ** 2 + x[:, None] ** 2, best=(0, 0), xlabel="β", ylabel="γ")
+    """
+    x, y, cost = _array(x), _array(y), _array(cost)
+    if cost.shape != (len(y), len(x)):
+        raise ValueError(
+            f"cost has shape {cost.shape}; needed is (len(y), len(x)) = {(len(y), len(x))}"
+        )
+    ax = ax or plt.subplots()[1]
+    above = cost - cost.min()
+    shades = ["#0a5fb8", "#9cc3ea"][: len(levels)]
+    ax.contourf(x, y, above, levels=[0, *levels], colors=shades)
+    ax.plot(*best, "o", color=INK, label="least squares")
+    if truth is not None:
+        ax.plot(*truth, "x", color=COLOURS["vermillion"], mew=2.5, markersize=9, label="truth")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    handles, _ = ax.get_legend_handles_labels()
+    regions = [
+        Line2D([], [], color=shade, linewidth=7, label=label)
+        for shade, label in zip(shades, ("68 %", "95 %"))
+    ]
+    _legend_above(ax, handles=[*handles, *regions])
+    return ax
+
+
+def _legend_above(ax, **options):
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3, borderpad=0, ncols=2, **options
+    )
+
+
+def _some(curves):
+    if not curves:
+        raise ValueError("nothing to draw; give a dictionary from a label to its arrays")

@@ -1,0 +1,156 @@
+"""The figures and the ledger of Part III as data."""
+
+import math
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from companion.pinn import MLP, Adam, GaussNewton, History, fit
+from companion.pinn.oscillator import oscillator
+from companion.pinn.poisson import poisson_lshape, poisson_square
+from companion.show.runs import Runs, ledger_of_runs
+from companion.show.solutions import error_map, history_curves, phase_plane, ridge, solutions
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+
+T = np.linspace(0, 6, 31)
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def history():
+    problem = oscillator(hard=False)
+    network = MLP(problem.domain, (6,))
+    stages = [Adam(4), GaussNewton(4)]
+    return fit(problem, network, stages, points=16, report=2, progress=False)
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_solutions_draws_every_curve_and_the_exact_one_dashed():
+    column = torch.sin(torch.from_numpy(T))[:, None].requires_grad_()
+    ax = solutions(T, {"network": column, "sine": np.sin(T)}, xlabel="t", ylabel="y", exact="sine")
+    network, sine = ax.lines
+    assert np.allclose(network.get_ydata(), np.sin(T))
+    assert (network.get_linestyle(), sine.get_linestyle()) == ("-", "--")
+    assert legend(ax) == ["network", "sine"]
+
+
+def test_an_error_map_shows_the_error_at_each_point_and_nothing_outside_the_domain():
+    problem = poisson_lshape()
+    ax = error_map(problem, lambda x: problem.exact(x) + 1e-3 * (2 + x[:, :1]), n=5)
+    (picture,) = ax.images
+    shown = np.ma.filled(picture.get_array(), np.nan)  # rows are y, from below
+    assert np.allclose(shown[4], 1e-3 * np.array([1, 1.5, 2, 2.5, 3]))
+    assert np.isnan(shown[:2, 3:]).all()
+    assert np.isfinite(shown[2:]).all()
+    assert picture.get_extent() == [-1, 1, -1, 1]
+
+
+def test_error_maps_can_share_a_scale():
+    problem = poisson_square()
+    ax = error_map(problem, problem.exact, n=5, limits=(1e-8, 1e-2))
+    assert (ax.images[0].norm.vmin, ax.images[0].norm.vmax) == (1e-8, 1e-2)
+    assert ax.images[0].get_array().min() == 1e-8
+
+
+def test_an_error_map_needs_a_plane():
+    with pytest.raises(
+        ValueError, match=r"needs a domain of two axes and an exact solution; got Box"
+    ):
+        error_map(oscillator(), torch.sin)
+
+
+def test_a_history_is_drawn_term_by_term_with_its_error_and_its_stages(history):
+    ax = history_curves(history)
+    assert legend(ax) == ["equation", "start", "slope", "relative error"]
+    assert np.array_equal(ax.lines[0].get_ydata(), history.column("equation"))
+    assert [text.get_text() for text in ax.texts] == ["GaussNewton"]
+    ax = history_curves(history, x="seconds", what="norms")
+    assert legend(ax) == ["equation", "start", "slope"]
+    assert np.array_equal(ax.lines[1].get_xdata(), history.column("seconds"))
+
+
+@pytest.mark.parametrize("wrong", [{"x": "epoch"}, {"what": "gradients"}])
+def test_a_history_has_two_axes_and_two_contents(history, wrong):
+    with pytest.raises(
+        ValueError, match=r'x is "step" or "seconds", what "losses" or "norms"; got'
+    ):
+        history_curves(history, **wrong)
+
+
+def test_an_empty_history_is_refused():
+    with pytest.raises(ValueError, match="the history is empty: fit a step or more"):
+        history_curves(History())
+
+
+def test_a_phase_plane_has_paths_with_a_start_and_an_end_and_arrows_of_the_field():
+    paths = {"circle": (np.cos(T), np.sin(T)), "rest": (0 * T, 0 * T)}
+    ax = phase_plane(paths, field=lambda x, y: (-y, x), xlabel="y", ylabel="y′", exact="circle")
+    path, start, end = ax.lines[:3]
+    assert path.get_linestyle() == "--"
+    assert (start.get_xdata()[0], end.get_xdata()[0]) == (1, np.cos(6))
+    (arrows,) = [c for c in ax.collections if isinstance(c, mpl.quiver.Quiver)]
+    assert arrows.angles == "xy"
+    along = arrows.U * -arrows.Y + arrows.V * arrows.X
+    assert np.allclose(along, np.hypot(arrows.X, arrows.Y))  # each arrow points as the field does
+
+
+def test_a_ridge_has_its_regions_its_best_and_its_truth():
+    x, y = np.linspace(-3, 3, 61), np.linspace(-4, 4, 41)
+    cost = 7 + x[None] ** 2 + y[:, None] ** 2
+    ax = ridge(x, y, cost, best=(0, 0), truth=(1, 1), xlabel="β", ylabel="γ")
+    assert legend(ax) == ["least squares", "truth", "68 %", "95 %"]
+    (regions,) = [c for c in ax.collections if isinstance(c, mpl.contour.ContourSet)]
+    radius = np.abs(regions.get_paths()[0].vertices).max(0)
+    assert radius == pytest.approx([math.sqrt(2.30)] * 2, rel=0.02)
+    with pytest.raises(ValueError, match=r"cost has shape \(41, 61\); needed is .* = \(61, 41\)"):
+        ridge(y, x, cost, best=(0, 0), xlabel="β", ylabel="γ")
+
+
+def test_nothing_to_draw_and_curves_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="nothing to draw; give a dictionary"):
+        solutions(T, {}, xlabel="t", ylabel="y")
+    with pytest.raises(ValueError, match="nothing to draw; give a dictionary"):
+        phase_plane({}, xlabel="t", ylabel="y")
+    with pytest.raises(ValueError, match=r"network has shape \(30,\), but t has \(31,\)"):
+        solutions(T, {"network": T[1:]}, xlabel="t", ylabel="y")
+
+
+def test_a_ledger_of_runs_counts_failures_and_shows_the_worst():
+    runs = Runs("network", [1e-4, math.nan, 0.5, 2e-4, 3e-4], [1.0, 2.0, 3.0, 4.0, 5.0])
+    ledger = ledger_of_runs("y′ = y", [runs, Runs("DOP853", [7e-11], [4e-3])])
+    assert repr(ledger).splitlines()[-2:] == [
+        "network     5       2       3.0e-04         none          3 s",
+        "DOP853      1       0       7.0e-11      7.0e-11         4 ms",
+    ]
+    table = ElementTree.fromstring(ledger._repr_html_()).find("table")
+    assert table.find("caption").text == "y′ = y; failed: a relative error above 0.1"
+    assert [cell.text for cell in table.findall("tbody/tr")[0]][2] == "2"
+
+
+def test_runs_need_errors_with_times_and_a_ledger_needs_rows():
+    with pytest.raises(
+        ValueError, match="Adam: needed is one time for each error, one or more; got 2"
+    ):
+        Runs("Adam", [1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match="got 0 errors and 0 times"):
+        Runs("Adam", [], [])
+    with pytest.raises(ValueError, match="a ledger has a row or more"):
+        ledger_of_runs("y′ = y", [])
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3e-5, "30 µs"), (0.0123, "12 ms"), (1.26, "1.3 s")])
+def test_times_have_two_digits(seconds, text):
+    assert Runs("a", [1.0], [seconds]).cells(0.1)[-1] == text
