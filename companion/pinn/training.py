@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from companion.pinn.networks import KINKED
 from companion.pinn.objective import Objective, Trial, relative_error
