@@ -170,8 +170,10 @@ class Partials:
         if len(self._jets.get(v, ())) <= order:
             seed = self.x.new_tensor(v).expand_as(self.x)
             jet = taylor(self.f, self.x, seed, order=order)
-            self._checked_value(jet[0])
+            value = self._checked_value(jet[0])
             self._jets[v] = jet
+            if self.method == "taylor":  # the graph of "reverse" must start at f(x) itself
+                self._known.setdefault((), value)
         return self._jets[v]
 
     def _collapsed(self, axes):
