@@ -3,8 +3,10 @@
 problem.py        Box, Condition, Unknown, Problem: an equation as a declaration; check
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
 objective.py      Trial, Objective: what is trained, and its loss, term by term; Causal weights
+recipes.py        RECIPES: settings that reach six digits in seconds
 training.py       fit: the loop over stages, and all around it; History
 stages.py         Adam, LBFGS
+compiled.py       whole steps of Adam as one compiled graph
 gauss_newton.py   GaussNewton, the stage that takes a small network to six digits
 """
 

@@ -1,7 +1,8 @@
 """Adam and L-BFGS as stages of a fit: what torch's optimisers do, one step at a time.
 
 A stage has steps and begin(objective), which gives a stepper: step(number) makes one and returns the
-terms of the loss before it; state_dict and load_state_dict carry it over a break.
+terms of the loss before it; state_dict and load_state_dict carry it over a break. A stepper with a
+block of several has steps(number) too, which makes that many at once, and undo().
 """
 
 import math
@@ -9,17 +10,31 @@ from dataclasses import dataclass
 
 import torch
 
+from companion.pinn.compiled import CompiledAdam
+
 
 @dataclass(frozen=True)
 class Adam:
-    """steps of Adam with rate lr, falling along a cosine to lr/100 if decay."""
+    """steps of Adam with rate lr, falling along a cosine to lr/100 if decay.
+
+    compiled: 0, or how many steps are one compiled graph, update included (see pinn.compiled): the
+    same result to rounding, several times faster, after a minute or so for the compiler. Reports
+    and resampling fall between graphs: let `report` and `resample` be multiples of it.
+    """
 
     steps: int
     lr: float = 1e-3
     decay: bool = True
+    compiled: int = 0
+
+    def __post_init__(self):
+        if self.compiled < 0:
+            raise ValueError(f"compiled is 0 or the steps of one graph; got {self.compiled}")
 
     def begin(self, objective):
-        """The torch optimiser that makes the steps."""
+        """What makes the steps: torch's optimiser, or a compiled graph."""
+        if self.compiled:
+            return CompiledAdam(self, objective)
         return _Torch(self, torch.optim.Adam(objective.trial.parameters(), lr=self.lr), objective)
 
     def rate(self, step):

@@ -87,8 +87,7 @@ def fit(
         Interrupt() as ctrl_c,
     ):
         while run.done < run.total and not run.history.stopped:
-            run.step()
-            bar.update()
+            bar.update(run.step())
             if ctrl_c.pressed and not run.history.stopped:
                 run.history.stopped = f"interrupted after step {run.done}"
             if run.done % report == 0 or run.done == run.total or run.history.stopped:
@@ -177,26 +176,67 @@ class Run:
             self.objective.rebalance()
 
     def step(self):
-        """One step of the stage whose turn it is; a NaN ends the fit before it does harm."""
+        """One step of the stage whose turn it is, or a block of them; returns how many were made.
+
+        A NaN ends the fit before it does harm.
+        """
         start = time.perf_counter()
         self.prepare()
         number, step = self.place(self.done)
         before = [p.detach().clone() for p in self.trial.parameters()]
+        made = self.block(self.steppers[number], step, before)
+        if not made:
+            self.single(number, step, before)
+        self.done += made or 1
+        self.seconds += time.perf_counter() - start
+        return made or 1
+
+    def room(self):
+        """How many steps there are until something is to be done between two of them."""
+        number, step = self.place(self.done)
+        every = [n for n in (self.plan.report, self.plan.resample) if n]
+        return min([self.stages[number].steps - step, *(n - self.done % n for n in every)])
+
+    def block(self, stepper, step, before):
+        """Several steps at once, if the stepper can and there is room for them; how many were made.
+
+        A block that meets a NaN is undone, and its steps are made singly from then on: so the one
+        that fails is found, as without blocks.
+        """
+        size = getattr(stepper, "block", 0)
+        if not 0 < size <= self.room():
+            return 0
+        losses = stepper.steps(step)
+        if all(loss.isfinite().all() for loss in losses.values()) and self.finite():
+            self.good = before
+            return size
+        self.restore(before)
+        stepper.undo()
+        stepper.block = 0
+        return 0
+
+    def finite(self):
+        """Whether all parameters are."""
+        return all(p.isfinite().all() for p in self.trial.parameters())
+
+    def restore(self, values):
+        """Set the parameters."""
+        with torch.no_grad():
+            for p, value in zip(self.trial.parameters(), values):
+                p.copy_(value)
+
+    def single(self, number, step, before):
+        """One step, and the end of the fit if it fails."""
         losses = self.steppers[number].step(step)
         wrong = [name for name, loss in losses.items() if not loss.isfinite()]
         if not wrong:
             self.good = before  # the last parameters known to have a finite loss
-        finite = all(p.isfinite().all() for p in self.trial.parameters())
-        if wrong or not finite:
+        if wrong or not self.finite():
             self.fail(wrong, f"step {step} of {type(self.stages[number]).__name__}")
-        self.done += 1
-        self.seconds += time.perf_counter() - start
 
     def fail(self, wrong, where):
         """Go back to the last good parameters, and say what went wrong."""
-        with torch.no_grad():
-            for p, value in zip(self.trial.parameters(), self.good or ()):
-                p.copy_(value)
+        self.restore(self.good or ())
         if not wrong:
             _, norms = self.objective.losses_and_norms()
             bad = [name for name, norm in norms.items() if not math.isfinite(norm)]

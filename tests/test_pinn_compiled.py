@@ -1,0 +1,250 @@
+"""Adam(..., compiled=k): the same steps from a graph, whatever goes on around them."""
+
+import os
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from companion.pinn import (
+    LBFGS,
+    MLP,
+    Adam,
+    Box,
+    Causal,
+    Condition,
+    Problem,
+    Unknown,
+    compiled,
+    fit,
+)  # fmt: skip
+from companion.pinn.objective import Trial
+from companion.pinn.oscillator import oscillator
+from companion.pinn.poisson import poisson_square
+from companion.pinn.sir import Epidemic, sir, sir_inverse
+
+TIMES = np.linspace(0, 160, 11)
+INVERSE = sir_inverse(TIMES, Epidemic().solve(TIMES)[1], 0.01)
+COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """The graph of a step run operation by operation; which functions came to the compiler."""
+    made = []
+    monkeypatch.setattr(compiled, "compiled", lambda f, inputs: made.append((f, inputs)) or f)
+    return made
+
+
+def train(stages, problem=None, dtype=torch.float64, net=None, **rest):
+    problem = problem or oscillator(hard=False)
+    net = net or MLP(problem.domain, (8,), outputs=problem.outputs).to(dtype)
+    options = {"points": 16, "progress": False, "report": 1000} | rest
+    return net, fit(problem, net, stages, **options)
+
+
+def bits(net):
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+def assert_same(one, other):
+    """Two fits with the same parameters and losses to rounding."""
+    (net, history), (again, repeated) = one, other
+    limit = 1e-9 if bits(net).dtype == torch.float64 else 2e-3
+    assert bits(net).dtype == bits(again).dtype
+    assert (bits(net) - bits(again)).norm() < limit * bits(net).norm()
+    assert history.column("step") == repeated.column("step")
+    for record, same in zip(history.records, repeated.records):
+        assert same["loss"] == pytest.approx(record["loss"], rel=limit)
+        assert same["unknowns"] == pytest.approx(record["unknowns"], rel=limit)
+    assert history.stopped is repeated.stopped is None
+
+
+# --- the same as eager -------------------------------------------------------------------------
+
+FITS = {
+    "soft conditions": {},
+    "float32": {"dtype": torch.float32},
+    "unknowns": {"problem": INVERSE},
+    "unknowns, float32": {"problem": INVERSE, "dtype": torch.float32},
+    "causal": {"problem": sir(), "causal": Causal(epsilon=1e2)},
+    "two dimensions": {"problem": poisson_square(hard=False, edge_points=5)},
+    "resampled": {"resample": 6},
+    "balanced": {"balance": True, "report": 6},
+    "blocks that do not fit": {"resample": 5, "report": 7},
+    "reverse": {"method": "reverse"},
+}
+
+
+@pytest.mark.parametrize("rest", FITS.values(), ids=FITS)
+def test_a_traced_step_is_adams_step(rest, uncompiled):
+    eager = train([Adam(20, 1e-2)], **rest)
+    assert_same(eager, train([Adam(20, 1e-2, compiled=3)], **rest))
+    assert len(uncompiled) == 1  # no second graph for other points or other weights
+
+
+def test_steps_in_a_row_are_one_graph(uncompiled):
+    train([Adam(8, compiled=4)])
+    ((steps, inputs),) = uncompiled
+    graph = compiled.traced(steps, inputs).graph
+    updates = [node for node in graph.nodes if node.target is torch.ops.aten.sqrt.default]
+    assert len(updates) == 4
+
+
+def test_between_other_stages(uncompiled):
+    around = [LBFGS(2, inner=3)]
+    assert_same(
+        train([*around, Adam(8, 1e-2), *around]),
+        train([*around, Adam(8, 1e-2, compiled=4), *around]),
+    )
+
+
+def test_a_network_without_a_taylor_rule(uncompiled):
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x**3
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return 3 * x**2 * g
+
+    class Cubes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Parameter(torch.ones(3, 1, dtype=torch.float64))
+
+        def forward(self, t):
+            return Cube.apply(t * self.a.T).sum(1, keepdim=True)
+
+    assert_same(
+        train([Adam(6, 1e-2)], net=Cubes()), train([Adam(6, 1e-2, compiled=2)], net=Cubes())
+    )
+
+
+@pytest.mark.skipif(not COMPILER, reason="there is no C++ compiler (g++ or clang++)")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch about itself
+def test_inductor_makes_the_same_steps():
+    rest = {"problem": soft_decay(), "causal": Causal(epsilon=1.0), "points": 12}
+    eager = train([Adam(10, 1e-2)], **rest)
+    assert_same(eager, train([Adam(10, 1e-2, compiled=2)], **rest))
+
+
+def soft_decay():
+    """A condition, an unknown rate, one output: small for the compiler."""
+    start = Condition("start", torch.zeros(1, 1), 1.0)
+    return Problem(
+        Box(t=(0.0, 2.0)),
+        lambda u, t, rate: u(0) + rate * u(),
+        (start,),
+        unknowns={"rate": Unknown(0.5, low=0.0)},
+    )
+
+
+# --- around the steps --------------------------------------------------------------------------
+
+
+def test_progress_counts_steps(uncompiled, capsys):
+    _, history = train([Adam(10, compiled=4)], report=5, progress=True)
+    assert history.column("step") == [5, 10]
+    assert "10/10" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:fit stopped early")
+def test_interrupted_and_resumed_the_bits_are_the_same(uncompiled, tmp_path):
+    stages, rest = [Adam(23, 1e-2, compiled=4)], {"report": 10, "resample": 15}
+    whole, history = train(stages, **rest)
+    made = compiled.CompiledAdam.steps
+
+    def steps(self, number):
+        if number == 4:
+            signal.raise_signal(signal.SIGINT)
+        return made(self, number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled.CompiledAdam, "steps", steps)
+        _, first = train(stages, checkpoint=tmp_path / "fit.pt", **rest)
+    assert first.stopped == "interrupted after step 8"
+    again, second = train(stages, checkpoint=tmp_path / "fit.pt", **rest)
+    assert torch.equal(bits(whole), bits(again))
+    assert second.column("loss")[-1] == history.column("loss")[-1]
+
+
+def exploding(when):
+    """A problem that is NaN once u is above a number."""
+
+    def residual(u, t):
+        return torch.where(u() > when, torch.nan, 1.0) * (u() - 1.0)
+
+    return Problem(Box(t=(0.0, 1.0)), residual)
+
+
+class Constant(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Parameter(torch.zeros(1, 1, dtype=torch.float64))
+
+    def forward(self, t):
+        return self.a + 0 * t
+
+
+@pytest.mark.parametrize("k", [0, 4])
+def test_nan_inside_a_block_is_found_at_its_step(k, uncompiled):
+    net = Constant()
+    with pytest.warns(UserWarning, match="NaN or infinity in equation at step 6 of Adam"):
+        _, history = train([Adam(20, 0.1, False, k)], exploding(0.55), net=net)
+    assert 0.4 < bits(net).item() < 0.55
+    assert history.stopped and history.records[-1]["step"] == 7
+
+
+@pytest.mark.parametrize("k", [0, 4])
+def test_nan_in_a_gradient_is_named(k, uncompiled):
+    def residual(u, t):
+        return torch.sqrt(u().square()) - 1  # at 0 the slope is 0 · ∞
+
+    net = Constant()
+    with pytest.warns(UserWarning, match="the gradient of equation at step 0 of Adam"):
+        train([Adam(20, 0.1, False, k)], Problem(Box(t=(0.0, 1.0)), residual), net=net)
+    assert bits(net).isfinite().all()
+
+
+# --- what cannot be --------------------------------------------------------------------------
+
+
+def test_a_residual_that_looks_at_values_cannot_be_traced():
+    def residual(u, t):
+        return u(0) if u().sum() > 0 else u(0) + u()
+
+    with pytest.raises(ValueError, match=r"cannot be written down as one graph.*torch\.where"):
+        train([Adam(4, compiled=2)], Problem(Box(t=(0.0, 1.0)), residual))
+
+
+def test_without_a_compiler(monkeypatch):
+    def fail(*_, **__):
+        raise OSError("No working C++ compiler found")
+
+    monkeypatch.setattr(torch._inductor, "compile", fail)
+    with pytest.raises(RuntimeError, match=r"needs a C\+\+ compiler .*OSError: No working"):
+        train([Adam(4, compiled=2)])
+
+
+def test_a_negative_number_of_steps():
+    with pytest.raises(ValueError, match="compiled is 0 or the steps of one graph; got -1"):
+        Adam(10, compiled=-1)
+
+
+def test_flat_parts_are_the_tensors_that_were_joined():
+    problem = INVERSE
+    net = MLP(problem.domain, (3,), outputs=2).float()  # the unknowns stay float64
+    flat = compiled.Flat(Trial(problem, net))
+    vectors = flat.joined(flat.places)
+    assert [v.dtype for v in vectors] == [torch.float32, torch.float64]
+    assert all(torch.equal(a, b) for a, b in zip(flat.parts(vectors), flat.places))
