@@ -1,0 +1,150 @@
+"""The repetitions of chapter 15: other seeds, weights, points and cures than the page has time for.
+
+The problems are in the chapter, in the cells tagged "experiment"; this script runs those cells and
+trains. It writes chapters/data/poisson.json, which the chapter reads. About 4 minutes on one quiet core:
+
+    .venv/bin/python experiments/poisson.py
+"""
+
+import json
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTER = ROOT / "chapters" / "15_poisson.ipynb"
+RESULT = ROOT / "chapters" / "data" / "poisson.json"
+
+SEEDS = {"Gauss-Newton": range(5), "Adam + L-BFGS": range(3)}  # the latter on the square
+WEIGHTS = (1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6, 1e8)
+LINE_POINTS = (8, 16, 32, 64)
+PLANE_POINTS = (25, 100, 400)
+SAMPLERS = ("grid", "sobol", "latin", "uniform")
+THREE = range(3)
+
+
+def experiment():
+    """What the chapter's experiment cells define."""
+    names = {}
+    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
+        if "experiment" in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), names)
+    return names
+
+
+def short(number):
+    """Four digits."""
+    return float(f"{number:.3e}")
+
+
+def runs(names):
+    """Both edges: Gauss-Newton in both dimensions, Adam and L-BFGS on the square."""
+    newton, first = [names["GaussNewton"](30)], names["first_order"](300, 50)
+    line, plane = (names["interval"], names["LINE"]), (names["square"], names["PLANE"])
+    found = []
+    for d, method, (make, options), stages in [
+        (1, "Gauss-Newton", line, [names["GaussNewton"](50)]),
+        (2, "Gauss-Newton", plane, newton),
+        (2, "Adam + L-BFGS", plane, first),
+    ]:
+        for seed in SEEDS[method]:
+            for edge in ("hard", "soft"):
+                _, history = names["solve"](make(edge == "hard"), stages, seed=seed, **options)
+                row = {"d": d, "edge": edge, "method": method, "seed": seed}
+                found.append(row | {"error": short(history.error)})
+                print(found[-1], flush=True)
+    return found
+
+
+def weights(names):
+    """The soft square: weight of the edge against error, inside and on the edge."""
+    found = []
+    for weight in WEIGHTS:
+        for seed in THREE:
+            problem = names["square"](False, weight)
+            stages = [names["GaussNewton"](30)]
+            u, history = names["solve"](problem, stages, seed=seed, **names["PLANE"])
+            edge = names["at"](u, problem.conditions[0].points).abs().max().item()
+            row = {"weight": weight, "seed": seed, "error": short(history.error)}
+            found.append(row | {"edge": short(edge)})
+            print(found[-1], flush=True)
+    return found
+
+
+def points(names, problem, counts, samplers, steps):
+    """The hard edge with few points: loss against error."""
+    found = []
+    for n in counts:
+        for sampler in samplers:
+            for seed in THREE:
+                stages = [names["GaussNewton"](steps)]
+                _, history = names["solve"](problem, stages, seed=seed, points=n, sampler=sampler)
+                row = {"n": n, "sampler": sampler, "seed": seed, "error": short(history.error)}
+                found.append(row | {"loss": short(history.records[-1]["loss"])})
+                print(found[-1], flush=True)
+    return found
+
+
+def cures(names):
+    """{what: (problem, network of a seed)} for the L with a smooth part."""
+    mixed, graded, domain = names["mixed"], names["Graded"], names["LShape"]()
+
+    def network(*widths):
+        return lambda seed: names["MLP"](domain, widths, seed=seed)
+
+    return {
+        "32 units": (mixed(), network(32)),
+        "weight 1 of the edge": (mixed(1.0), network(32)),
+        "weight 1e4 of the edge": (mixed(1e4), network(32)),
+        "64 units": (mixed(), network(64)),
+        "32 + 32 units": (mixed(), network(32, 32)),
+        "points to the corner": (mixed(domain=graded()), network(32)),
+        "32 units + K s": (mixed(), lambda seed: names["Cornered"](network(32)(seed))),
+    }
+
+
+def corner(names):
+    """The L: which cure helps, and by how much."""
+    found = []
+    for what, (problem, network) in cures(names).items():
+        for seed in THREE:
+            net = network(seed)
+            stages = [names["GaussNewton"](30)]
+            _, history = names["solve"](problem, stages, net, seed=seed, points=600)
+            row = {"what": what, "seed": seed, "error": short(history.error)}
+            if hasattr(net, "K"):
+                row["K"] = short(net.K.item())
+            found.append(row)
+            print(row, flush=True)
+    return found
+
+
+def store(tables):
+    """Write the file, one row to a line."""
+    head = {
+        "script": "experiments/poisson.py",
+        "environment": f"torch {torch.__version__}, CPU, one thread, {platform.machine()}",
+    }
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    for name, rows in tables.items():
+        inner = ",\n".join(f"  {json.dumps(row)}" for row in rows)
+        lines.append(f" {json.dumps(name)}: [\n{inner}\n ]")
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def main():
+    os.environ["COMPANION_DEVICE"] = "cpu"
+    torch.set_num_threads(1)
+    names = experiment()
+    tables = {"corner": corner(names), "weights": weights(names)}
+    tables["runs"] = runs(names)
+    tables["line"] = points(names, names["interval"](True), LINE_POINTS, ("grid",), 15)
+    tables["points"] = points(names, names["square"](True), PLANE_POINTS, SAMPLERS, 20)
+    store(tables)
+
+
+if __name__ == "__main__":
+    main()
