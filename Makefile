@@ -3,9 +3,9 @@
 #   make book    build the book (executes the chapters whose code changed)
 #   make test    run every test, the built book in a browser included
 #   make lab     open the chapters in JupyterLab
-#   make bench   compare with other packages, in an environment of their own
+#   make bench   compare with other packages, in environments of their own
 #   make lock    renew requirements.txt from requirements.in
-#   make clean   remove what was built (the environments stay: rm -r .venv .venv-bench)
+#   make clean   remove what was built (the environments stay: rm -r .venv .venv-bench .venv-peers)
 
 PYTHON ?= python3
 VENV := .venv
