@@ -19,7 +19,7 @@ from companion.pinn import (
     Unknown,
     fit,
 )
-from companion.pinn.gauss_newton import Stepper
+from companion.pinn.gauss_newton import Stepper, damped_step
 from companion.pinn.objective import Objective, Trial
 from companion.pinn.oscillator import oscillator
 from companion.pinn.poisson import poisson_lshape, poisson_square
@@ -136,6 +136,37 @@ def test_the_step_is_that_of_least_squares():
     stepper.step(0)
     least = torch.linalg.lstsq(jacobian, -rows[:, None]).solution[:, 0]
     assert torch.allclose(stepper.objective.trial.network.a, least, atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(9, 5), (5, 9), (6, 6)])
+@pytest.mark.parametrize("damping", [1e-3, 1.0])
+def test_with_more_parameters_than_residuals_the_step_is_the_same(shape, damping):
+    """Against least squares: (JᵀJ + μI) d = Jᵀr is that of J, with √μ I below it."""
+    torch.manual_seed(1)
+    jacobian, rows = torch.randn(*shape).double(), torch.randn(shape[0]).double()
+    gram = jacobian @ jacobian.T if shape[0] < shape[1] else jacobian.T @ jacobian
+    below = damping**0.5 * torch.eye(shape[1]).double()
+    tall = torch.cat([jacobian, below])
+    expected = torch.linalg.lstsq(tall, torch.cat([rows, rows.new_zeros(shape[1])])[:, None])
+    found = damped_step(jacobian, rows, gram, damping)
+    assert torch.allclose(found, expected.solution[:, 0], rtol=1e-10)
+
+
+def test_no_cholesky_factor_is_no_step():
+    jacobian = torch.ones(3, 2).double()
+    assert damped_step(jacobian, torch.ones(3).double(), jacobian.T @ jacobian, -10.0) is None
+
+
+def test_a_residual_is_traced_once_for_a_number_of_points():
+    stepper = begun(sir())
+    parameters, x = now(stepper), stepper.objective.x
+    for points in (x, x + 0.5, x[:5]):
+        stepper.objective.x = points
+        rows = stepper.linearised(parameters)[1]
+        u, t = stepper.objective.trial, points
+        direct = u.problem.rows("equation", u, {}, t, t[:, :0]).flatten()
+        assert torch.allclose(rows, direct / len(points) ** 0.5, atol=1e-12)
+    assert len(stepper.graphs) == 2
 
 
 def test_the_loss_never_rises_and_damping_falls_with_success():
