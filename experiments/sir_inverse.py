@@ -1,0 +1,185 @@
+"""The repetitions of chapter 17: seeds, noise, weights and guesses.
+
+The code of the experiment is in the chapter, in the cells tagged "experiment"; this script runs those
+cells and then what is too long for a page. It writes chapters/data/sir_inverse.json, which the chapter
+reads. About ten minutes on two cores:
+
+    .venv/bin/python experiments/sir_inverse.py
+"""
+
+import dataclasses
+import json
+import platform
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTER = ROOT / "chapters" / "17_sir_inverse.ipynb"
+RESULT = ROOT / "chapters" / "data" / "sir_inverse.json"
+
+SEEDS = range(5)
+NOISES = (0, 1, 5)  # per cent of the peak
+DRAWS = 20
+WEIGHTS = (0.01, 0.1, 1, 10, 100, 1000, 10_000)
+GUESSES = ((0.4, 0.2), (0.2, 0.05), (1.0, 0.5), (0.8, 0.1))
+
+
+def experiment():
+    """What the chapter's experiment cells define."""
+    names = {}
+    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
+        if "experiment" in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), names)
+    return names
+
+
+def short(values):
+    """Numbers rounded to five digits, for the file."""
+    return [float(f"{float(v):.5g}") for v in np.ravel(values)]
+
+
+def rates(history):
+    """β and γ at the end of a training."""
+    return short([history.unknowns["beta"], history.unknowns["gamma"]])
+
+
+def recovery(noise, seen):
+    """Both methods on the same readings, the network from every seed."""
+    names = experiment()
+    sigma = names["SIGMA"] * noise
+    times, data = names["readings"](60, sigma)
+    used = sigma or names["SIGMA"]
+    best, covariance, _ = names["classical"](times, data, used, seen)
+    susceptible = data[0] if 0 in seen else None
+    pinn = [names["train"](60, data, used, s, susceptible=susceptible)[2] for s in SEEDS]
+    return {
+        "noise": noise,
+        "seen": "S and I" if 0 in seen else "I",
+        "classical": short(best),
+        "errors": short(np.sqrt(np.diag(covariance))),
+        "correlation": short(names["correlation"](covariance))[0],
+        "pinn": [rates(history) for history in pinn],
+    }
+
+
+def repeated(days, draw):
+    """Least squares and the network, (β, γ) each, on readings of their own noise."""
+    names = experiment()
+    times, data = names["readings"](days, seed=100 + draw)
+    best = names["classical"](times, data, names["SIGMA"])[0]
+    return short(best), rates(names["train"](days, data, names["SIGMA"], seed=draw)[2])
+
+
+def positive(seed):
+    """(β, γ) when both are exponentials."""
+    names = experiment()
+    data = names["readings"](60)[1]
+    return rates(names["train"](60, data, names["SIGMA"], seed, change=names["positive"])[2])
+
+
+def weighted(weight, seed):
+    """χ², distance to least squares, steps until settled, and the residual, at a weight."""
+    names = experiment()
+    times, data = names["readings"](60)
+    best, covariance, _ = names["classical"](times, data, names["SIGMA"])
+    problem = names["sir_inverse"](
+        times, data[1], names["SIGMA"], names["epidemic"](60), weight=weight
+    )
+    network = names["MLP"](problem.domain, (12, 12), outputs=2, seed=seed)
+    history = names["fit"](
+        problem, network, [names["GaussNewton"](60)], points=64, report=1, progress=False
+    )
+    path = np.array([[r["unknowns"]["beta"], r["unknowns"]["gamma"]] for r in history.records])
+    errors = np.sqrt(np.diag(covariance))
+    far = np.abs((path - path[-1]) / errors).max(1) > 0.1
+    last = history.records[-1]
+    return short(
+        [
+            30 * last["infected"],
+            np.abs((path[-1] - best) / errors).max(),
+            np.flatnonzero(far)[-1] + 2 if far.any() else 1,
+            names["SIGMA"] * (last["equation"] / weight) ** 0.5,
+        ]
+    )
+
+
+def guessed(guess):
+    """L-BFGS on eight days, from a guess."""
+    names = experiment()
+    data = names["readings"](8, seed=1)[1]  # as on the page
+    stage = names["LBFGS"](30)
+    history = names["train"](8, data, names["SIGMA"], stage=stage, guess=guess)[2]
+    chi2 = short(30 * history.records[-1]["infected"])[0]
+    return {"guess": list(guess), "found": rates(history), "chi2": chi2}
+
+
+def rescued(seed):
+    """The error in the variables (S, I), without readings and with them."""
+    names = experiment()
+    times, data = names["readings"](60)
+    raw = names["sir"](names["epidemic"](60), log=False)
+    at, values = (torch.from_numpy(np.asarray(v))[:, None] for v in (times, data[1]))
+    anchor = names["Condition"]("infected", at, values, of=lambda u, t: u()[:, 1:])
+    found = []
+    for problem in (raw, dataclasses.replace(raw, conditions=(anchor,))):
+        network = names["MLP"](problem.domain, (12, 12), outputs=2, seed=seed)
+        stages = [names["STEPS"]]
+        history = names["fit"](problem, network, stages, points=64, report=25, progress=False)
+        found.append(history.error)
+    return short(found)
+
+
+def guard():
+    """One core for this process."""
+    torch.set_num_threads(1)
+
+
+def main():
+    with ProcessPoolExecutor(2, get_context("spawn"), initializer=guard) as pool:
+        settings = [(noise, seen) for seen in ((1,), (0, 1)) for noise in NOISES]
+        rows = list(pool.map(recovery, *zip(*settings)))
+        draws = {
+            str(days): list(pool.map(repeated, [days] * DRAWS, range(DRAWS))) for days in (60, 8)
+        }
+        bounded = list(pool.map(positive, SEEDS))
+        pairs = [(weight, seed) for weight in WEIGHTS for seed in range(3)]
+        sweep = dict(zip(pairs, pool.map(weighted, *zip(*pairs))))
+        guesses = list(pool.map(guessed, GUESSES))
+        rescue = list(pool.map(rescued, SEEDS))
+    best = rows[1]["classical"]
+    result = {
+        "script": "experiments/sir_inverse.py",
+        "environment": f"torch {torch.__version__}, CPU, {platform.machine()}",
+        "recovery": rows,
+        "repeated": {
+            days: {"classical": [c for c, _ in pairs_], "pinn": [p for _, p in pairs_]}
+            for days, pairs_ in draws.items()
+        },
+        "positive": {
+            "seeds": list(SEEDS),
+            "found": bounded,
+            "failed": [s for s in SEEDS if abs(bounded[s][1] - best[1]) > 0.01],
+        },
+        "weights": [
+            {
+                "weight": weight,
+                **{
+                    name: [sweep[weight, seed][k] for seed in range(3)]
+                    for k, name in enumerate(("chi2", "distance", "steps", "residual"))
+                },
+            }
+            for weight in WEIGHTS
+        ],
+        "guesses": guesses,
+        "rescue": {"alone": [a for a, _ in rescue], "data": [d for _, d in rescue]},
+    }
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
