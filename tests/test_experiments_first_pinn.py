@@ -1,0 +1,30 @@
+"""experiments/first_pinn.py: its data are whole, and one run comes out again."""
+
+import json
+from itertools import product
+
+import pytest
+
+from experiments.first_pinn import METHODS, RESULT, SEEDS, TURNS, run
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
+
+
+def test_every_run_is_stored(rows):
+    stored = [(row["seed"], row["turns"], row["method"], row["hard"]) for row in rows]
+    assert stored == list(product(SEEDS, TURNS, METHODS, (False, True)))
+
+
+def test_a_stored_run_comes_out_again(rows):
+    setting = {"method": "Gauss-Newton, spread", "turns": 1, "hard": True, "seed": 0}
+    (stored,) = [row for row in rows if setting.items() <= row.items()]
+    found = run(**setting)
+    assert found["error"] < 1e-3 and stored["error"] < 1e-3
+
+
+def test_the_figure_to_remember_small_loss_and_no_solution(rows):
+    lost = [row for row in rows if row["method"] == "Adam" and row["turns"] == 5]
+    assert all(row["loss"] < 0.02 and row["error"] > 0.5 for row in lost)
