@@ -15,9 +15,9 @@ from task import answer
 
 # widths, steepness of the first layer, points
 SETTINGS = {
-    "oscillator": ((20,), 4.0, 64),
+    "oscillator": ((30,), 4.0, 100),
     "oscillator_long": ((60,), 20.0, 200),
-    "poisson_interval": ((20,), 4.0, 64),
+    "poisson_interval": ((24,), 4.0, 64),
     "poisson_square": ((20, 20), 1.0, 400),
     "sir": ((20, 20), 2.0, 200),
     "sir_inverse": ((20,), 3.0, 128),

@@ -59,7 +59,7 @@ class Recipe:
 RECIPES = {
     "oscillator": Recipe(oscillator, (30,), 4.0, 100),
     "oscillator_long": Recipe(lambda: oscillator(10 * math.pi), (60,), 20.0, 200),
-    "poisson_interval": Recipe(poisson_interval, (20,), 4.0, 64),
+    "poisson_interval": Recipe(poisson_interval, (24,), 4.0, 64),
     "poisson_square": Recipe(poisson_square, (20, 20), 1.0, 400),
     "sir": Recipe(sir, (20, 20), 2.0, 200),
     "sir_inverse": Recipe(lambda: sir_inverse(*measured(), SIGMA), (20,), 3.0, 128),
