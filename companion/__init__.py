@@ -5,7 +5,7 @@
                  them;  from companion.engines import Dual, Var, gradients, sin
     operators    Part II, torch: partial derivatives and jets of any torch function, a derivative as
                  an op, audits;  from companion.operators import Partials, derivatives
-    pinn         Part III, begun: a differential equation as a declaration, and fit, which trains a
+    pinn         Part III: a differential equation as a declaration, and fit, which trains a
                  network to solve it;  from companion.pinn import Problem, fit
     show         pictures for readers: ledgers, the graph of a tape, curves, solutions
 

@@ -31,7 +31,8 @@ def test_every_run_is_stored(names, record):
     assert balances == [(weight, balance) for weight in WEIGHTS for balance in (False, True)]
 
 
-def test_the_stored_run_of_adam_starts_as_the_chapter_does(names, record, seed=SEEDS[0]):
+def test_the_stored_run_of_adam_starts_as_the_chapter_does(names, record):
+    seed = SEEDS[0]
     (run,) = [
         run
         for run in record["race"]
