@@ -2,12 +2,11 @@
 
 MLP 1-32-32-32-2 (tanh), 256 points, start built in. "by hand" is what one writes first: a call of
 autograd.grad for each output, and torch.optim.Adam. "fit" is the loop of companion.pinn itself.
-Times are medians of calls that take turns, ratios are medians of the rounds' own ratios. Packages
-that need an environment of their own are timed there; files of JSON, {"name": …, "step_us": …,
-"by_hand_us": …}, given as arguments, are shown below, by their ratio to the step by hand there.
+Times are medians of calls that take turns, ratios are medians of the rounds' own ratios. Peers that
+need an environment of their own are timed there, on one core, in float32, after each other; where
+there is torch, beside the step by hand.
 """
 
-import json
 import sys
 from pathlib import Path
 from statistics import median
@@ -22,6 +21,9 @@ from companion.pinn import MLP, Adam
 from companion.pinn.sir import Epidemic, sir
 from companion.pinn.training import Plan, Run
 
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
+from run import adam_steps
+
 STEPS, POINTS, WIDTHS, RATE = 10, 256, (32, 32, 32), 1e-3
 PROBLEM, EPIDEMIC = sir(), Epidemic()
 BY_HAND, ONE, SEVERAL, LOOP = "by hand", "compiled=1", f"compiled={STEPS}", "JAX jit, a loop"
@@ -29,6 +31,7 @@ TARGETS = [  # (slow, fast, slow / fast at least)
     (BY_HAND, SEVERAL, 5),
     (LOOP, SEVERAL, 1 / 1.3),
 ]
+PEER_TARGETS = {"deepxde": 7, "pina": 12}  # the peer / compiled at least
 
 
 def network(dtype):
@@ -151,7 +154,7 @@ def first_calls(found, dtype):
 
 
 def measure(dtype):
-    """The table of one dtype, and its targets."""
+    """Print the table of one dtype, and its targets; returns the µs of a compiled step."""
     found = candidates(dtype)
     first = first_calls(found, dtype)
     seconds = times({name: call for name, (call, _) in found.items()}, rounds=31, least=0.02)
@@ -165,26 +168,34 @@ def measure(dtype):
             reached = ratio(seconds, slow, fast)
             said = "met" if reached >= least else "MISSED"
             print(f"{slow} / {fast} ≥ {least:.2f}: {reached:.2f}, {said}")
+    return 1e6 * median(seconds[SEVERAL]) / STEPS
 
 
 def ratio(seconds, slow, fast):
     return median(a / b for a, b in zip(seconds[slow], seconds[fast]))
 
 
-def show_peers(files):
-    """What the peers measured elsewhere."""
-    found = [json.loads(Path(file).read_text()) for file in files]
-    rows = [(p["name"], p["step_us"], p["by_hand_us"] / p["step_us"]) for p in found]
-    show("In environments of their own", ["", "µs a step", "by hand/this"], rows)
+def show_peers(compiled_us):
+    """The peers' steps, and how many times longer they take than the compiled one."""
+    rows = []
+    for found in adam_steps():
+        if "failed" in found:
+            rows.append((found["name"], None, None, None, found["failed"][:70]))
+            continue
+        step, hand = found["step_us"], found["by_hand_us"]
+        slower, least = step / compiled_us, PEER_TARGETS.get(found["name"])
+        said = "" if not least else f"≥ {least}: {'met' if slower >= least else 'MISSED'}"
+        rows.append((found["name"], step, hand and hand / step, slower, said))
+    headers = ["", "µs a step", "by hand there/this", f"this/{SEVERAL}", ""]
+    show("In environments of their own, float32", headers, rows)
 
 
 def main():
     one_core()
     tell_skipped()
-    for dtype in (torch.float32, torch.float64):
-        measure(dtype)
-    if files := sys.argv[1:]:
-        show_peers(files)
+    compiled_us = measure(torch.float32)
+    measure(torch.float64)
+    show_peers(compiled_us)
 
 
 if __name__ == "__main__":

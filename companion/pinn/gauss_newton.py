@@ -24,6 +24,8 @@ class GaussNewton:
     """steps of θ ← θ − (JᵀJ + μI)⁻¹ Jᵀr, by Cholesky; μ falls when a step succeeds, else rises.
 
     With fewer residuals than parameters it is the same step as Jᵀ(JJᵀ + μI)⁻¹ r, and cheaper so.
+    The residual is traced at the first step and not called again: it must depend on u, x and the
+    unknowns alone (tensors that it uses may be changed in place).
     damping: the first μ. tries: how often μ may rise in one step. Raises ValueError beyond about
     3000 parameters, where JᵀJ no longer fits the method.
 

@@ -141,7 +141,7 @@ class Condition:
 
     points: (k, d); values: (k, c), or one number for all. Both are kept in float64. An edge, a
     start, or measured data, whose weight is 1/σ². Raises ValueError when points and values do not
-    fit, or a weight is not positive.
+    fit or are not finite, or a weight is not positive.
 
     >>> start = Condition("start", torch.tensor([[0.0]]).double(), 1.0)                # u(0) = 1
     >>> slope = Condition("slope", start.points, 0.0, of=lambda u, x: u(0))           # u′(0) = 0
@@ -165,6 +165,12 @@ class Condition:
             raise ValueError(f"condition {self.name!r} needs a weight above 0; got {self.weight}")
         values = torch.as_tensor(self.values, dtype=torch.float64).to(self.points)
         object.__setattr__(self, "one_for_all", values.ndim == 0)
+        for what, numbers in (("points", self.points), ("values", values)):
+            if wrong := (~numbers.isfinite()).sum().item():
+                raise ValueError(
+                    f"condition {self.name!r} has {wrong} of {numbers.numel()} {what} that are NaN or "
+                    "infinite; leave those rows out"
+                )
         if values.ndim and (values.ndim != 2 or len(values) != len(self.points)):
             raise ValueError(
                 f"condition {self.name!r} has points {tuple(self.points.shape)} and values "

@@ -308,6 +308,7 @@ def refuse_misfits(problem, network):
     parameters = list(network.parameters())
     if not parameters:
         raise ValueError("the network has no parameters; are its layers in a plain list?")
+    refuse_mixtures(parameters)
     kinks = (nn.ReLU, nn.LeakyReLU, nn.Hardtanh, nn.ReLU6, nn.Threshold)
     kinked = any(isinstance(m, kinks) for m in network.modules())
     if problem.order > 1 and (kinked or getattr(network, "activation", "") in KINKED):
@@ -329,4 +330,20 @@ def refuse_misfits(problem, network):
         ) from error
     refuse_shape("the solution by this network", u, probe, problem.outputs)
     for name, (x, values, _) in problem.terms(probe).items():
-        problem.rows(name, solution, unknowns, x, values)
+        try:
+            problem.rows(name, solution, unknowns, x, values)
+        except RuntimeError as error:
+            raise ValueError(
+                f"{name} cannot be evaluated at points of {x.dtype} on {x.device}: {error}. If it "
+                "uses tensors of its own, bring them to the points: values.to(x)"
+            ) from error
+
+
+def refuse_mixtures(parameters):
+    """Raise ValueError unless all parameters are of one floating type and on one device."""
+    kinds = sorted({f"{p.dtype} on {p.device}" for p in parameters})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"the network's parameters are {' and '.join(kinds)}; bring all to one place: "
+            "network.to(device(), torch.float64)"
+        )

@@ -1,0 +1,68 @@
+"""Where things are: a fit on another device, mixtures of devices and types, tensors of the user's own."""
+
+import pytest
+import torch
+from torch import nn
+
+from companion.pinn import LBFGS, MLP, Adam, Box, Condition, GaussNewton, Problem, fit
+from companion.pinn.oscillator import oscillator
+from companion.pinn.poisson import poisson_square
+from companion.pinn.sir import sir
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+
+
+@needs_cuda
+@pytest.mark.parametrize("stage", [Adam(5), LBFGS(2), GaussNewton(3)])
+@pytest.mark.parametrize("make", [lambda: oscillator(hard=False), poisson_square, sir])
+def test_a_fit_on_the_gpu_is_that_on_the_cpu(make, stage):
+    problem, losses = make(), []
+    for place in ("cpu", "cuda"):
+        network = MLP(problem.domain, (8,), problem.outputs).to(place)
+        history = fit(problem, network, [stage], points=32, progress=False)
+        assert all(p.device.type == place for p in network.parameters())
+        losses.append(history.column("loss"))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("elsewhere", [{"dtype": torch.float32}, {"device": "meta"}])
+def test_a_network_in_two_places_is_refused(elsewhere):
+    problem = oscillator()
+    network = MLP(problem.domain, (4,))
+    network.layers[1].to(**elsewhere)
+    kinds = (
+        r"torch\.float64 on cpu.*bring all to one place: network\.to\(device\(\), torch\.float64\)"
+    )
+    with pytest.raises(ValueError, match=kinds):
+        fit(problem, network, [Adam(1)], progress=False)
+
+
+@pytest.mark.parametrize("stage", [Adam(1), GaussNewton(1)])
+def test_a_residual_with_a_tensor_of_another_place_is_refused_with_its_name(stage):
+    stranger = torch.ones(16, 1, device="meta")
+    problem = Problem(Box(t=(0, 1)), lambda u, t: u(0) - stranger)
+    message = r"equation cannot be evaluated at points of torch\.float64 on cpu.*values\.to\(x\)"
+    with pytest.raises(ValueError, match=message):
+        fit(problem, MLP(problem.domain, (4,)), [stage], progress=False)
+
+
+def test_conditions_follow_the_network_to_its_type():
+    start = Condition("start", torch.zeros(1, 1), 1.0)
+    problem = Problem(Box(t=(0, 1)), lambda u, t: u(0) + u(), (start,))
+    network = MLP(problem.domain, (4,)).float()
+    fit(problem, network, [Adam(2), GaussNewton(2)], points=8, progress=False)
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+
+
+def test_integer_parameters_have_no_gradient_and_torch_says_so():
+    with pytest.raises(RuntimeError, match="floating point"):
+        nn.Parameter(torch.ones(2, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("what", ["points", "values"])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_condition_refuses_what_is_not_finite(what, wrong):
+    at, values = torch.zeros(3, 1).double(), torch.ones(3, 1).double()
+    (at if what == "points" else values)[1] = wrong
+    with pytest.raises(ValueError, match=rf"'data' has 1 of 3 {what} that are NaN or infinite"):
+        Condition("data", at, values)
