@@ -166,7 +166,7 @@ def test_a_residual_is_traced_once_for_a_number_of_points():
         u, t = stepper.objective.trial, points
         direct = u.problem.rows("equation", u, {}, t, t[:, :0]).flatten()
         assert torch.allclose(rows, direct / len(points) ** 0.5, atol=1e-12)
-    assert len(stepper.graphs) == 2
+    assert len(stepper.known) == 2
 
 
 def test_the_loss_never_rises_and_damping_falls_with_success():

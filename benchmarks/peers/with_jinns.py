@@ -96,6 +96,7 @@ def train(task, optimiser, every, most):
     def ask(found):
         if not watch.compiled:
             watch.compiled = watch.seconds  # the first step runs after the compilation
+            watch.budget += watch.compiled if task.timing else 0.0
         state[0] = found
         return np.array(watch.look(every if watch.steps else 1))
 

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from torch._guards import TracingContext, tracing
+from torch._subclasses import FakeTensorMode
 from torch.func import functional_call, jacrev, vmap
+from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 LARGE = 3000  # parameters; beyond, JᵀJ and its Cholesky factor take seconds a step
@@ -41,16 +44,33 @@ class GaussNewton:
         return Stepper(self, objective)
 
 
-def rows_alone(of_point, parameters, x, values):
-    """r (n, k) of a residual given at one point."""
-    return vmap(of_point, (None, 0, 0))(parameters, x, values)
+def linearisation(of_point, names, *tensors):
+    """r (n, k) and J (n, k, parameters) of a residual given at one point.
 
-
-def rows_and_jacobian(of_point, parameters, x, values):
-    """r (n, k) and J (n, k, parameters) of a residual given at one point."""
+    tensors: the parameters of these names, the points (n, d) and the values there.
+    """
+    *parameters, x, values = tensors
+    parameters = dict(zip(names, parameters))
     both = jacrev(lambda *at: (of_point(*at),) * 2, has_aux=True)
     jacobian, r = vmap(both, (None, 0, 0))(parameters, x, values)
     return r, torch.cat([jacobian[n].reshape(*r.shape, -1) for n in parameters], 2)
+
+
+def traced(f, *args):
+    """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone.
+
+    One mode for the shapes of all nodes: make_fx would make a new one at each, which takes longer
+    than all the rest.
+    """
+    with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))):
+        whole = make_fx(f)(*args)
+    part = Graph()
+    part.output(part.graph_copy(whole.graph, {})[0])
+    found = whole, GraphModule(whole, part)
+    for module in found:
+        module.graph.eliminate_dead_code()
+        module.recompile()
+    return found
 
 
 def damped_step(jacobian, rows, gram, damping):
@@ -72,7 +92,7 @@ class Stepper:
 
     def __init__(self, stage, objective):
         self.stage, self.objective, self.damping = stage, objective, stage.damping
-        self.graphs = {}  # see traced
+        self.known = {}  # see graphs
         count = sum(p.numel() for p in objective.trial.parameters())
         if count > LARGE:
             raise ValueError(
@@ -108,7 +128,8 @@ class Stepper:
         """The terms of the loss, the residuals r under their weights, J = ∂r/∂θ, and the weights."""
         terms, rows, blocks, scales = {}, [], [], {}
         for name, (x, values, weight) in self.objective.terms().items():
-            r, flat = self.traced(rows_and_jacobian, name, parameters, x, values)
+            whole, _ = self.graphs(name, parameters, x, values)
+            r, flat = whole(*parameters.values(), x, values)
             scales[name] = scale = self.scale(name, x, r, weight)
             rows.append((scale * r).flatten())
             blocks.append((scale[:, :, None] * flat).flatten(0, 1))
@@ -128,19 +149,18 @@ class Stepper:
         """|r|² at other parameters, under the same weights."""
         found = 0.0
         for name, (x, values, _) in self.objective.terms().items():
-            r = self.traced(rows_alone, name, parameters, x, values)
+            _, residual = self.graphs(name, parameters, x, values)
+            r = residual(*parameters.values(), x, values)
             found = found + (scales[name] * r).square().sum()
         return found
 
-    def traced(self, what, name, parameters, x, values):
-        """what(the residual of a term at a point, …), traced at its first call with these shapes."""
-        key = what, name, x.shape
-        if key not in self.graphs:
-            graph = make_fx(partial(what, self.point(name)))(parameters, x, values)
-            graph.graph.eliminate_dead_code()
-            graph.recompile()
-            self.graphs[key] = graph
-        return self.graphs[key](parameters, x, values)
+    def graphs(self, name, parameters, x, values):
+        """The graphs of a term, traced at the first call with this number of points."""
+        key = name, x.shape
+        if key not in self.known:
+            f = partial(linearisation, self.point(name), list(parameters))
+            self.known[key] = traced(f, *parameters.values(), x, values)
+        return self.known[key]
 
     def point(self, name):
         """The residual of one term at one point, as a function of the parameters: (k,)."""
