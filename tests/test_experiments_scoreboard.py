@@ -9,7 +9,15 @@ import pytest
 
 from companion.pinn import check
 from companion.pinn.recipes import RECIPES
-from experiments.scoreboard import DIMENSIONS, RESULT, RUNS_OF_FAMILY, SEEDS, experiment, thinned
+from experiments.scoreboard import (
+    DIMENSIONS,
+    OTHERS,
+    RESULT,
+    RUNS_OF_FAMILY,
+    SEEDS,
+    experiment,
+    thinned,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +39,8 @@ def test_every_run_is_stored(names, record):
     stored = [(run["problem"], run["method"], run["seed"]) for run in record["networks"]]
     assert stored == list(product(names["CASES"], names["METHODS"], SEEDS))
     assert [row["d"] for row in record["dimensions"]] == list(DIMENSIONS)
+    others = [(row["problem"], row["seed"]) for row in record["others"]]
+    assert others == list(product([name for name in names["CASES"] if name != "ball"], OTHERS))
     counts = [row["n"] for row in record["family"] if row["method"] == "interpolation"]
     assert counts == list(RUNS_OF_FAMILY)
     wanted = [
