@@ -137,7 +137,7 @@ class Losses(nn.Module):
 def adam_step(objective, flat):
     """One step of Adam as a function of all that it depends on; nothing is changed in place.
 
-    (*parameters, *first moments, *second moments, rates (1, 2), x, factors of the weights) → the
+    (parameters …, first moments …, second moments …, rates (1, 2), x, factors of the weights) → the
     same three lists afterwards, and the terms (1, k) before. The lists are those of flat.
     """
     losses, groups = Losses(objective), len(flat.groups)
@@ -164,7 +164,7 @@ def adam_step(objective, flat):
 def in_place(step, flat):
     """As many steps in a row as there are rates (k, 2): the parameters and the moments are changed.
 
-    (*parameters, *first moments, *second moments, rates, x, factors) → the terms (k, ·) before each.
+    (parameters …, first moments …, second moments …, rates, x, factors) → the terms (k, ·) before each.
     """
     count, groups = len(flat.places), len(flat.groups)
 
