@@ -4,7 +4,7 @@ The code of the runs is in the chapter, in the cells tagged "experiment"; this s
 cells and then what is too long for a page. It writes chapters/data/conditioning.json, which the
 chapter reads. Times are of one core; take them on a quiet machine. About two minutes there:
 
-    .venv/bin/python experiments/conditioning.py
+    .venv/bin/python -m experiments.conditioning
 """
 
 import json
@@ -13,6 +13,8 @@ import platform
 from pathlib import Path
 
 import torch
+
+from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "14_conditioning.ipynb"
@@ -26,11 +28,7 @@ STEPS = 600  # of Adam, with soft conditions
 
 def experiment():
     """What the chapter's experiment cells define."""
-    names = {}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if "experiment" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return defined_in(CHAPTER)
 
 
 def rounded(values):

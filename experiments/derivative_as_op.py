@@ -4,7 +4,7 @@ The code of the experiment is in the chapter, in the cells tagged "experiment"; 
 cells and then what is too long for a page. It writes chapters/data/derivative_as_op.json, which the
 chapter reads. About 15 minutes on two cores:
 
-    .venv/bin/python experiments/derivative_as_op.py
+    .venv/bin/python -m experiments.derivative_as_op
 """
 
 import json
@@ -17,6 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+
+from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "08_derivative_as_op.ipynb"
@@ -44,11 +46,7 @@ MEMORY = 4 * 2**30  # bytes; a graph kept alive by .grad must not eat the machin
 
 def experiment():
     """What the chapter's experiment cells define."""
-    names = {}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if "experiment" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return defined_in(CHAPTER)
 
 
 def guard():

@@ -3,7 +3,7 @@
 Soft and hard conditions, Adam and Gauss-Newton, several seeds. It writes chapters/data/first_pinn.json,
 which the chapter reads. Some ten minutes on one core:
 
-    .venv/bin/python experiments/first_pinn.py
+    .venv/bin/python -m experiments.first_pinn
 """
 
 import json

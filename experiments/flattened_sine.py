@@ -4,7 +4,7 @@ The code of the experiment is in the chapter, in the cells tagged "experiment"; 
 cells and then what is too long for a page. It writes chapters/data/flattened_sine.json, which the
 chapter reads. About 6 minutes on one quiet core:
 
-    .venv/bin/python experiments/flattened_sine.py
+    .venv/bin/python -m experiments.flattened_sine
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from companion.pinn import LBFGS, MLP, Adam, Box, Condition, Problem, Siren, fit
+from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "13_flattened_sine.ipynb"
@@ -32,11 +33,7 @@ END = 2 * math.pi
 
 def experiment():
     """What the chapter's experiment cells define."""
-    names = {}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if "experiment" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return defined_in(CHAPTER)
 
 
 def activation(names, bend):

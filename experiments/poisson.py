@@ -3,15 +3,16 @@
 The problems are in the chapter, in the cells tagged "experiment"; this script runs those cells and
 trains. It writes chapters/data/poisson.json, which the chapter reads. About 4 minutes on one quiet core:
 
-    .venv/bin/python experiments/poisson.py
+    .venv/bin/python -m experiments.poisson
 """
 
-import json
 import os
 import platform
 from pathlib import Path
 
 import torch
+
+from experiments.chapter import defined_in, write
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "15_poisson.ipynb"
@@ -27,11 +28,7 @@ THREE = range(3)
 
 def experiment():
     """What the chapter's experiment cells define."""
-    names = {}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if "experiment" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return defined_in(CHAPTER)
 
 
 def short(number):
@@ -121,20 +118,6 @@ def corner(names):
     return found
 
 
-def store(tables):
-    """Write the file, one row to a line."""
-    head = {
-        "script": "experiments/poisson.py",
-        "environment": f"torch {torch.__version__}, CPU, one thread, {platform.machine()}",
-    }
-    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
-    for name, rows in tables.items():
-        inner = ",\n".join(f"  {json.dumps(row)}" for row in rows)
-        lines.append(f" {json.dumps(name)}: [\n{inner}\n ]")
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-
-
 def main():
     os.environ["COMPANION_DEVICE"] = "cpu"
     torch.set_num_threads(1)
@@ -143,7 +126,11 @@ def main():
     tables["runs"] = runs(names)
     tables["line"] = points(names, names["interval"](True), LINE_POINTS, ("grid",), 15)
     tables["points"] = points(names, names["square"](True), PLANE_POINTS, SAMPLERS, 20)
-    store(tables)
+    head = {
+        "script": "experiments/poisson.py",
+        "environment": f"torch {torch.__version__}, CPU, one thread, {platform.machine()}",
+    }
+    write(RESULT, head, tables)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,17 @@ The problems and the solvers are in the chapter, in the cells tagged "experiment
 those cells and then all seeds, each training for the same time. It writes
 chapters/data/scoreboard.json, which the chapter reads. One thread; about 10 minutes on a quiet core:
 
-    OMP_NUM_THREADS=1 .venv/bin/python experiments/scoreboard.py
+    OMP_NUM_THREADS=1 .venv/bin/python -m experiments.scoreboard
 """
 
-import json
 import math
 import os
 import platform
 from pathlib import Path
 
 import torch
+
+from experiments.chapter import defined_in, write
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "18_scoreboard.ipynb"
@@ -34,11 +35,7 @@ PATHS = 10_000  # of Monte Carlo, at each point
 
 def experiment():
     """What the chapter's experiment cells define."""
-    names = {}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if "experiment" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return defined_in(CHAPTER)
 
 
 def short(number):
@@ -159,16 +156,6 @@ def chance(names):
     return [rounded(row | {"error": names["relative"](u, exact), "seconds": seconds})]
 
 
-def store(head, tables):
-    """Write the file, one row to a line."""
-    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
-    for name, rows in tables.items():
-        inner = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in rows)
-        lines.append(f" {json.dumps(name)}: [\n{inner}\n ]")
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-
-
 def main():
     os.environ["COMPANION_DEVICE"] = "cpu"
     torch.set_num_threads(1)
@@ -186,7 +173,7 @@ def main():
     tables = {"classical": classical, "networks": runs, "generous": generous}
     tables |= {"others": others(names, runs)}
     tables |= {"dimensions": dimensions(names), "family": families(names)}
-    store(head, tables)
+    write(RESULT, head, tables)
 
 
 if __name__ == "__main__":

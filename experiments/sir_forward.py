@@ -4,7 +4,7 @@ The code of the training runs is in the chapter, in the cells tagged "experiment
 those cells and then more seeds, starts and causal weights than a page has time for. It writes
 chapters/data/sir_forward.json, which the chapter reads. About ten minutes on two quiet cores:
 
-    .venv/bin/python experiments/sir_forward.py            all sweeps, or some of them by name
+    .venv/bin/python -m experiments.sir_forward            all sweeps, or some of them by name
 """
 
 import json
@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 
 import torch
+
+from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "16_sir_forward.ipynb"
@@ -28,11 +30,7 @@ PIECES = (2, 3, 6, 12)
 
 def experiment():
     """What the chapter's experiment cells define."""
-    names = {}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if "experiment" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return defined_in(CHAPTER)
 
 
 def row(about, **setting):

@@ -4,7 +4,7 @@ The code of the experiment is in the chapter, in the cells tagged "experiment"; 
 cells and then what is too long for a page. It writes chapters/data/sir_inverse.json, which the chapter
 reads. About ten minutes on two cores:
 
-    .venv/bin/python experiments/sir_inverse.py
+    .venv/bin/python -m experiments.sir_inverse
 """
 
 import dataclasses
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "17_sir_inverse.ipynb"
@@ -30,11 +32,7 @@ GUESSES = ((0.4, 0.2), (0.2, 0.05), (1.0, 0.5), (0.8, 0.1))
 
 def experiment():
     """What the chapter's experiment cells define."""
-    names = {}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if "experiment" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return defined_in(CHAPTER)
 
 
 def short(values):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from experiments.chapter import write
 from experiments.derivative_as_op import RESULT, RUNS, SAME, experiment
 
 
@@ -38,3 +39,11 @@ def test_a_partial_derivative_is_the_one_by_hand_bit_for_bit_and_a_total_one_is_
     record = json.loads(RESULT.read_text(encoding="utf-8"))
     rows = {run["op"]: run["rows"] for run in record["runs"] if not run["zero_first"]}
     assert rows["by_hand"] == rows["partial_op"] == rows["func_grad"] != rows["grad_of_sum"]
+
+
+def test_what_is_written_is_read_again_one_row_to_a_line(tmp_path):
+    rows = [{"method": "Gauss–Newton", "error": 1e-6}, {"method": "Adam", "error": None}]
+    write(tmp_path / "data" / "found.json", {"script": "x.py"}, {"runs": rows, "none": []})
+    text = (tmp_path / "data" / "found.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"script": "x.py", "runs": rows, "none": []}
+    assert sum('"method"' in line for line in text.splitlines()) == len(rows)
