@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests import provoked, provoked_companion
+from tests import provoked, provoked_companion, provoked_pinn
 from tests.provoked import leaf
 
 PAGE = (Path(__file__).parent.parent / "chapters" / "error_messages.md").read_text("utf-8")
 ENTRY = re.compile(r"^\(error-([a-z-]+)\)=\n```text\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 MESSAGES = {label: " ".join(text.split()) for label, text in ENTRY.findall(PAGE)}
 LINKS = re.findall(r"^- \{ref\}`(.*?) … <error-([a-z-]+)>`$", PAGE, re.MULTILINE)
-PROVOKED = provoked.PROVOKED | provoked_companion.PROVOKED
+PROVOKED = provoked.PROVOKED | provoked_companion.PROVOKED | provoked_pinn.PROVOKED
 
 
 def printed(program: Callable) -> str:
@@ -53,7 +53,8 @@ def says(found: str, message: str) -> bool:
 def test_each_message_has_its_program_and_each_program_its_message() -> None:
     assert len(MESSAGES) >= 14
     assert set(MESSAGES) == set(PROVOKED)
-    assert not set(provoked.PROVOKED) & set(provoked_companion.PROVOKED)
+    rooms = provoked, provoked_companion, provoked_pinn
+    assert len(PROVOKED) == sum(len(room.PROVOKED) for room in rooms), "a label is there twice"
     assert PAGE.count("```text") == len(MESSAGES), "an entry was not read"
 
 

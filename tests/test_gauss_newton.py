@@ -208,3 +208,20 @@ def test_more_than_three_thousand_parameters_are_refused_before_anything_is_trai
         fit(problem, net, [Adam(3), GaussNewton(1)], progress=False)
     assert torch.equal(before, net.layers[0].weight)
     assert begun(problem, MLP(problem.domain, (50, 50))).damping == 1e-3
+
+
+def test_a_residual_that_looks_at_values_is_refused():
+    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) if u().mean() > 0 else -u(0))
+    with pytest.raises(
+        ValueError, match=r"cannot trace equation at a single point\. .*torch\.where"
+    ):
+        fit(problem, MLP(problem.domain, (4,)), [GaussNewton(1)], progress=False)
+
+
+def test_an_operation_without_a_rule_is_named_with_what_to_do():
+    problem = Problem(
+        Box(t=(0.0, 1.0)), lambda u, t: u(0), ansatz=lambda t, n: torch.special.erfcx(n)
+    )
+    message = "erfcx.*GaussNewton differentiates equation by jets, so it needs the rule; Adam"
+    with pytest.raises(NotImplementedError, match=message):
+        fit(problem, MLP(problem.domain, (4,)), [GaussNewton(1)], progress=False)

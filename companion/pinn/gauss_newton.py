@@ -30,7 +30,8 @@ class GaussNewton:
     The residual is traced at the first step and not called again: it must depend on u, x and the
     unknowns alone (tensors that it uses may be changed in place).
     damping: the first μ. tries: how often μ may rise in one step. Raises ValueError beyond about
-    3000 parameters, where JᵀJ no longer fits the method.
+    3000 parameters, where JᵀJ no longer fits the method, and for a residual that looks at values;
+    NotImplementedError for an operation without a Taylor rule.
 
     Source: chapter 14.
     """
@@ -159,7 +160,19 @@ class Stepper:
         key = name, x.shape
         if key not in self.known:
             f = partial(linearisation, self.point(name), list(parameters))
-            self.known[key] = traced(f, *parameters.values(), x, values)
+            try:
+                self.known[key] = traced(f, *parameters.values(), x, values)
+            except NotImplementedError as error:
+                raise NotImplementedError(
+                    f"{error}. GaussNewton differentiates {name} by jets, so it needs the rule; Adam "
+                    "and LBFGS do not"
+                ) from error
+            except RuntimeError as error:
+                raise ValueError(
+                    f"GaussNewton cannot trace {name} at a single point. Does it look at a value (if "
+                    "…, float(…), .item(), numpy), or at other points than its own? Write "
+                    f"torch.where(...) for a choice, or take LBFGS. torch says: {error}"
+                ) from error
         return self.known[key]
 
     def point(self, name):
