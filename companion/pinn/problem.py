@@ -199,9 +199,10 @@ class Unknown:
 
     It is trained as a free number θ and seen as its value: low + eᶿ, high − eᶿ, or a sigmoid
     between the two. truth: where it is known, to test with. Raises ValueError when the guess, or
-    the truth, is not inside. A bound is
-    also a door that closes: near it θ runs off, and the value hardly moves any more; when a fit ends
-    at a bound, leave the bound away and look again (chapter 17).
+    the truth, is not inside.
+
+    A bound is also a door that closes: near it θ runs off, and the value hardly moves any more. When
+    a fit ends at a bound, leave the bound away and look again (chapter 17).
 
     >>> rate = Unknown(0.4, low=0.0)
     >>> round(float(rate.value(rate.free())), 6)
