@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 
 from companion.pinn import LBFGS, MLP, Adam, Box, Condition, GaussNewton, Problem, fit
 from companion.pinn.oscillator import oscillator
@@ -52,11 +51,6 @@ def test_conditions_follow_the_network_to_its_type():
     network = MLP(problem.domain, (4,)).float()
     fit(problem, network, [Adam(2), GaussNewton(2)], points=8, progress=False)
     assert {p.dtype for p in network.parameters()} == {torch.float32}
-
-
-def test_integer_parameters_have_no_gradient_and_torch_says_so():
-    with pytest.raises(RuntimeError, match="floating point"):
-        nn.Parameter(torch.ones(2, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("what", ["points", "values"])

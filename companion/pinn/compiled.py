@@ -208,7 +208,7 @@ def compiled(function, inputs):
         with torch.no_grad():
             module = GraphModule({}, graph)
             return torch._inductor.compile(module, list(inputs), options=OPTIONS)
-    except Exception as error:
+    except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         raise RuntimeError(
             "the step was traced but not compiled; compiled=k needs a C++ compiler (g++ or clang, "
             f"or CXX=its path). Or take Adam(..., compiled=0). It says: {type(error).__name__}: "
