@@ -169,7 +169,16 @@ def test_unknowns_are_resumed_too_and_stages_may_follow(tmp_path):
     assert finished.unknowns == whole.unknowns and len(finished.records) == len(resumed.records)
 
 
-@pytest.mark.parametrize("other", [{"seed": 3}, {"points": 17}, {"stages": [Adam(5)]}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 3},
+        {"points": 17},
+        {"stages": [Adam(5)]},
+        {"causal": Causal()},
+        {"method": "taylor"},
+    ],
+)
 def test_the_checkpoint_of_another_fit_is_refused(other, tmp_path):
     path = tmp_path / "fit.pt"
     train([Adam(4)], checkpoint=path)

@@ -1,7 +1,7 @@
 """fit: a visible loop over stages, Adam → L-BFGS → Gauss–Newton.
 
-Every stage sees the same Objective and makes one step at a time; the loop around them reports, stops
-on NaN, saves and resumes. Chapters 12 to 14.
+Every stage sees the same Objective and makes a step at a time (compiled, a block of them); the loop
+around them reports, stops on NaN, saves and resumes. Chapters 12 to 14.
 """
 
 import math
@@ -256,6 +256,11 @@ class Run:
         self.history.records.append(record)
         return losses
 
+    def settings(self):
+        """All but the stages that makes this fit another one."""
+        how = {"causal": repr(self.objective.causal), "method": self.objective.method}
+        return asdict(self.plan) | how
+
     def save(self, path):
         """Write the state, whole or not at all."""
         number, _ = self.place(self.done - 1)
@@ -263,7 +268,7 @@ class Run:
             "trial": self.trial.state_dict(),
             "stage": self.steppers[number].state_dict(),
             "stages": [repr(stage) for stage in self.stages[: number + 1]],
-            "plan": asdict(self.plan),
+            "plan": self.settings(),
             "balance": self.objective.balance,
             "records": self.history.records,
             "counts": (self.done, self.draws, self.seconds),
@@ -275,7 +280,7 @@ class Run:
     def load(self, path):
         """Take up where a checkpoint was written."""
         state = torch.load(path, map_location="cpu", weights_only=True)
-        plan, stages = asdict(self.plan), [repr(stage) for stage in self.stages]
+        plan, stages = self.settings(), [repr(stage) for stage in self.stages]
         begun = len(state["stages"])
         if state["plan"] != plan or state["stages"] != stages[:begun]:
             raise ValueError(
