@@ -90,6 +90,18 @@ class Straight(nn.Module):
         return self.net(x)
 
 
+class Called(nn.Module):
+    """Its relu is no module, and has no name."""
+
+    def __init__(self, bend):
+        super().__init__()
+        self.first, self.last = nn.Linear(1, 4).double(), nn.Linear(4, 1).double()
+        self.bend = bend
+
+    def forward(self, x):
+        return self.last(self.bend(self.first(x)))
+
+
 @pytest.mark.parametrize(
     "network",
     [
@@ -97,6 +109,12 @@ class Straight(nn.Module):
         MLP(Box(t=(0, 1)), activation="leaky_relu"),
         nn.Sequential(nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 1)).double(),
         Straight(),
+        Called(torch.relu),
+        Called(nn.functional.leaky_relu),
+        Called(lambda h: nn.functional.prelu(h, torch.full((1,), 0.1).double())),
+        Called(nn.functional.relu6),
+        Called(nn.functional.hardsigmoid),
+        Called(lambda h: nn.functional.threshold(h, 0.0, 0.0)),
     ],
 )
 def test_relu_is_refused_where_a_second_derivative_is_taken(network):

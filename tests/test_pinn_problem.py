@@ -210,6 +210,37 @@ def test_check_refuses(problem, message):
         check(problem())
 
 
+@pytest.mark.parametrize(
+    ("ansatz", "size"),
+    [
+        (lambda x, n: x * (1 - x) * n + 0.5, "0.5"),
+        (lambda x, n: x * (1 - x) * n + 0.25 * x, "0.25"),
+        (lambda x, n: x**2 * n, "9.4"),  # the slope at 0 is π + 2π, not 0
+        (lambda x, n: x * n / x, "nan"),
+    ],
+)
+def test_check_sees_an_ansatz_that_fixes_what_the_solution_is_not(ansatz, size):
+    message = f"residual above 1e-10: ansatz {size}. The ansatz fixes other values, or slopes"
+    with pytest.raises(ValueError, match=message):
+        check(dataclasses.replace(poisson_interval(), ansatz=ansatz))
+
+
+def test_check_sees_an_ansatz_wrong_on_one_side_of_a_square():
+    square = poisson_square()
+    check(square)
+    wrong = dataclasses.replace(
+        square, ansatz=lambda x, n: square.ansatz(x, n) + 1e-6 * x[:, :1] * x[:, 1:]
+    )
+    with pytest.raises(ValueError, match="ansatz 1e-06"):
+        check(wrong)
+
+
+def test_an_ansatz_has_the_outputs_of_the_problem():
+    flat = dataclasses.replace(poisson_square(), ansatz=lambda x, n: n[:, 0])
+    with pytest.raises(ValueError, match=r"the ansatz at 80 points has shape \(80,\).*\(80, 1\)"):
+        check(flat)
+
+
 def test_a_residual_is_a_tensor():
     with pytest.raises(TypeError, match=r"equation returns a tensor \(n, k\); got tuple"):
         check(line(lambda u, x: (u(), u(0))))
@@ -317,6 +348,13 @@ def test_an_epidemic_too_sharp_for_the_series_is_refused():
 
 
 # --- the L -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["grid", "uniform", "latin", "sobol"])
+def test_an_l_is_never_left_without_points(how):
+    assert all(len(LShape().points(1, how, seed)) for seed in range(20))
+    with pytest.raises(ValueError, match="1 or more"):
+        LShape().points(0, how)
 
 
 @pytest.mark.parametrize("how", ["grid", "uniform", "latin", "sobol"])

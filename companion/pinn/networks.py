@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from companion.pinn.problem import Box
 
@@ -21,6 +22,8 @@ SMOOTH = {
 }
 KINKED = {"relu": torch.relu, "leaky_relu": nn.functional.leaky_relu}  # f″ = 0 almost everywhere
 ACTIVATIONS = SMOOTH | KINKED
+# What such activations are called where torch runs them.
+STRAIGHT = {"relu", "leaky_relu", "_prelu_kernel", "threshold", "hardtanh", "hardsigmoid"}
 
 
 class MLP(nn.Module):
@@ -137,3 +140,20 @@ class Siren(nn.Module):
         for layer in hidden:
             h = torch.sin(self.omega * layer(h))
         return last(h)
+
+
+class Kinks(TorchDispatchMode):
+    """The activations made of straight lines that run inside this block, by name, in `seen`.
+
+    It watches the operations themselves: a relu called in forward() is seen as well as a module.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__.removesuffix("_")
+        if name in STRAIGHT:
+            self.seen.add(name)
+        return func(*args, **(kwargs or {}))

@@ -15,7 +15,7 @@ def oscillator(end=2 * math.pi, hard=True):
 
     >>> from companion.pinn import check
     >>> check(oscillator())
-    {'equation': 0.0}
+    {'equation': 0.0, 'ansatz': 0.0}
     >>> check(oscillator(hard=False))
     {'equation': 0.0, 'start': 0.0, 'slope': 0.0}
 

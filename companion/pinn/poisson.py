@@ -69,8 +69,9 @@ class LShape(Box):
         super().__init__(x=(-1.0, 1.0), y=(-1.0, 1.0))
 
     def points(self, n, how="sobol", seed=0):
-        """About n points, of those of the square which lie in the L."""
-        drawn = super().points(math.ceil(4 * n / 3) if isinstance(n, int) else n, how, seed)
+        """About n points, of those of the square which lie in the L; never none."""
+        wanted = max(math.ceil(4 * n / 3), 8) if isinstance(n, int) and n > 0 else n
+        drawn = super().points(wanted, how, seed)
         return drawn[~((drawn[:, 0] > 0) & (drawn[:, 1] < 0))]
 
     def rim(self, n):

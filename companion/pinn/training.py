@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
 from tqdm import tqdm
 
-from companion.pinn.networks import KINKED
+from companion.pinn.networks import Kinks
 from companion.pinn.objective import Objective, Trial, relative_error
 from companion.pinn.problem import refuse_shape
 
@@ -314,19 +313,13 @@ def refuse_misfits(problem, network):
     if not parameters:
         raise ValueError("the network has no parameters; are its layers in a plain list?")
     refuse_mixtures(parameters)
-    kinks = (nn.ReLU, nn.LeakyReLU, nn.Hardtanh, nn.ReLU6, nn.Threshold)
-    kinked = any(isinstance(m, kinks) for m in network.modules())
-    if problem.order > 1 and (kinked or getattr(network, "activation", "") in KINKED):
-        raise ValueError(
-            f"relu is made of straight lines: its second derivative is 0, and this problem takes "
-            f"derivatives of order {problem.order}. Use tanh, sin, silu, gelu or softplus (chapter 13)"
-        )
     probe = problem.domain.points(16, "sobol")
     if problem.exact:
         refuse_shape("exact", problem.exact(probe), probe, problem.outputs)
     probe = probe.to(parameters[0])
     solution, unknowns = problem.solution(network), Trial(problem, network).unknowns()
     try:
+        refuse_kinks(problem, network, probe)
         u = solution(probe)
     except RuntimeError as error:
         raise ValueError(
@@ -342,6 +335,18 @@ def refuse_misfits(problem, network):
                 f"{name} cannot be evaluated at points of {x.dtype} on {x.device}: {error}. If it "
                 "uses tensors of its own, bring them to the points: values.to(x)"
             ) from error
+
+
+def refuse_kinks(problem, network, x):
+    """Raise ValueError for a network that cannot bend, in an equation of order 2 or more."""
+    with Kinks() as kinks:
+        network(x)
+    if problem.order > 1 and kinks.seen:
+        raise ValueError(
+            f"{', '.join(sorted(kinks.seen))} is made of straight lines: its second derivative is 0, "
+            f"and this problem takes derivatives of order {problem.order}. Use tanh, sin, silu, gelu "
+            "or softplus (chapter 13)"
+        )
 
 
 def refuse_mixtures(parameters):
