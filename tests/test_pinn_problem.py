@@ -118,7 +118,9 @@ def test_a_box_refuses(make, message):
 
 
 def test_values_become_one_row_for_each_point_in_float64():
-    assert Condition("c", column(0.0, 1.0), 0.1).values.tolist() == [[0.1], [0.1]]
+    same = Condition("c", column(0.0, 1.0), 0.1)
+    assert line(conditions=(same,)).terms(column(0.5))["c"][1].tolist() == [[0.1], [0.1]]
+    assert dataclasses.replace(same, weight=2.0).values.ndim == 0  # still one number for all
     kept = Condition("c", torch.tensor([[0], [1]]), np.array([[0.1], [0.2]]))
     assert kept.points.dtype == kept.values.dtype == torch.float64
     assert kept.values.tolist() == [[0.1], [0.2]]
@@ -188,9 +190,9 @@ def line(residual=lambda u, x: u(0) - 1, **rest):
         (lambda: line(outputs=2), r"2 outputs: needed is \(200, 2\)"),
         (
             lambda: line(lambda u, x: u() - x[:, 0]),
-            r"\(200, 200\) at 200 points.*row \(n,\).*\[:, :1\]",
+            r"\(16, 16\) at 16 points.*row \(n,\).*\[:, :1\]",
         ),
-        (lambda: line(lambda u, x: u(0)[:, 0] - 1), r"\(200, k\); got \(200,\).*torch\.cat"),
+        (lambda: line(lambda u, x: u(0)[:, 0] - 1), r"\(16, k\); got \(16,\).*torch\.cat"),
         (lambda: line(lambda u, x: (u(0) - 1).mean(0, keepdim=True)), r"got \(1, 1\)"),
         (lambda: line(lambda u, x: u(0) - 2), "residual above 1e-10: equation 1$"),
         (lambda: line(lambda u, x: u(0) / 0 * 0), "residual above 1e-10: equation nan"),
@@ -239,6 +241,64 @@ def test_an_ansatz_has_the_outputs_of_the_problem():
     flat = dataclasses.replace(poisson_square(), ansatz=lambda x, n: n[:, 0])
     with pytest.raises(ValueError, match=r"the ansatz at 80 points has shape \(80,\).*\(80, 1\)"):
         check(flat)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: line(lambda u, x: torch.cat([u(0) - 1 + 0 * u()[:, 0], u(0) - 1], 1)),
+            "equation has 17 columns at 16 points and 16 at 15: a column",
+        ),
+        (
+            lambda: line(
+                conditions=(
+                    Condition("ends", column(0.0, 1.0), 0.0, of=lambda u, x: u() - x[:, 0]),
+                )
+            ),
+            "ends has 2 columns at 2 points and 1 at 1: a column",
+        ),
+    ],
+)
+def test_check_sees_pairs_of_rows_that_do_not_belong_together(make, message):
+    with pytest.raises(ValueError, match=message):
+        check(make())
+
+
+def test_a_condition_may_hold_a_row_for_each_of_its_points():
+    size = column(1.0, 2.0, 3.0)
+    own = Condition("own", column(0.0, 0.5, 1.0), 0.0, of=lambda u, x: size * (u() - x))
+    assert check(line(conditions=(own,)))["own"] == 0
+
+
+def test_a_higher_derivative_than_the_order_says_is_refused():
+    bent = line(lambda u, x: u(0) - 1 + u(0, 0))
+    with pytest.raises(ValueError, match=r"order 2, but the problem says order=1. Write .*order=2"):
+        check(bent)
+    check(dataclasses.replace(bent, order=2))
+    round_ = dataclasses.replace(poisson_square(), order=1)
+    with pytest.raises(ValueError, match="derivatives of order 2"):
+        check(round_)
+
+
+@pytest.mark.parametrize("name", ["step", "loss", "error", "ansatz", "norms"])
+def test_a_condition_is_not_called_as_the_history_calls_something_else(name):
+    with pytest.raises(ValueError, match=f"something else {name}: give the condition"):
+        line(conditions=(Condition(name, column(0.0)),))
+
+
+def test_data_outside_the_domain_are_refused():
+    days = Condition("data", column(0.5, 7.0, 70.0), 1.0)
+    with pytest.raises(ValueError, match=r"'data' has 2 of 3 points outside Box\(x=\(0, 1\)\)"):
+        line(conditions=(days,))
+
+
+def test_a_residual_takes_every_unknown():
+    rate = {"rate": Unknown(1.0)}
+    with pytest.raises(ValueError, match=r"called as residual\(u, x, rate=…\): got an unexpected"):
+        dataclasses.replace(line(), unknowns=rate)
+    with pytest.raises(ValueError, match=r"called as residual\(u, x\): missing a required .*rate"):
+        line(lambda u, x, rate: u(0) - rate)
 
 
 def test_a_residual_is_a_tensor():

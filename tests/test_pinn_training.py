@@ -186,6 +186,34 @@ def test_the_checkpoint_of_another_fit_is_refused(other, tmp_path):
         train(**{"stages": [Adam(4)], "checkpoint": path} | other)
 
 
+def test_the_checkpoint_of_another_problem_is_refused_and_the_network_left_alone(tmp_path):
+    path, soft = tmp_path / "fit.pt", oscillator(hard=False)
+    train([Adam(4)], soft, checkpoint=path)
+    heavy = dataclasses.replace(soft.conditions[0], weight=7.0)
+    renamed = dataclasses.replace(soft.conditions[1], name="tilt")
+    others = [
+        (oscillator(), "equation is"),
+        (oscillator(9.0, hard=False), "equation is .* in this one, and was"),
+        (dataclasses.replace(soft, residual=lambda u, t: u(0, 0) + 2 * u()), "equation is"),
+        (dataclasses.replace(soft, conditions=(heavy, soft.conditions[1])), "start is"),
+        (
+            dataclasses.replace(soft, conditions=(soft.conditions[0], renamed)),
+            "tilt is .*, and was None",
+        ),
+    ]
+    for other, message in others:
+        net = MLP(other.domain, (8,), seed=5)
+        before = bits(net)
+        with pytest.raises(
+            ValueError, match=f"checkpoint of another problem or network: .*{message}"
+        ):
+            fit(other, net, [Adam(4)], points=16, progress=False, checkpoint=path)
+        assert torch.equal(bits(net), before)
+    wide = MLP(soft.domain, (9,))
+    with pytest.raises(ValueError, match=r"another problem or network: .*size mismatch"):
+        fit(soft, wide, [Adam(4)], points=16, progress=False, checkpoint=path)
+
+
 def test_the_interrupt_handler_is_put_back():
     before = signal.getsignal(signal.SIGINT)
     train([Adam(1)])
@@ -245,6 +273,28 @@ def test_a_nan_goes_back_to_the_last_parameters_with_a_finite_loss():
         history = fit(problem, net, [Adam(50, lr=0.1)], progress=False)
     assert (net(problem.domain.points(256)) > 0).all()
     assert math.isfinite(history.records[-1]["loss"]) and history.records[-1]["step"] < 50
+
+
+def test_a_nan_after_the_last_step_is_seen_as_well_and_not_saved(tmp_path):
+    """The step itself was finite; it led to where log(u) has no value."""
+    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: torch.log(u()) + 20.0)
+    path = tmp_path / "fit.pt"
+
+    def started():
+        net = MLP(problem.domain, (4,))
+        with torch.no_grad():
+            net.layers[-1].weight.zero_()
+            net.layers[-1].bias.fill_(0.55)
+        return net
+
+    net, stages = started(), [Adam(40, lr=0.1, decay=False)]
+    with pytest.warns(
+        UserWarning, match=r"NaN or infinity in equation at the end of step \d+ of Ad"
+    ):
+        history = fit(problem, net, stages, report=1, progress=False, checkpoint=path)
+    assert (net(problem.domain.points(256)) > 0).all()
+    assert all(math.isfinite(loss) for loss in history.column("loss"))
+    assert math.isfinite(sum(r["loss"] for r in torch.load(path, weights_only=True)["records"]))
 
 
 # --- points, weights, history ------------------------------------------------------------------
@@ -310,14 +360,21 @@ def test_history_has_every_column():
     _, history = train([Adam(4), LBFGS(3)], report=2)
     assert history.column("step") == [2, 4, 6, 7]
     assert history.column("stage") == ["Adam", "Adam", "LBFGS", "LBFGS"]
+    assert history.column("number") == [0, 0, 1, 1]
     last = history.records[-1]
     assert set(last) == {
-        "stage", "step", "seconds", "loss", "equation", "start", "slope", "norms", "unknowns", "error",
+        "stage", "number", "step", "seconds", "loss", "equation", "start", "slope", "norms", "unknowns", "error",
     }  # fmt: skip
     assert last["loss"] == last["equation"] + last["start"] + last["slope"]
     assert set(last["norms"]) == {"equation", "start", "slope"}
     seconds = history.column("seconds")
     assert sorted(seconds) == seconds and history.error == last["error"]
+
+
+def test_every_stage_has_a_record_at_its_end():
+    _, history = train([Adam(3), Adam(3, lr=1e-2), LBFGS(2, inner=3)], report=100)
+    assert history.column("step") == [3, 6, 8]
+    assert history.column("number") == [0, 1, 2]
 
 
 def test_without_an_exact_solution_there_is_no_error():
@@ -392,6 +449,34 @@ def test_a_network_of_the_wrong_shape_is_refused(problem):
         fit(problem, plain, [Adam(1)], progress=False)
     with pytest.raises(ValueError, match="no parameters; are its layers in a plain list"):
         fit(problem, nn.Tanh(), [Adam(1)], progress=False)
+
+
+class Mixing(nn.Module):
+    """A network with a layer between two linear ones."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(1, 8), layer, nn.Tanh(), nn.Linear(8, 1)).double()
+
+    def forward(self, x):
+        return self.net(x)
+
+
+def test_a_network_that_draws_at_random_or_mixes_its_rows_is_refused():
+    for layer, message in [
+        (nn.Dropout(0.5), r"two calls of the network differ, .*network.eval\(\)"),
+        (nn.BatchNorm1d(8).double(), "f mixes the rows of x"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(oscillator(), Mixing(layer), [Adam(1)], progress=False)
+        fit(oscillator(), Mixing(layer).eval(), [Adam(1)], progress=False)
+
+
+def test_a_residual_with_rows_of_its_own_is_refused():
+    source = torch.ones(3, 1).double()
+    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) - source)
+    with pytest.raises(ValueError, match="at any number of points: make its tensors from them"):
+        train([Adam(1)], problem, points=3)
 
 
 def test_an_undisturbed_fit_says_nothing():

@@ -61,6 +61,11 @@ class Partials:
                 self._known[axes] = self._computed(axes)
         return _as_caller_wants(self._known[axes])
 
+    @property
+    def order(self):
+        """The highest order of a derivative that was asked for so far."""
+        return max([2 if self._laplacians else 0, *map(len, self._known)])
+
     def gradient(self):
         """∇u, (n, d), of a scalar u (m = 1)."""
         if self().shape[1] != 1:

@@ -10,10 +10,11 @@ compiled.py       whole steps of Adam as one compiled graph
 gauss_newton.py   GaussNewton, the stage that takes a small network to six digits
 """
 
+from companion.pinn.checks import check
 from companion.pinn.gauss_newton import GaussNewton
 from companion.pinn.networks import MLP, Fourier, Siren
 from companion.pinn.objective import Causal
-from companion.pinn.problem import Box, Condition, Problem, Unknown, check
+from companion.pinn.problem import Box, Condition, Problem, Unknown
 from companion.pinn.stages import LBFGS, Adam
 from companion.pinn.training import History, fit
 

@@ -13,16 +13,18 @@ network and an exact solution go through the same door, so check(problem) can te
 before anything is trained. Chapter 12.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
 
 import torch
 from scipy.stats import qmc
 
 from companion.operators import Partials
 
+# What History calls its own, and check.
+RECORDED = {"stage", "number", "step", "seconds", "loss", "norms", "unknowns", "error", "ansatz"}
 SAMPLERS = ("grid", "uniform", "latin", "sobol")
 
 
@@ -140,7 +142,7 @@ class Box:
 class Condition:
     """What u must be at some points: of(u, x) = values, in the sense of least squares.
 
-    points: (k, d); values: (k, c), or one number for all. Both are kept in float64. An edge, a
+    points: (k, d); values: (k, c), or one number for all. Both are kept as float64 tensors. An edge, a
     start, or measured data, whose weight is 1/σ². Raises ValueError when points and values do not
     fit or are not finite, or a weight is not positive.
 
@@ -153,7 +155,6 @@ class Condition:
     values: torch.Tensor | float = 0.0
     of: Callable = lambda u, x: u()
     weight: float = 1.0
-    one_for_all: bool = field(init=False, repr=False)  # the values were one number
 
     def __post_init__(self):
         object.__setattr__(self, "points", torch.as_tensor(self.points).double())
@@ -165,7 +166,7 @@ class Condition:
         if not 0 < self.weight < math.inf:
             raise ValueError(f"condition {self.name!r} needs a weight above 0; got {self.weight}")
         values = torch.as_tensor(self.values, dtype=torch.float64).to(self.points)
-        object.__setattr__(self, "one_for_all", values.ndim == 0)
+        object.__setattr__(self, "values", values)
         for what, numbers in (("points", self.points), ("values", values)):
             if wrong := (~numbers.isfinite()).sum().item():
                 raise ValueError(
@@ -177,15 +178,12 @@ class Condition:
                 f"condition {self.name!r} has points {tuple(self.points.shape)} and values "
                 f"{tuple(values.shape)}; needed are values ({len(self.points)}, c). Write values[:, None]"
             )
-        object.__setattr__(
-            self, "values", values.expand(len(self.points), *values.shape[1:] or (1,))
-        )
 
     def residual(self, u, x, values):
         """of(u, x) − values, one row for each point."""
         found = self.of(u, x)
-        fits = found.shape == values.shape
-        if not fits and not (self.one_for_all and found.ndim == 2 and len(found) == len(x)):
+        one_for_all = self.values.ndim == 0 and found.ndim == 2 and len(found) == len(x)
+        if found.shape != values.shape and not one_for_all:
             raise ValueError(
                 f"condition {self.name!r}: of(u, x) has shape {tuple(found.shape)} and the values "
                 f"{tuple(values.shape)}; broadcasting would pair what does not belong together. "
@@ -271,12 +269,29 @@ class Problem:
             raise ValueError(
                 f"each term of the loss needs a name of its own; got {', '.join(names)}"
             )
+        if taken := RECORDED & set(names):
+            raise ValueError(
+                f"the history calls something else {', '.join(sorted(taken))}: give the condition "
+                "another name"
+            )
         for c in self.conditions:
             if c.points.shape[1] != self.domain.dimension:
                 raise ValueError(
                     f"condition {c.name!r} has points {tuple(c.points.shape)}, but {self.domain} "
                     f"has {self.domain.dimension} axes: needed is (k, {self.domain.dimension})"
                 )
+            if (outside := self.domain.centred(c.points).abs() > 1 + 1e-9).any():
+                raise ValueError(
+                    f"condition {c.name!r} has {outside.any(1).sum()} of {len(c.points)} points outside "
+                    f"{self.domain}. Are the units the same? Else make the box larger"
+                )
+        try:
+            inspect.signature(self.residual).bind(None, None, **self.unknowns)
+        except TypeError as error:
+            raise ValueError(
+                "the residual is called as residual"
+                f"({', '.join(['u', 'x', *(f'{n}=…' for n in self.unknowns)])}): {error}"
+            ) from None
 
     def solution(self, network):
         """u as a function of x: the network inside the ansatz, if there is one."""
@@ -285,14 +300,21 @@ class Problem:
     def terms(self, x):
         """{term: (its points, its values, its weight)}: the equation at x, and every condition."""
         found = {"equation": (x, x[:, :0], 1.0)}
-        return found | {c.name: (c.points.to(x), c.values.to(x), c.weight) for c in self.conditions}
+        for c in self.conditions:
+            values = c.values if c.values.ndim else c.values.expand(len(c.points), 1)
+            found[c.name] = c.points.to(x), values.to(x), c.weight
+        return found
 
     def rows(self, name, u_of, unknowns, x, values, method=None):
         """The residual (n, k) of one term at its points x (n, d), for a function u and unknowns."""
         u = Partials(u_of, x, method)
+        if name == "equation" and method == "taylor" and self.domain.dimension == 1:
+            u(*[0] * self.order)  # asked for first, one jet serves the lower orders too
+        return self.rows_of(name, u, unknowns, x, values)
+
+    def rows_of(self, name, u, unknowns, x, values):
+        """The same, from the Partials u at x."""
         if name == "equation":
-            if method == "taylor" and self.domain.dimension == 1:
-                u(*[0] * self.order)  # asked for first, one jet serves the lower orders too
             return self.checked(name, self.residual(u, x, **unknowns), x)
         condition = next(c for c in self.conditions if c.name == name)
         return self.checked(name, condition.residual(u, x, values), x)
@@ -312,74 +334,3 @@ class Problem:
                 "Join several equations with torch.cat([...], 1)"
             )
         return rows
-
-
-def check(problem, n=200, tolerance=1e-10):
-    """{term: largest |residual|} of the problem on its exact solution; all must be small.
-
-    With an ansatz there is a term of this name: how far what it fixes on the faces of the box lies
-    from the exact solution. What nothing fixes, a forgotten condition, is not seen. Raises ValueError
-    when there is no exact solution, or naming each term above the tolerance (absolute, float64).
-
-    >>> line = Problem(Box(x=(0, 1)), lambda u, x: u(0) - 1, exact=lambda x: x)
-    >>> check(line)
-    {'equation': 0.0}
-    """
-    if problem.exact is None:
-        raise ValueError("check needs Problem(exact=...), a closed form or a reference")
-    x = problem.domain.points(n, "sobol")
-    refuse_shape("exact", problem.exact(x), x, problem.outputs)
-    unknowns = {
-        name: torch.tensor(p.guess if p.truth is None else p.truth, dtype=torch.float64)
-        for name, p in problem.unknowns.items()
-    }
-    found = {}
-    for name, (at, values, _) in problem.terms(x).items():
-        rows = problem.rows(name, problem.exact, unknowns, at, values)
-        found[name] = rows.detach().abs().max().item()
-    if problem.ansatz:
-        found["ansatz"] = built_in(problem)
-    if wrong := {name: size for name, size in found.items() if not size <= tolerance}:
-        listed = ", ".join(f"{name} {size:.2g}" for name, size in wrong.items())
-        fixed = (
-            ". The ansatz fixes other values, or slopes, than the exact solution has on the edge"
-        )
-        raise ValueError(
-            f"the exact solution leaves a residual above {tolerance:g}: {listed}"
-            f"{fixed if 'ansatz' in wrong else ''}"
-        )
-    return found
-
-
-def built_in(problem):
-    """The largest |u − u*| on the faces of the box where u is the same for two networks.
-
-    The two are e^{Σ x̂} and its double: what they agree on, in u and in its derivatives below the
-    order of the equation, is what the ansatz fixes. NaN where the ansatz is.
-    """
-    box = problem.domain
-
-    def stand_in(factor):
-        return lambda x: (
-            factor * box.centred(x).sum(1, keepdim=True).exp().expand(-1, problem.outputs)
-        )
-
-    x = torch.cat([box.edge(20, **{axis: e}) for axis, ends in box.ends().items() for e in ends])
-    one, two = problem.solution(stand_in(1.0)), problem.solution(stand_in(2.0))
-    refuse_shape("the ansatz", one(x), x, problem.outputs)
-    u, v, exact = Partials(one, x), Partials(two, x), Partials(problem.exact, x)
-    worst = []
-    for order in range(problem.order):
-        for axes in combinations_with_replacement(range(box.dimension), order):
-            free = (u(*axes) - v(*axes)).abs() > 1e-12
-            worst.append((u(*axes) - exact(*axes)).masked_fill(free, 0).abs().max())
-    return torch.stack(worst).max().item()
-
-
-def refuse_shape(what, u, x, outputs):
-    """Raise ValueError unless u is (n, outputs) at the points x (n, d)."""
-    if u.shape != (len(x), outputs):
-        raise ValueError(
-            f"{what} at {len(x)} points has shape {tuple(u.shape)}, but the problem has {outputs} "
-            f"outputs: needed is ({len(x)}, {outputs})"
-        )

@@ -9,24 +9,24 @@ import signal
 import threading
 import time
 import warnings
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from companion.pinn.networks import Kinks
+from companion.pinn.checks import refuse_misfits
 from companion.pinn.objective import Objective, Trial, relative_error
-from companion.pinn.problem import refuse_shape
 
 
 @dataclass
 class History:
     """What happened: one record for each report, and how the fit ended.
 
-    records: dictionaries with stage, step (counted over all stages), seconds, loss, one entry for
-    each term, norms (the gradient norm of each term), error (relative L2, where the problem has an
-    exact solution) and the unknowns. stopped: why it ended early, or None.
+    records: dictionaries with stage, its number, step (counted over all stages), seconds, loss, one
+    entry for each term, norms (the gradient norm of each term), error (relative L2, where the problem
+    has an exact solution) and the unknowns. stopped: why it ended early, or None.
     """
 
     records: list = field(default_factory=list)
@@ -89,7 +89,7 @@ def fit(
             bar.update(run.step())
             if ctrl_c.pressed and not run.history.stopped:
                 run.history.stopped = f"interrupted after step {run.done}"
-            if run.done % report == 0 or run.done == run.total or run.history.stopped:
+            if run.due() or run.history.stopped:
                 bar.set_postfix({name: f"{value:.1e}" for name, value in run.record().items()})
                 if checkpoint and not run.failed:
                     run.save(checkpoint)
@@ -142,9 +142,9 @@ class Run:
 
     def __init__(self, problem, network, stages, plan, causal, method):
         refuse_stages(stages)
-        refuse_misfits(problem, network)
         self.problem, self.stages, self.plan = problem, tuple(stages), plan
         self.trial, self.history = Trial(problem, network), History()
+        refuse_misfits(self.trial)
         self.done, self.draws, self.seconds = 0, 0, 0.0
         self.good, self.failed = None, False
         self.like = next(network.parameters())  # the dtype and the device of the points
@@ -157,13 +157,17 @@ class Run:
         seed = self.plan.seed + 1_000_003 * self.draws
         return self.problem.domain.points(self.plan.points, self.plan.sampler, seed).to(self.like)
 
+    def due(self):
+        """Whether a record is: every so many steps, and at the end of each stage."""
+        return self.done % self.plan.report == 0 or self.place(self.done)[1] == 0
+
     def place(self, done):
         """(the number of the stage, the step in it) after so many steps."""
         for number, stage in enumerate(self.stages):
             if done < stage.steps:
                 return number, done
             done -= stage.steps
-        raise IndexError("the fit is finished")
+        return len(self.stages), 0
 
     def prepare(self):
         """Other points, other weights, when their time has come."""
@@ -245,9 +249,14 @@ class Run:
 
     def record(self):
         """Add one record to the history, of the parameters as they are; returns the terms."""
+        number, _ = self.place(self.done - 1)
+        stage = type(self.stages[number]).__name__
         losses, norms = self.objective.losses_and_norms()
-        stage = self.stages[self.place(self.done - 1)[0]]
-        record = {"stage": type(stage).__name__, "step": self.done, "seconds": self.seconds}
+        wrong = [n for n in losses if not math.isfinite(losses[n] + norms[n])]
+        if wrong and self.good and not self.failed:  # the last step led here
+            self.fail(wrong, f"the end of step {self.done} of {stage}")
+            losses, norms = self.objective.losses_and_norms()
+        record = {"stage": stage, "number": number, "step": self.done, "seconds": self.seconds}
         record |= {"loss": sum(losses.values()), **losses, "norms": norms}
         record["unknowns"] = {n: v.item() for n, v in self.trial.unknowns().items()}
         if self.problem.exact:
@@ -277,21 +286,38 @@ class Run:
         partly.replace(path)
 
     def load(self, path):
-        """Take up where a checkpoint was written."""
+        """Take up where a checkpoint was written; raise ValueError if it was in another fit."""
         state = torch.load(path, map_location="cpu", weights_only=True)
         plan, stages = self.settings(), [repr(stage) for stage in self.stages]
-        begun = len(state["stages"])
+        begun, before = len(state["stages"]), deepcopy(self.trial.state_dict())
         if state["plan"] != plan or state["stages"] != stages[:begun]:
             raise ValueError(
                 f"{path} is the checkpoint of another fit: {state['stages']}, {state['plan']}; this "
                 f"one is {stages}, {plan}. Give the same, or another file"
             )
-        self.trial.load_state_dict(state["trial"])
-        self.steppers[begun - 1].load_state_dict(state["stage"])
-        self.objective.balance = state["balance"]
-        self.history.records = state["records"]
-        self.done, self.draws, self.seconds = state["counts"]
-        self.objective.x = self.drawn()
+        try:
+            self.trial.load_state_dict(state["trial"])
+            self.steppers[begun - 1].load_state_dict(state["stage"])
+            self.objective.balance = state["balance"]
+            self.history.records = state["records"]
+            self.done, self.draws, self.seconds = state["counts"]
+            self.objective.x = self.drawn()
+            self.good = [p.detach().clone() for p in self.trial.parameters()]
+            self.refuse_another_problem()
+        except (RuntimeError, ValueError) as error:
+            self.trial.load_state_dict(before)
+            raise ValueError(
+                f"{path} is the checkpoint of another problem or network: {error}. Give the same, or "
+                "another file"
+            ) from error
+
+    def refuse_another_problem(self):
+        """Raise ValueError unless the losses are those of the last record."""
+        last, (now, _) = self.history.records[-1], self.objective.losses_and_norms()
+        for name, loss in now.items():
+            then = last.get(name)
+            if then is None or not math.isclose(loss, then, rel_tol=1e-2, abs_tol=1e-20):
+                raise ValueError(f"{name} is {loss:.4g} in this one, and was {then} there")
 
 
 def refuse_stages(stages):
@@ -305,55 +331,3 @@ def refuse_stages(stages):
             raise TypeError(f"a stage is Adam(...), LBFGS(...) or GaussNewton(...); got {stage!r}")
         if stage.steps < 1:
             raise ValueError(f"a stage makes one step or more; got {stage!r}")
-
-
-def refuse_misfits(problem, network):
-    """Raise ValueError for a network that cannot solve the problem, before anything is trained."""
-    parameters = list(network.parameters())
-    if not parameters:
-        raise ValueError("the network has no parameters; are its layers in a plain list?")
-    refuse_mixtures(parameters)
-    probe = problem.domain.points(16, "sobol")
-    if problem.exact:
-        refuse_shape("exact", problem.exact(probe), probe, problem.outputs)
-    probe = probe.to(parameters[0])
-    solution, unknowns = problem.solution(network), Trial(problem, network).unknowns()
-    try:
-        refuse_kinks(problem, network, probe)
-        u = solution(probe)
-    except RuntimeError as error:
-        raise ValueError(
-            f"needed is a network from (n, {problem.domain.dimension}) to (n, {problem.outputs}), or "
-            f"to what the ansatz takes; at {len(probe)} points it fails: {error}"
-        ) from error
-    refuse_shape("the solution by this network", u, probe, problem.outputs)
-    for name, (x, values, _) in problem.terms(probe).items():
-        try:
-            problem.rows(name, solution, unknowns, x, values)
-        except RuntimeError as error:
-            raise ValueError(
-                f"{name} cannot be evaluated at points of {x.dtype} on {x.device}: {error}. If it "
-                "uses tensors of its own, bring them to the points: values.to(x)"
-            ) from error
-
-
-def refuse_kinks(problem, network, x):
-    """Raise ValueError for a network that cannot bend, in an equation of order 2 or more."""
-    with Kinks() as kinks:
-        network(x)
-    if problem.order > 1 and kinks.seen:
-        raise ValueError(
-            f"{', '.join(sorted(kinks.seen))} is made of straight lines: its second derivative is 0, "
-            f"and this problem takes derivatives of order {problem.order}. Use tanh, sin, silu, gelu "
-            "or softplus (chapter 13)"
-        )
-
-
-def refuse_mixtures(parameters):
-    """Raise ValueError unless all parameters are of one floating type and on one device."""
-    kinds = sorted({f"{p.dtype} on {p.device}" for p in parameters})
-    if len(kinds) > 1:
-        raise ValueError(
-            f"the network's parameters are {' and '.join(kinds)}; bring all to one place: "
-            "network.to(device(), torch.float64)"
-        )
