@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from companion.pinn import MLP, Adam, GaussNewton, History, fit
+from companion.pinn import MLP, Adam, Box, GaussNewton, History, Problem, fit
 from companion.pinn.oscillator import oscillator
 from companion.pinn.poisson import poisson_lshape, poisson_square
 from companion.show.runs import Runs, ledger_of_runs
@@ -65,6 +65,44 @@ def test_error_maps_can_share_a_scale():
     assert ax.images[0].get_array().min() == 1e-8
 
 
+def test_an_error_map_brings_the_points_to_the_network_and_its_values_home():
+    problem = poisson_square(hard=False)
+    network = MLP(problem.domain, (4,)).float()
+    ax = error_map(problem, network, n=5)
+    x = problem.domain.points((5, 5), "grid")
+    error = (network(x.float()).double() - problem.exact(x)).abs().detach().reshape(5, 5).T
+    assert np.allclose(ax.images[0].get_array(), error)
+    with pytest.raises(
+        ValueError, match=r"points of torch\.float64 on cpu: .*write lambda x: u\(x"
+    ):
+        error_map(problem, lambda x: network(x), n=5)
+
+
+def two_outputs():
+    def exact(x):
+        return torch.cat([x[:, :1], x[:, 1:]], 1)
+
+    return Problem(Box(x=(0, 1), y=(0, 1)), lambda u, x: u(0), exact=exact, outputs=2)
+
+
+def test_an_error_map_shows_the_output_that_is_asked_for():
+    problem = two_outputs()
+    off = torch.tensor([1e-3, 1e-2]).double()
+    for component in (0, 1):
+        ax = error_map(problem, lambda x: problem.exact(x) + off, component=component, n=3)
+        assert np.allclose(ax.images[0].get_array(), off[component])
+        assert ax.figure.axes[1].get_ylabel() == f"absolute error of output {component}"
+    with pytest.raises(ValueError, match=r"component is one of 0 to 1, the outputs .*; got 2"):
+        error_map(problem, problem.exact, component=2)
+
+
+def test_an_error_map_refuses_values_of_another_shape():
+    for wrong, shape in ((lambda x: x[:, 0], r"\(9,\)"), (lambda x: x[:, :1], r"\(9, 1\)")):
+        message = rf"shape {shape} at 9 points, but the problem has 2 outputs: needed is \(9, 2\)"
+        with pytest.raises(ValueError, match=message):
+            error_map(two_outputs(), wrong, n=3)
+
+
 def test_an_error_map_needs_a_plane():
     with pytest.raises(
         ValueError, match=r"needs a domain of two axes and an exact solution; got Box"
@@ -80,6 +118,34 @@ def test_a_history_is_drawn_term_by_term_with_its_error_and_its_stages(history):
     ax = history_curves(history, x="seconds", what="norms")
     assert legend(ax) == ["equation", "start", "slope"]
     assert np.array_equal(ax.lines[1].get_xdata(), history.column("seconds"))
+
+
+def records(*stages):
+    """Two records of each stage (its number, its name)."""
+    places = [stage for stage in stages for _ in range(2)]
+    return [
+        {
+            "stage": name,
+            "number": number,
+            "step": 10 * k,
+            "equation": 1.0,
+            "norms": {"equation": 1.0},
+        }
+        for k, (number, name) in enumerate(places)
+    ]
+
+
+def test_two_stages_of_one_name_have_a_line_between_them_where_the_first_ends():
+    ax = history_curves(History(records((0, "Adam"), (1, "Adam"), (2, "LBFGS"))))
+    assert [text.get_text() for text in ax.texts] == ["Adam", "LBFGS"]
+    assert [line.get_xdata()[0] for line in ax.lines[1:]] == [10, 30]
+
+
+def test_a_history_without_numbers_is_marked_by_name():
+    old = [
+        {k: v for k, v in r.items() if k != "number"} for r in records((0, "Adam"), (1, "LBFGS"))
+    ]
+    assert [text.get_text() for text in history_curves(History(old)).texts] == ["LBFGS"]
 
 
 @pytest.mark.parametrize("wrong", [{"x": "epoch"}, {"what": "gradients"}])
@@ -117,6 +183,29 @@ def test_a_ridge_has_its_regions_its_best_and_its_truth():
     assert radius == pytest.approx([math.sqrt(2.30)] * 2, rel=0.02)
     with pytest.raises(ValueError, match=r"cost has shape \(41, 61\); needed is .* = \(61, 41\)"):
         ridge(y, x, cost, best=(0, 0), xlabel="β", ylabel="γ")
+
+
+def test_the_regions_of_a_ridge_hold_what_their_labels_say():
+    x = np.linspace(-6, 6, 41)
+    cost = x[None] ** 2 + x[:, None] ** 2
+    options = {"best": (0, 0), "xlabel": "β", "ylabel": "γ"}
+    drawn = np.random.default_rng(0).chisquare(2, 100_000)
+    for level, label in ((2.30, "68 %"), (5.99, "95 %"), (4.61, "90 %"), (11.83, "99.7 %")):
+        assert legend(ridge(x, x, cost, levels=(level,), **options))[1:] == [label]
+        assert 100 * (drawn < level).mean() == pytest.approx(float(label[:-2]), abs=0.5)
+    ax = ridge(x, x, cost, levels=[2.30, 5.99, 9.21], **options)
+    assert legend(ax)[1:] == ["68 %", "95 %", "99 %"]
+    (regions,) = [c for c in ax.collections if isinstance(c, mpl.contour.ContourSet)]
+    shades = [line.get_color() for line in ax.get_legend().get_lines()[1:]]
+    assert np.allclose(regions.get_facecolors(), shades)
+    assert len({tuple(shade) for shade in shades}) == 3
+
+
+@pytest.mark.parametrize("levels", [(), (5.99, 2.30), (2.30, 2.30), (0.0, 2.30)])
+def test_levels_rise_from_above_zero(levels):
+    x = np.linspace(-1, 1, 3)
+    with pytest.raises(ValueError, match=r"levels rise from above 0, as \(2\.30, 5\.99\); got"):
+        ridge(x, x, np.ones((3, 3)), best=(0, 0), xlabel="β", ylabel="γ", levels=levels)
 
 
 def test_nothing_to_draw_and_curves_of_another_length_are_refused():

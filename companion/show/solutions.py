@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.lines import Line2D
 
 from companion.show.curves import BACKGROUND, COLOURS, INK
@@ -52,12 +52,15 @@ def solutions(
     return ax
 
 
-def error_map(problem, u_of, *, n: int = 101, limits=None, ax: Axes | None = None) -> Axes:
+def error_map(
+    problem, u_of, *, component: int = 0, n: int = 101, limits=None, ax: Axes | None = None
+) -> Axes:
     """|u − u*| over a domain of two axes, coloured by its logarithm; white outside the domain.
 
-    u_of: points (k, 2) → (k, 1), e.g. problem.solution(network). limits: (smallest, largest) error
-    of the colours, so that several maps share one scale. Raises ValueError for a domain of another
-    dimension, and for a problem without an exact solution.
+    u_of: points (k, 2) → (k, outputs), as problem.solution(network). component: which output.
+    limits: (smallest, largest) error of the colours, so that several maps share one scale. A module
+    gets the points in its own type and on its own device. Raises ValueError for a domain of another
+    dimension, for a problem without an exact solution, and for values of another shape than its.
 
     >>> from companion.pinn.poisson import poisson_square
     >>> problem = poisson_square()
@@ -73,7 +76,8 @@ def error_map(problem, u_of, *, n: int = 101, limits=None, ax: Axes | None = Non
         )
     x = box.points((n, n), "grid")  # of an L, those in the L
     with torch.no_grad():
-        error = _array((u_of(x) - problem.exact(x)).abs()[:, 0])
+        error = (_values(u_of, x, problem) - problem.exact(x)).abs()
+    error = _array(error[:, _component(component, problem)])
     at, size = _cells(x, box, n), np.full((n, n), np.nan)
     size[at] = error
     low, high = limits or (max(error.max() * 1e-4, 1e-17), max(error.max(), 1e-16))
@@ -88,8 +92,36 @@ def error_map(problem, u_of, *, n: int = 101, limits=None, ax: Axes | None = Non
     )
     ax.set(xlabel=box.label(box.names[0]), ylabel=box.label(box.names[1]))
     ax.grid(visible=False)
-    ax.figure.colorbar(picture, ax=ax, label="absolute error", shrink=0.85)
+    of = f" of output {component}" if problem.outputs > 1 else ""
+    ax.figure.colorbar(picture, ax=ax, label=f"absolute error{of}", shrink=0.85)
     return ax
+
+
+def _values(u_of, x, problem):
+    """u (k, outputs) at points of float64 on the CPU, there again."""
+    like = next(u_of.parameters(), x) if isinstance(u_of, torch.nn.Module) else x
+    try:
+        u = u_of(x.to(like)).to(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"u_of cannot be evaluated at points of {like.dtype} on {like.device}: {error}. If its "
+            "network is of another kind, write lambda x: u(x.to(next(network.parameters())))"
+        ) from error
+    if u.shape != (len(x), problem.outputs):
+        raise ValueError(
+            f"u_of has shape {tuple(u.shape)} at {len(x)} points, but the problem has "
+            f"{problem.outputs} outputs: needed is ({len(x)}, {problem.outputs})"
+        )
+    return u
+
+
+def _component(component, problem):
+    if component not in range(problem.outputs):
+        raise ValueError(
+            f"component is one of 0 to {problem.outputs - 1}, the outputs of the problem; got "
+            f"{component!r}"
+        )
+    return component
 
 
 def _cells(x, box, n):
@@ -103,8 +135,14 @@ def history_curves(
 ) -> Axes:
     """A fit as curves: every term of the loss, or its gradient norm, and the error where there is one.
 
-    x: "step" or "seconds". what: "losses" or "norms". A grey line marks where a stage begins.
-    Raises ValueError for another name, and for a history without records.
+    x: "step" or "seconds". what: "losses" or "norms". A grey line marks where a stage ends
+    and the next begins. Raises ValueError for another name, and for a history without records.
+
+    >>> from companion.pinn import History                               # fit returns one
+    >>> entry = {"stage": "Adam", "equation": 0.1, "norms": {"equation": 2.0}, "error": 0.5}
+    >>> history = History([entry | {"step": 100}, entry | {"step": 200}])
+    >>> [line.get_label() for line in history_curves(history).lines]
+    ['equation', 'relative error']
     """
     if x not in ("step", "seconds") or what not in ("losses", "norms"):
         raise ValueError(f'x is "step" or "seconds", what "losses" or "norms"; got {x!r}, {what!r}')
@@ -120,15 +158,17 @@ def history_curves(
     if what == "losses" and history.error is not None:
         ax.plot(at, history.column("error"), "--", color=INK, label="relative error")
         ax.set(ylabel="loss, error")
-    _mark_stages(ax, at, history.column("stage"))
+    _mark_stages(ax, at, history.records)
     _legend_above(ax)
     return ax
 
 
-def _mark_stages(ax, at, stages):
+def _mark_stages(ax, at, records):
     """A line where a stage begins, with its name on the side that has room."""
+    stages = [record["stage"] for record in records]
+    numbers = [record.get("number", record["stage"]) for record in records]
     for i in range(1, len(stages)):
-        if stages[i] != stages[i - 1]:
+        if numbers[i] != numbers[i - 1]:
             late = at[i - 1] > 0.6 * at[-1]
             ax.axvline(at[i - 1], color=COLOURS["grey"], linewidth=1)
             ax.annotate(
@@ -148,7 +188,8 @@ def phase_plane(
     """Paths in the plane of two unknowns, each from a dot to a ring, over the arrows of a field.
 
     paths: {label: (first (n,), second (n,))}; field(x, y) → (dx/dt, dy/dt), on arrays. The one
-    named by `exact` is dashed, in ink. Arrows show the direction; all have the same length.
+    named by `exact` is dashed, in ink. Arrows show the direction; all have the same length. Raises
+    ValueError for no paths.
 
     >>> t = np.linspace(0, 6, 50)
     >>> ax = phase_plane({"circle": (np.cos(t), np.sin(t))}, xlabel="y", ylabel="y′",
@@ -177,12 +218,14 @@ def phase_plane(
 
 
 def ridge(
-    x, y, cost, *, best, xlabel: str, ylabel: str, truth=None, levels=(2.30, 6.18), ax=None
+    x, y, cost, *, best, xlabel: str, ylabel: str, truth=None, levels=(2.30, 5.99), ax=None
 ) -> Axes:
-    """Where two parameters are as good as the best: contours of χ² − min χ².
+    """Where two parameters are as good as the best: regions of χ² − min χ² below some levels.
 
-    x: (k,), y: (l,), cost: (l, k), each χ² at (x, y). best and truth: (x, y). The levels of two
-    parameters are 2.30 for 68 % and 6.18 for 95 %.
+    x: (k,), y: (l,), cost: (l, k), each χ² at (x, y). best and truth: (x, y). The region below a
+    level ℓ holds 1 − e^{−ℓ/2} of the confidence in two parameters, and is labelled so: 2.30 with
+    68 %, 5.99 with 95 %. Raises ValueError for a cost of another shape, and for levels that do not
+    rise from above 0.
 
     >>> x = np.linspace(-3, 3, 61)
     >>> ax = ridge(x, x, x[None] ** 2 + x[:, None] ** 2, best=(0, 0), xlabel="β", ylabel="γ")
@@ -192,9 +235,14 @@ def ridge(
         raise ValueError(
             f"cost has shape {cost.shape}; needed is (len(y), len(x)) = {(len(y), len(x))}"
         )
+    levels = tuple(levels)
+    if not levels or list(levels) != sorted({*levels}) or levels[0] <= 0:
+        raise ValueError(f"levels rise from above 0, as (2.30, 5.99); got {levels}")
     ax = ax or plt.subplots()[1]
     above = cost - cost.min()
-    shades = ["#0a5fb8", "#9cc3ea"][: len(levels)]
+    shades = LinearSegmentedColormap.from_list("", ["#0a5fb8", "#9cc3ea"])(
+        np.linspace(0, 1, max(len(levels), 2))[: len(levels)]
+    )
     ax.contourf(x, y, above, levels=[0, *levels], colors=shades)
     ax.plot(*best, "o", color=INK, label="least squares")
     if truth is not None:
@@ -202,11 +250,17 @@ def ridge(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     handles, _ = ax.get_legend_handles_labels()
     regions = [
-        Line2D([], [], color=shade, linewidth=7, label=label)
-        for shade, label in zip(shades, ("68 %", "95 %"))
+        Line2D([], [], color=shade, linewidth=7, label=_confidence(level))
+        for shade, level in zip(shades, levels)
     ]
     _legend_above(ax, handles=[*handles, *regions])
     return ax
+
+
+def _confidence(level):
+    """The share of χ² of two degrees of freedom that lies below a level."""
+    percent = -100 * np.expm1(-level / 2)
+    return f"{percent:.0f} %" if percent < 99 else f"{percent:.3g} %"
 
 
 def _legend_above(ax, **options):
