@@ -1,5 +1,7 @@
 """Networks: seeds, scaling, where their features lie, and what they refuse."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -65,10 +67,32 @@ def test_activations_are_smooth(activation):
     fit(oscillator(), net, [Adam(1)], points=8, progress=False)
 
 
+@pytest.mark.parametrize("activation", [torch.erf, nn.Mish(), lambda h: h * torch.tanh(h)])
+def test_an_activation_may_be_a_function(activation):
+    box = Box(t=(0.0, 6.0))
+    net = MLP(box, (8,), activation=activation)
+    x, (first, last) = box.points(5), net.layers
+    assert torch.equal(net(x), last(activation(first(box.centred(x)))))
+    assert torch.equal(copy.deepcopy(net)(x), net(x))
+    assert "Linear(in_features=1, out_features=8" in repr(net)
+    before = net(x)
+    fit(oscillator(), net, [Adam(1)], points=8, progress=False)
+    assert not torch.equal(net(x), before)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MLP(BOX, activation="relu6"), "activation is one of tanh, sin, .*; got 'relu6'"),
+        (
+            lambda: MLP(BOX, activation="relu6"),
+            "one of tanh, sin, .* a function of a.*; got 'relu6'",
+        ),
+        (lambda: MLP(BOX, activation=nn.Tanh), r"nn\.Mish\(\); got <class .*Tanh"),
+        (lambda: MLP(BOX, activation=None), "got None"),
+        (lambda: MLP(BOX, 20), r"as widths=\(20,\).*got widths 20 and outputs 1"),
+        (lambda: MLP(BOX, widths=(20.0,)), r"got widths \(20\.0,\)"),
+        (lambda: Siren(BOX, 20), "got widths 20"),
+        (lambda: Fourier(BOX, widths=20), "got widths 20"),
         (lambda: MLP(BOX, widths=()), r"widths of the hidden layers.*got widths \(\)"),
         (lambda: MLP(BOX, widths=(8, 0)), r"each 1 or more; got widths \(8, 0\)"),
         (lambda: MLP(BOX, outputs=0), "outputs 0"),

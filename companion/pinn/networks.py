@@ -5,6 +5,7 @@ seed. Chapters 12 to 14.
 """
 
 from itertools import pairwise
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -30,7 +31,8 @@ class MLP(nn.Module):
     """n(x) = W_L a(… a(W₁ x̂ + b₁) …) + b_L, where x̂ is x brought to [−1, 1]ᵈ.
 
     widths: of the hidden layers. activation: one of tanh, sin, silu, gelu, softplus, sigmoid (relu
-    and leaky_relu for demonstrations: a problem of order 2 or more refuses them). spread: how many
+    and leaky_relu for demonstrations: a problem of order 2 or more refuses them), or a function of a
+    tensor, as torch.erf. spread: how many
     times steeper the first layer is than a unit ramp, its bends placed at random over the whole
     domain; raise it with the length of the domain (chapter 14). Raises ValueError for an unknown
     activation or a width below 1.
@@ -45,8 +47,7 @@ class MLP(nn.Module):
 
     def __init__(self, box, widths=(20, 20), outputs=1, activation="tanh", spread=1.0, seed=0):
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+        _refuse_activation(activation)
         _refuse_sizes(widths, outputs)
         self.box, self.activation = box, activation
 
@@ -60,17 +61,29 @@ class MLP(nn.Module):
 
     def forward(self, x):
         *hidden, last = self.layers
+        bend = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
         h = self.box.centred(x)
         for layer in hidden:
-            h = ACTIVATIONS[self.activation](layer(h))
+            h = bend(layer(h))
         return last(h)
 
 
-def _refuse_sizes(widths, outputs):
-    if not widths or min(widths) < 1 or outputs < 1:
+def _refuse_activation(activation):
+    if isinstance(activation, type) or not (
+        callable(activation) or (isinstance(activation, str) and activation in ACTIVATIONS)
+    ):
         raise ValueError(
-            f"needed are the widths of the hidden layers, as (20, 20), and outputs, each 1 or more; "
-            f"got widths {tuple(widths)} and outputs {outputs}"
+            f"activation is one of {', '.join(ACTIVATIONS)}, or a function of a tensor, as "
+            f"torch.erf or nn.Mish(); got {activation!r}"
+        )
+
+
+def _refuse_sizes(widths, outputs):
+    layers = tuple(widths) if isinstance(widths, (tuple, list)) else ()
+    if not layers or not all(isinstance(k, Integral) and k >= 1 for k in (*layers, outputs)):
+        raise ValueError(
+            "needed are the widths of the hidden layers, as widths=(20,) or (20, 20), and outputs, "
+            f"each 1 or more; got widths {widths} and outputs {outputs}"
         )
 
 
@@ -96,6 +109,13 @@ def _spread(layer, steepness):
 class Fourier(nn.Module):
     """n(MLP) on the features sin(2π B x̂), cos(2π B x̂): B (k, d) drawn once, of a given size.
 
+    features: k. size: the standard deviation of the entries of B; a row b makes 2 |b| waves across
+    the domain. Raises ValueError for fewer than one feature, and for widths as MLP.
+
+    >>> net = Fourier(Box(x=(-1.0, 1.0)), features=8)
+    >>> net(torch.zeros(3, 1).double()).shape, net.frequencies.shape
+    (torch.Size([3, 1]), torch.Size([8, 1]))
+
     Source: Tancik et al., *Fourier features let networks learn high frequency functions* (2020).
     """
 
@@ -117,6 +137,13 @@ class Fourier(nn.Module):
 
 class Siren(nn.Module):
     """A network of sines, sin(ω₀ (W x + b)), initialised so that every layer keeps its spread.
+
+    omega: ω₀; the larger, the faster the sines that it begins with. Raises ValueError for widths as
+    MLP.
+
+    >>> net = Siren(Box(x=(-1.0, 1.0)), widths=(16,), omega=10.0)
+    >>> net(torch.zeros(3, 1).double()).shape
+    torch.Size([3, 1])
 
     Source: Sitzmann et al., *Implicit neural representations with periodic activation functions*
     (2020), section 3.2.
@@ -146,6 +173,11 @@ class Kinks(TorchDispatchMode):
     """The activations made of straight lines that run inside this block, by name, in `seen`.
 
     It watches the operations themselves: a relu called in forward() is seen as well as a module.
+
+    >>> with Kinks() as kinks:
+    ...     y = torch.relu(torch.ones(2)).tanh()
+    >>> kinks.seen
+    {'relu'}
     """
 
     def __init__(self):
