@@ -98,11 +98,20 @@ def test_an_edge_fixes_some_axes_and_fills_the_others():
     ("make", "message"),
     [
         (lambda: Box(), r"at least one axis: Box\(t=\(0\.0, 1\.0\)\)"),
-        (lambda: Box(t=(1.0, 1.0)), r"axis t needs low < high, both finite; got \(1\.0, 1\.0\)"),
+        (lambda: Box(t=(1.0, 1.0)), r"axis t needs two ends.*t=\(0\.0, 1\.0\); got \(1\.0, 1\.0\)"),
+        (lambda: Box(t=5.0), r"low < high, both finite: t=\(0\.0, 1\.0\); got 5\.0"),
+        (lambda: Box(t=(0, 1, 2)), r"got \(0, 1, 2\)"),
+        (lambda: Box(t=("a", 1)), r"got \('a', 1\)"),
+        (lambda: BOX.column("z"), "z: this box has t, x"),
         (lambda: Box(t=(0.0, math.inf)), "both finite"),
         (lambda: Box(t=(0, 1), units={"s": "days"}), "units for axes that are not there: s"),
         (lambda: BOX.points(0), "1 or more.* got 0"),
-        (lambda: BOX.points((3, 3), "sobol"), r"one for each of 2 axes; got \(3, 3\)"),
+        (
+            lambda: BOX.points((3, 3), "sobol"),
+            r"\(3, 3\).*how is 'sobol'; write how=\"grid\", or sampler=\"grid\" in",
+        ),
+        (lambda: BOX.points([4, 4], "grid"), r"a tuple with one for each of 2.*got \[4, 4\]"),
+        (lambda: BOX.points(4.0), r"needed is one number of points.*got 4\.0"),
         (lambda: BOX.points((3,), "grid"), r"one for each of 2 axes; got \(3,\)"),
         (lambda: BOX.points(3, "halton"), "grid, uniform, latin, sobol; got 'halton'"),
         (lambda: BOX.edge(3, y=0.0), "y: this box has t, x"),
@@ -407,6 +416,14 @@ def test_an_epidemic_too_sharp_for_the_series_is_refused():
         reference(Epidemic(beta=40.0, gamma=5.0, days=2000.0))
 
 
+@pytest.mark.parametrize("times", [[0.0, 200.0], [-1.0, 3.0], [math.nan]])
+def test_times_outside_an_epidemic_are_refused(times):
+    message = r"runs from day 0 to 160; got times from .*Epidemic\(days=\.\.\.\)"
+    with pytest.raises(ValueError, match=message):
+        Epidemic().solve(times)
+    assert Epidemic().solve([0, 160]).shape == (2, 2)
+
+
 # --- the L -------------------------------------------------------------------------------------
 
 
@@ -424,6 +441,30 @@ def test_points_of_the_l_are_not_in_its_missing_quarter(how):
     assert not ((x[:, 0] > 0) & (x[:, 1] < 0)).any()
     for a, b in ((-1, 1), (-1, -1), (1, 1)):  # each of the three quarters is filled
         assert ((x[:, 0] * a > 0) & (x[:, 1] * b > 0)).sum() > 60
+
+
+def test_an_edge_of_the_l_lies_in_it_and_reaches_its_ends():
+    domain = LShape()
+    for fixed, free in (
+        ({"x": 1.0}, (0, 1)),
+        ({"x": 0.0}, (-1, 1)),
+        ({"x": -1.0}, (-1, 1)),
+        ({"y": -1.0}, (-1, 0)),
+        ({"y": 0.0}, (-1, 1)),
+        ({"y": 1.0}, (-1, 1)),
+    ):
+        edge = domain.edge(5, **fixed)
+        assert edge.shape == (5, 2) and not ((edge[:, 0] > 0) & (edge[:, 1] < 0)).any()
+        along = edge[:, 1 if "x" in fixed else 0]
+        assert (along[0], along[-1]) == free
+        assert len(domain.edge(1, **fixed)) == 1
+    assert domain.edge(3, x=-1.0, y=-1.0).tolist() == [[-1.0, -1.0]]
+    with pytest.raises(ValueError, match=r"x=1\.0, y=-1\.0 lies in the quarter that the L has not"):
+        domain.edge(3, x=1.0, y=-1.0)
+    with pytest.raises(ValueError, match=r"x=2\.0 lies outside Box"):
+        domain.edge(3, x=2.0)
+    with pytest.raises(ValueError, match="z: this box has x, y"):
+        domain.edge(3, z=0.0)
 
 
 def test_the_rim_of_the_l_is_its_edge_evenly():

@@ -8,6 +8,9 @@ training.py       fit: the loop over stages, and all around it; History
 stages.py         Adam, LBFGS
 compiled.py       whole steps of Adam as one compiled graph
 gauss_newton.py   GaussNewton, the stage that takes a small network to six digits
+oscillator.py     y″ + y = 0: oscillator
+poisson.py        −Δu = f: poisson_interval, poisson_square, poisson_lshape; LShape
+sir.py            an epidemic: Epidemic, sir and sir_inverse, with SciPy's solution as reference
 """
 
 from companion.pinn.checks import check

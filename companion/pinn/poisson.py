@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from numbers import Integral
 
 import torch
 
@@ -63,16 +64,38 @@ def poisson_square(hard=True, edge_points=40):
 
 
 class LShape(Box):
-    """[−1, 1]² without its lower right quarter, x > 0 and y < 0."""
+    """[−1, 1]² without its lower right quarter, x > 0 and y < 0.
+
+    points, edge and rim keep to the L. Raises what a Box raises.
+
+    >>> LShape().edge(3, x=1.0).tolist()
+    [[1.0, 0.0], [1.0, 0.5], [1.0, 1.0]]
+    >>> len(LShape().points(100)), len(LShape().rim(16))
+    (100, 16)
+
+    Source: chapter 15.
+    """
 
     def __init__(self):
         super().__init__(x=(-1.0, 1.0), y=(-1.0, 1.0))
 
     def points(self, n, how="sobol", seed=0):
         """About n points, of those of the square which lie in the L; never none."""
-        wanted = max(math.ceil(4 * n / 3), 8) if isinstance(n, int) and n > 0 else n
+        wanted = max(math.ceil(4 * n / 3), 8) if isinstance(n, Integral) and n > 0 else n
         drawn = super().points(wanted, how, seed)
         return drawn[~((drawn[:, 0] > 0) & (drawn[:, 1] < 0))]
+
+    def edge(self, n, **fixed):
+        """n points of the L where the named axes have the given values.
+
+        Raises ValueError when there are none, as at x = 1, y = −1.
+        """
+        super().edge(1, **fixed)  # refuses what lies outside the square
+        x, y = fixed.get("x", 0.0), fixed.get("y", 0.0)
+        if x > 0 and y < 0:
+            raise ValueError(f"x={x}, y={y} lies in the quarter that the L has not")
+        part = Box(x=(-1.0, 0.0 if y < 0 else 1.0), y=(0.0 if x > 0 else -1.0, 1.0))
+        return part.edge(n, **fixed)
 
     def rim(self, n):
         """8 ⌊n/8⌋ points, at least 8, evenly on the edge, its six corners among them."""

@@ -17,6 +17,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import torch
 from scipy.stats import qmc
@@ -43,9 +44,8 @@ class Box:
     def __init__(self, units: Mapping[str, str] | None = None, **axes):
         if not axes:
             raise ValueError("a Box has at least one axis: Box(t=(0.0, 1.0))")
-        for name, (low, high) in axes.items():
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"axis {name} needs low < high, both finite; got ({low}, {high})")
+        for name, ends in axes.items():
+            _refuse_ends(name, ends)
         self.names = tuple(axes)
         ends = torch.tensor(list(axes.values()), dtype=torch.float64)
         self.low, self.high = ends.unbind(1)
@@ -59,7 +59,9 @@ class Box:
         return len(self.names)
 
     def column(self, name):
-        """The column of an axis, for u(X)."""
+        """The column of an axis, for u(X). Raises ValueError for an axis that is not there."""
+        if name not in self.names:
+            raise ValueError(f"{name}: this box has {', '.join(self.names)}")
         return self.names.index(name)
 
     def ends(self):
@@ -76,17 +78,11 @@ class Box:
 
         Raises ValueError for fewer than one point or another name.
         """
-        if how not in SAMPLERS:
-            raise ValueError(f"points are drawn by {', '.join(SAMPLERS)}; got {how!r}")
-        per_axis = isinstance(n, tuple)
-        counts = n if per_axis else (n,)
-        if min(counts) < 1 or (per_axis and (how != "grid" or len(n) != self.dimension)):
-            raise ValueError(
-                f"one number of points, 1 or more, or, on a grid, one for each of {self.dimension} "
-                f"axes; got {n}"
-            )
+        self._refuse_counts(n, how)
         if how == "grid":
-            counts = n if per_axis else (round(n ** (1 / self.dimension)),) * self.dimension
+            counts = (
+                n if isinstance(n, tuple) else (round(n ** (1 / self.dimension)),) * self.dimension
+            )
             ramps = [torch.linspace(0, 1, k, dtype=torch.float64) for k in counts]
             unit = torch.cartesian_prod(*ramps)
             return self.scaled(unit.reshape(-1, self.dimension))
@@ -101,6 +97,22 @@ class Box:
             )
             unit = torch.from_numpy(drawn[:n])
         return self.scaled(unit)
+
+    def _refuse_counts(self, n, how):
+        if how not in SAMPLERS:
+            raise ValueError(f"points are drawn by {', '.join(SAMPLERS)}; got {how!r}")
+        counts = n if isinstance(n, tuple) else (n,)
+        whole = all(isinstance(k, Integral) and k >= 1 for k in counts)
+        if not whole or (isinstance(n, tuple) and len(n) != self.dimension):
+            raise ValueError(
+                f"needed is one number of points, 1 or more, or, on a grid, a tuple with one for "
+                f"each of {self.dimension} axes; got {n!r}"
+            )
+        if isinstance(n, tuple) and how != "grid":
+            raise ValueError(
+                f'{n} points along the axes are a grid, but how is {how!r}; write how="grid", or '
+                f'sampler="grid" in fit'
+            )
 
     def scaled(self, unit):
         """From [0, 1]ᵈ to this box."""
@@ -136,6 +148,18 @@ class Box:
     def __repr__(self):
         ends = [f"{name}=({low:g}, {high:g})" for name, (low, high) in self.ends().items()]
         return f"Box({', '.join(ends)})"
+
+
+def _refuse_ends(name, ends):
+    """Raise ValueError unless ends is (low, high), with low < high, both finite."""
+    try:
+        low, high = (float(end) for end in ends)
+    except (TypeError, ValueError):
+        low, high = math.nan, math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(
+            f"axis {name} needs two ends, low < high, both finite: {name}=(0.0, 1.0); got {ends}"
+        )
 
 
 @dataclass(frozen=True)

@@ -50,19 +50,40 @@ class Epidemic:
         return -self.beta * s * np.exp(log_i), self.beta * s - self.gamma
 
     def solve(self, times, log=False):
-        """SciPy's dense (S, I), or (S, ln I), at times (k,): (2, k)."""
+        """SciPy's dense (S, I), or (S, ln I), at times (k,): (2, k).
+
+        Raises ValueError for a time before the start or after the last day.
+        """
+        times = self.within(times)
         start = (1 - self.infected, np.log(self.infected))
         found = solve_ivp(
             self.rates, (0, self.days), start, "DOP853", dense_output=True, rtol=1e-12, atol=1e-14
         )
-        s, log_i = found.sol(np.asarray(times))
+        s, log_i = found.sol(times)
         return np.stack([s, log_i if log else np.exp(log_i)])
+
+    def within(self, times):
+        """Times (k,) as an array, if all lie in [0, days]."""
+        times = np.asarray(times, dtype=float)
+        if not ((times >= 0) & (times <= self.days)).all():
+            raise ValueError(
+                f"this epidemic runs from day 0 to {self.days:g}; got times from {times.min():g} to "
+                f"{times.max():g}. A longer one is Epidemic(days=...)"
+            )
+        return times
 
 
 def reference(epidemic, log=False):
     """t (n, 1) → (S, I), or (S, ln I), as a torch function of t, to about 1e-11.
 
-    Raises ValueError when a series of degree 2048 does not resolve the epidemic.
+    t lies in [0, days]: beyond, the series means nothing. Raises ValueError when a series of degree
+    2048 does not resolve the epidemic.
+
+    >>> u = reference(Epidemic())
+    >>> [round(share, 6) for share in u(torch.zeros(1, 1).double())[0].tolist()]
+    [0.99, 0.01]
+
+    Source: Trefethen, *Approximation theory and approximation practice* (2013); chapter 16.
     """
     for degree in (256, 512, 1024, 2048):
         series = [
@@ -109,6 +130,9 @@ def sir(epidemic=None, log=True, tau=10.0):
     >>> from companion.pinn import check
     >>> check(sir(), tolerance=1e-9)["equation"] < 1e-9
     True
+
+    Source: Kermack and McKendrick, *A contribution to the mathematical theory of epidemics* (1927);
+    chapter 16.
     """
     epidemic = epidemic or Epidemic()
     return Problem(
@@ -148,6 +172,12 @@ def sir_inverse(
     equations, both in units of σ²: a smaller weight lets the curve follow the noise, a larger one
     takes more steps. epidemic gives the start, the length and the truth to compare with. β and γ
     have no bounds: behind γ > 0 stands γ = eᶿ, and a first step to a tiny γ would never come back.
+
+    >>> days = np.linspace(0, 60, 25)
+    >>> ill = Epidemic(days=60).solve(days)[1]
+    >>> problem = sir_inverse(days, ill, sigma=0.01, epidemic=Epidemic(days=60))
+    >>> {name: unknown.guess for name, unknown in problem.unknowns.items()}
+    {'beta': 0.4, 'gamma': 0.2}
 
     Source: chapter 17.
     """
