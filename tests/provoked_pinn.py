@@ -26,6 +26,13 @@ def in_two_places():
     return network
 
 
+def of_another_problem():
+    with TemporaryDirectory() as folder:
+        for end in (1.0, 2.0):
+            path = Path(folder) / "fit.pt"
+            fit(oscillator(end), MLP(LINE, (4,)), [Adam(1)], checkpoint=path, progress=False)
+
+
 def of_another_fit():
     with TemporaryDirectory() as folder:
         for steps in (1, 2):
@@ -35,6 +42,14 @@ def of_another_fit():
 
 PROVOKED = {
     "pinn-pairs": lambda: trained(lambda u, t: u() - t[:, 0]),
+    "pinn-columns": lambda: trained(lambda u, t: torch.cat([u(0) * u()[:, 0], u()], 1)),
+    "pinn-order": lambda: trained(lambda u, t: u(0, 0)),
+    "pinn-outside": lambda: trained(conditions=(Condition("data", ORIGIN + 24, 0.0),)),
+    "pinn-dropout": lambda: trained(network=nn.Sequential(nn.Dropout(), MLP(LINE, (4,)))),
+    "pinn-ansatz": lambda: check(
+        Problem(LINE, lambda u, t: u(0) - 1, ansatz=lambda t, n: 1 + t * n, exact=lambda t: t)
+    ),
+    "pinn-another-problem": of_another_problem,
     "pinn-rows": lambda: trained(lambda u, t: u().mean(0, keepdim=True)),
     "pinn-relu": lambda: trained(order=2, network=MLP(LINE, (4,), activation="relu")),
     "pinn-outputs": lambda: trained(outputs=2),

@@ -210,7 +210,7 @@ def test_the_checkpoint_of_another_problem_is_refused_and_the_network_left_alone
             fit(other, net, [Adam(4)], points=16, progress=False, checkpoint=path)
         assert torch.equal(bits(net), before)
     wide = MLP(soft.domain, (9,))
-    with pytest.raises(ValueError, match=r"another problem or network: .*size mismatch"):
+    with pytest.raises(ValueError, match=r"(?s)another problem or network: .*size mismatch"):
         fit(soft, wide, [Adam(4)], points=16, progress=False, checkpoint=path)
 
 
