@@ -9,6 +9,7 @@ from torch import nn
 
 from companion.pinn import MLP, Adam, Box, Condition, GaussNewton, Problem, check, fit
 from companion.pinn.oscillator import oscillator
+from companion.pinn.sir import Epidemic
 
 LINE = Box(t=(0.0, 1.0))
 ORIGIN = torch.zeros(1, 1)
@@ -54,6 +55,12 @@ PROVOKED = {
     "pinn-relu": lambda: trained(order=2, network=MLP(LINE, (4,), activation="relu")),
     "pinn-outputs": lambda: trained(outputs=2),
     "pinn-another-box": lambda: trained(network=MLP(Box(x=(0, 1), y=(0, 1)), (4,))),
+    "pinn-ends": lambda: Box(t=5.0),
+    "pinn-widths": lambda: MLP(LINE, 20),
+    "pinn-activation": lambda: MLP(LINE, activation=nn.Tanh),
+    "pinn-points": lambda: LINE.points([4], "grid"),
+    "pinn-grid": lambda: LINE.points((4,)),
+    "pinn-days": lambda: Epidemic(days=160).solve([200.0]),
     "pinn-values": lambda: Condition("start", ORIGIN, torch.zeros(1)),
     "pinn-finite": lambda: Condition("data", ORIGIN, torch.tensor([[math.nan]])),
     "pinn-check": lambda: check(Problem(LINE, lambda u, t: u(0) - 2, exact=lambda t: t)),
