@@ -1,6 +1,7 @@
 """Part III: networks inside differential equations.
 
-problem.py        Box, Condition, Unknown, Problem: an equation as a declaration; check
+problem.py        Box, Condition, Unknown, Problem: an equation as a declaration
+checks.py         check, and all that fit looks at before it trains
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
 objective.py      Trial, Objective: what is trained, and its loss, term by term; Causal weights
 recipes.py        RECIPES: settings that reach six digits in seconds
