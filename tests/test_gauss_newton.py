@@ -210,12 +210,50 @@ def test_more_than_three_thousand_parameters_are_refused_before_anything_is_trai
     assert begun(problem, MLP(problem.domain, (50, 50))).damping == 1e-3
 
 
-def test_a_residual_that_looks_at_values_is_refused():
-    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) if u().mean() > 0 else -u(0))
-    with pytest.raises(
-        ValueError, match=r"cannot trace equation at a single point\. .*torch\.where"
-    ):
-        fit(problem, MLP(problem.domain, (4,)), [GaussNewton(1)], progress=False)
+ENDS = torch.tensor([[0.0], [0.5], [1.0]]).double()
+LINE = Box(t=(0.0, 1.0))
+FARSIGHTED = {
+    "a value": lambda: Problem(LINE, lambda u, t: u(0) if u().mean() > 0 else -u(0)),
+    "numpy": lambda: Problem(LINE, lambda u, t: u(0) - torch.from_numpy(t.detach().numpy())),
+    "the mean": lambda: Problem(LINE, lambda u, t: u(0) + u().mean(0, keepdim=True)),
+    "the number of points": lambda: Problem(LINE, lambda u, t: u(0) - len(t) * u()),
+    "periodic": lambda: Problem(
+        LINE,
+        lambda u, t: u(0) - 1,
+        (Condition("equation of ends", ENDS, 0.0, of=lambda u, t: u() - u().flip(0)),),
+    ),
+    "a row for each point": lambda: Problem(
+        LINE,
+        lambda u, t: u(0) - 1,
+        (Condition("equation of ends", ENDS, 0.0, of=lambda u, t: u() * ENDS),),
+    ),
+}
+
+
+@pytest.mark.parametrize("make", FARSIGHTED.values(), ids=FARSIGHTED)
+def test_a_term_that_is_no_function_of_its_own_point_is_refused_before_anything_is_trained(make):
+    net, same = (MLP(LINE, (4,)) for _ in range(2))
+    message = r"cannot trace equation.* at a single point\. .*torch\.where"
+    with pytest.raises(ValueError, match=message):
+        fit(make(), net, [Adam(2), GaussNewton(1)], progress=False)
+    assert torch.equal(net.layers[0].weight, same.layers[0].weight)
+
+
+def test_what_the_mean_adds_is_said():
+    problem = Problem(LINE, lambda u, t: 0 * u() + 3.0 * (len(t) > 1))
+    with pytest.raises(ValueError, match=r"it is 3\.0e\+00 among all .* differs by 3\.0e\+00"):
+        begun(problem)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_at_a_solution_rounding_is_not_taken_for_other_points(dtype):
+    problem = Problem(
+        LINE, lambda u, t: u(0, 0) - 6 * t + 2, (), lambda t, n: t + t**2 * n, order=2
+    )
+    net = Polynomial(4).to(dtype)
+    for _ in range(2):  # the second is traced at a residual of rounding
+        history = fit(problem, net, [GaussNewton(3, damping=1e-9)], points=40, progress=False)
+    assert history.column("loss")[-1] < torch.finfo(dtype).eps ** 1.5
 
 
 def test_an_operation_without_a_rule_is_named_with_what_to_do():
@@ -223,5 +261,7 @@ def test_an_operation_without_a_rule_is_named_with_what_to_do():
         Box(t=(0.0, 1.0)), lambda u, t: u(0), ansatz=lambda t, n: torch.special.erfcx(n)
     )
     message = "erfcx.*GaussNewton differentiates equation by jets, so it needs the rule; Adam"
+    net, same = (MLP(problem.domain, (4,)) for _ in range(2))
     with pytest.raises(NotImplementedError, match=message):
-        fit(problem, MLP(problem.domain, (4,)), [GaussNewton(1)], progress=False)
+        fit(problem, net, [Adam(2), GaussNewton(1)], progress=False)
+    assert torch.equal(net.layers[0].weight, same.layers[0].weight)

@@ -1,19 +1,27 @@
 """Where things are: a fit on another device, mixtures of devices and types, tensors of the user's own."""
 
+import numpy as np
 import pytest
 import torch
 
 from companion.pinn import LBFGS, MLP, Adam, Box, Condition, GaussNewton, Problem, fit
+from companion.pinn.objective import Trial
 from companion.pinn.oscillator import oscillator
 from companion.pinn.poisson import poisson_square
-from companion.pinn.sir import sir
+from companion.pinn.sir import Epidemic, sir, sir_inverse
 
+STAGES = [Adam(5), LBFGS(2), GaussNewton(3)]
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 
 
+def inverse():
+    times = np.linspace(0, 160, 11)
+    return sir_inverse(times, Epidemic().solve(times)[1], 0.01)
+
+
 @needs_cuda
-@pytest.mark.parametrize("stage", [Adam(5), LBFGS(2), GaussNewton(3)])
-@pytest.mark.parametrize("make", [lambda: oscillator(hard=False), poisson_square, sir])
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("make", [lambda: oscillator(hard=False), poisson_square, sir, inverse])
 def test_a_fit_on_the_gpu_is_that_on_the_cpu(make, stage):
     problem, losses = make(), []
     for place in ("cpu", "cuda"):
@@ -40,7 +48,7 @@ def test_a_network_in_two_places_is_refused(elsewhere):
 def test_a_residual_with_a_tensor_of_another_place_is_refused_with_its_name(stage):
     stranger = torch.ones(16, 1, device="meta")
     problem = Problem(Box(t=(0, 1)), lambda u, t: u(0) - stranger)
-    message = r"equation cannot be evaluated at points of torch\.float64 on cpu.*values\.to\(x\)"
+    message = r"equation cannot be evaluated at .*points of torch\.float64 on cpu.*values\.to\(x\)"
     with pytest.raises(ValueError, match=message):
         fit(problem, MLP(problem.domain, (4,)), [stage], progress=False)
 
@@ -51,6 +59,17 @@ def test_conditions_follow_the_network_to_its_type():
     network = MLP(problem.domain, (4,)).float()
     fit(problem, network, [Adam(2), GaussNewton(2)], points=8, progress=False)
     assert {p.dtype for p in network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("points", [4, 64])  # fewer, and more residuals than parameters
+@pytest.mark.parametrize("stage", STAGES)
+def test_unknowns_follow_the_network_to_its_type(stage, points):
+    problem = inverse()
+    network = MLP(problem.domain, (3,), problem.outputs).float()
+    history = fit(problem, network, [stage], points=points, progress=False)
+    assert {p.dtype for p in Trial(problem, network).parameters()} == {torch.float32}
+    guesses = {name: unknown.guess for name, unknown in problem.unknowns.items()}
+    assert history.stopped is None and history.unknowns != pytest.approx(guesses, abs=1e-6)
 
 
 @pytest.mark.parametrize("what", ["points", "values"])

@@ -19,6 +19,8 @@ from torch.func import functional_call, jacrev, vmap
 from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from companion.pinn.objective import nearby
+
 LARGE = 3000  # parameters; beyond, JᵀJ and its Cholesky factor take seconds a step
 
 
@@ -94,16 +96,23 @@ class Stepper:
     def __init__(self, stage, objective):
         self.stage, self.objective, self.damping = stage, objective, stage.damping
         self.known = {}  # see graphs
-        count = sum(p.numel() for p in objective.trial.parameters())
+        parameters = self.parameters()
+        count = sum(p.numel() for p in parameters.values())
         if count > LARGE:
             raise ValueError(
                 f"GaussNewton solves for all parameters at once, up to about {LARGE}; got {count}. "
                 "Take a smaller network, or LBFGS"
             )
+        for name, (x, values, _) in objective.terms().items():  # what fails, fails before the fit
+            self.graphs(name, parameters, x, values)
+
+    def parameters(self):
+        """{name: value} of all that is trained."""
+        return {n: p.detach() for n, p in self.objective.trial.free().items()}
 
     def step(self, number):
         """One accepted step (or none, when no damping helps); returns the terms before it."""
-        parameters = {n: p.detach() for n, p in self.objective.trial.named_parameters()}
+        parameters = self.parameters()
         terms, rows, jacobian, scales = self.linearised(parameters)
         wide = len(rows) < jacobian.shape[1]
         gram = jacobian @ jacobian.T if wide else jacobian.T @ jacobian
@@ -114,7 +123,7 @@ class Stepper:
             if moved is not None and self.squares(moved, scales) < before:
                 self.damping = max(self.damping / 3, 1e-15)
                 with torch.no_grad():
-                    for name, p in self.objective.trial.named_parameters():
+                    for name, p in self.objective.trial.free().items():
                         p.copy_(moved[name])
                 break
             self.damping = min(self.damping * 4, 1e10)
@@ -156,39 +165,55 @@ class Stepper:
         return found
 
     def graphs(self, name, parameters, x, values):
-        """The graphs of a term, traced at the first call with this number of points."""
+        """The graphs of a term, traced and compared at the first call with this number of points."""
         key = name, x.shape
         if key not in self.known:
             f = partial(linearisation, self.point(name), list(parameters))
             try:
-                self.known[key] = traced(f, *parameters.values(), x, values)
+                found = traced(f, *parameters.values(), x, values)
             except NotImplementedError as error:
                 raise NotImplementedError(
                     f"{error}. GaussNewton differentiates {name} by jets, so it needs the rule; Adam "
                     "and LBFGS do not"
                 ) from error
-            except RuntimeError as error:
-                raise ValueError(
-                    f"GaussNewton cannot trace {name} at a single point. Does it look at a value (if "
-                    "…, float(…), .item(), numpy), or at other points than its own? Write "
-                    f"torch.where(...) for a choice, or take LBFGS. torch says: {error}"
-                ) from error
+            except (RuntimeError, ValueError) as error:
+                raise ValueError(f"{untraceable(name)} torch says: {error}") from error
+            self.compare(found[1], name, parameters, x, values)
+            self.known[key] = found
         return self.known[key]
+
+    def compare(self, alone, name, parameters, x, values):
+        """Raise ValueError unless the residual, point by point, is that of all points at once.
+
+        It is taken at other parameters and points than those of the tracing: near a solution there
+        would be rounding alone to be compared.
+        """
+        moved, x = nearby(parameters.values(), x)
+        together = self.rows(name, dict(zip(parameters, moved)), x, values)
+        size = together.nan_to_num(0, 0, 0).abs().max().clamp(min=1e-6).item()
+        limit = 10 * torch.finfo(x.dtype).eps ** 0.5 * size
+        r = alone(*moved, x, values)
+        if not torch.allclose(r, together, rtol=0, atol=limit, equal_nan=True):
+            worst = (r - together).nan_to_num().abs().max().item()
+            raise ValueError(
+                f"{untraceable(name)} Near here it is {size:.1e} among all points, and differs by "
+                f"{worst:.1e} when each is alone"
+            )
 
     def point(self, name):
         """The residual of one term at one point, as a function of the parameters: (k,)."""
+        return lambda parameters, x, values: self.rows(name, parameters, x[None], values[None])[0]
+
+    def rows(self, name, parameters, x, values):
+        """The residual (n, k) of one term at its points, as a function of the parameters."""
         trial = self.objective.trial
 
-        def residual(parameters, x, values):
-            def u(points):
-                return functional_call(trial, parameters, (points,))
+        def u(points):
+            return functional_call(trial, parameters, (points,))
 
-            free = {n: parameters[f"thetas.{n}"] for n in trial.thetas}
-            unknowns = {n: trial.problem.unknowns[n].value(free[n]) for n in free}
-            rows = trial.problem.rows(name, u, unknowns, x[None], values[None], "taylor")
-            return rows[0]
-
-        return residual
+        free = {n: parameters[f"thetas.{n}"] for n in trial.thetas}
+        unknowns = {n: trial.problem.unknowns[n].value(free[n]) for n in free}
+        return trial.problem.rows(name, u, unknowns, x, values, "taylor")
 
     def state_dict(self):
         """What resuming needs."""
@@ -197,3 +222,12 @@ class Stepper:
     def load_state_dict(self, state):
         """Take up where state_dict() was written."""
         self.damping = state["damping"]
+
+
+def untraceable(name):
+    """What is said of a term that is no function of its own point."""
+    return (
+        f"GaussNewton cannot trace {name} at a single point. Does it look at a value (if …, "
+        "float(…), .item(), numpy), or at other points than its own? Write torch.where(...) for a "
+        "choice, or take LBFGS."
+    )

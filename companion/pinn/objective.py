@@ -11,13 +11,30 @@ from torch import nn
 
 
 class Trial(nn.Module):
-    """What is trained: the network inside the ansatz, and the free numbers θ of the unknowns."""
+    """What is trained: the network inside the ansatz, and the free numbers θ of the unknowns.
+
+    The θ are of the network's dtype, on its device: with a network in float32 they have 7 digits.
+    Raises ValueError for a network without parameters, or when all are frozen.
+    """
 
     def __init__(self, problem, network):
         super().__init__()
         self.problem, self.network = problem, network
-        free = {name: nn.Parameter(p.free()) for name, p in problem.unknowns.items()}
-        self.thetas = nn.ParameterDict(free)
+        parameters = list(network.parameters())
+        if not parameters:
+            raise ValueError("the network has no parameters; are its layers in a plain list?")
+        unknowns = problem.unknowns.items()
+        thetas = {n: nn.Parameter(p.free().to(parameters[0])) for n, p in unknowns}
+        self.thetas = nn.ParameterDict(thetas)
+        if not self.free():
+            raise ValueError(
+                "nothing to train: all parameters of the network are frozen, and the problem has no "
+                "unknowns. Free a layer: network.layers[-1].requires_grad_(True)"
+            )
+
+    def free(self):
+        """{name: parameter} of all that is trained; one with requires_grad=False is a constant."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def forward(self, x):
         return self.problem.solution(self.network)(x)
@@ -73,7 +90,7 @@ class Objective:
 
     def losses_and_norms(self):
         """({term: its loss}, {term: ‖∂ loss / ∂ parameters‖}), as floats."""
-        losses, parameters, norms = self.losses(), list(self.trial.parameters()), {}
+        losses, parameters, norms = self.losses(), list(self.trial.free().values()), {}
         for name, loss in losses.items():
             parts = torch.autograd.grad(loss, parameters, materialize_grads=True, retain_graph=True)
             norms[name] = math.sqrt(sum(g.square().sum().item() for g in parts))
@@ -91,6 +108,11 @@ class Objective:
             if 0 < factor < math.inf:
                 old = self.balance.get(name, 1.0)
                 self.balance[name] = old * (inertia + (1 - inertia) * factor)
+
+
+def nearby(tensors, x):
+    """(other tensors, other points of the same box): what a graph must follow, see pinn.compiled."""
+    return [1.01 * v + 0.01 for v in tensors], x + 0.01 * (x.flip(0) - x)
 
 
 def relative_error(u_of, problem, n=1000):

@@ -35,7 +35,8 @@ class Adam:
         """What makes the steps: torch's optimiser, or a compiled graph."""
         if self.compiled:
             return CompiledAdam(self, objective)
-        return _Torch(self, torch.optim.Adam(objective.trial.parameters(), lr=self.lr), objective)
+        parameters = objective.trial.free().values()
+        return _Torch(self, torch.optim.Adam(parameters, lr=self.lr), objective)
 
     def rate(self, step):
         """The learning rate of a step."""
@@ -54,7 +55,7 @@ class LBFGS:
     def begin(self, objective):
         """The torch optimiser that makes the steps."""
         optimizer = torch.optim.LBFGS(
-            objective.trial.parameters(),
+            objective.trial.free().values(),
             max_iter=self.inner,
             history_size=self.memory,
             line_search_fn="strong_wolfe",
