@@ -3,11 +3,13 @@
 import os
 import shutil
 import signal
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.fx import GraphModule
 
 from companion.pinn import (
     LBFGS,
@@ -23,7 +25,7 @@ from companion.pinn import (
 )  # fmt: skip
 from companion.pinn.objective import Trial
 from companion.pinn.oscillator import oscillator
-from companion.pinn.poisson import poisson_square
+from companion.pinn.poisson import poisson_lshape, poisson_square
 from companion.pinn.sir import Epidemic, sir, sir_inverse
 
 TIMES = np.linspace(0, 160, 11)
@@ -149,6 +151,24 @@ def soft_decay():
     )
 
 
+def test_points_of_another_number_are_not_those_of_the_program(uncompiled, monkeypatch):
+    """On an L the number of random points is not always the same."""
+    problem, shapes = poisson_lshape(rim_points=16), []
+    net = MLP(problem.domain, (8,))
+    program = compiled.in_place
+
+    def seen(step, flat):
+        made = program(step, flat)
+        return lambda *inputs: shapes.append((step, inputs[-2].shape)) or made(*inputs)
+
+    monkeypatch.setattr(compiled, "in_place", seen)
+    rest = {"sampler": "uniform", "resample": 4, "points": 64}
+    eager = train([Adam(32, 1e-3)], problem, net=deepcopy(net), **rest)
+    assert_same(eager, train([Adam(32, 1e-3, compiled=4)], problem, net=net, **rest))
+    graphs = {shape for step, shape in shapes if isinstance(step, GraphModule)}
+    assert len(graphs) == 1 < len({shape for _, shape in shapes})
+
+
 # --- around the steps --------------------------------------------------------------------------
 
 
@@ -219,12 +239,33 @@ def test_nan_in_a_gradient_is_named(k, uncompiled):
 # --- what cannot be --------------------------------------------------------------------------
 
 
-def test_a_residual_that_looks_at_values_cannot_be_traced():
-    def residual(u, t):
-        return u(0) if u().sum() > 0 else u(0) + u()
+LOOKING = {
+    "if": lambda u, t: u(0) if u().sum() > 0 else u(0) + u(),
+    "float": lambda u, t: u(0) - float(u().detach().mean()),
+    "item": lambda u, t: u(0) - u().mean().item(),
+    "tolist": lambda u, t: u(0) - torch.tensor(u().tolist()).double(),
+    "numpy of u": lambda u, t: u(0) - torch.from_numpy(np.cos(u().detach().numpy())),
+    "numpy of t": lambda u, t: u(0) - torch.from_numpy(np.cos(5 * t.detach().numpy())),
+}
 
-    with pytest.raises(ValueError, match=r"cannot be written down as one graph.*torch\.where"):
-        train([Adam(4, compiled=2)], Problem(Box(t=(0.0, 1.0)), residual))
+
+@pytest.mark.parametrize("residual", LOOKING.values(), ids=LOOKING)
+def test_a_residual_that_looks_at_values_is_refused_before_anything_is_trained(
+    residual, uncompiled
+):
+    problem = Problem(Box(t=(0.0, 1.0)), residual)
+    net, same = (MLP(problem.domain, (8,)) for _ in range(2))
+    message = r"cannot be written down as one graph.*numpy.*torch\.where"
+    with pytest.raises(ValueError, match=message):
+        train([Adam(3), Adam(4, compiled=2)], problem, net=net)
+    assert torch.equal(bits(net), bits(same)) and not uncompiled
+
+
+def test_a_residual_that_draws_at_random_is_traced(uncompiled):
+    """Its graph draws too, and is not taken for another function."""
+    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) + 0.1 * torch.randn_like(t))
+    _, history = train([Adam(4, compiled=2)], problem)
+    assert len(uncompiled) == 1 and history.stopped is None
 
 
 def test_without_a_compiler(monkeypatch):
@@ -242,9 +283,7 @@ def test_a_negative_number_of_steps():
 
 
 def test_flat_parts_are_the_tensors_that_were_joined():
-    problem = INVERSE
-    net = MLP(problem.domain, (3,), outputs=2).float()  # the unknowns stay float64
-    flat = compiled.Flat(Trial(problem, net))
-    vectors = flat.joined(flat.places)
-    assert [v.dtype for v in vectors] == [torch.float32, torch.float64]
-    assert all(torch.equal(a, b) for a, b in zip(flat.parts(vectors), flat.places))
+    flat = compiled.Flat(Trial(INVERSE, MLP(INVERSE.domain, (3,), outputs=2)))
+    vector = flat.joined(flat.places)
+    assert vector.shape == (sum(p.numel() for p in flat.places),)
+    assert all(torch.equal(a, b) for a, b in zip(flat.parts(vector), flat.places))

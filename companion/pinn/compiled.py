@@ -13,19 +13,25 @@ from torch.func import functional_call
 from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from companion.pinn.objective import Objective
+from companion.pinn.objective import Objective, nearby
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # those of torch.optim.Adam
 OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
+UNTRACEABLE = (
+    "the step cannot be written down as one graph: a residual, a condition or the network looks at a "
+    "value (if …, float(…), .item(), .tolist(), numpy). Write torch.where(...) for a choice, or take "
+    "Adam(..., compiled=0)."
+)
 
 
 class CompiledAdam:
     """Adam's stepper for Adam(..., compiled=k): steps(number) makes `block` = k steps, one call.
 
     step(number) makes one, of the same operations, uncompiled: for the rest of a stage or of the
-    steps between two reports that does not fill a block. The graph is made at the first block, for
-    the points, terms and parameters as they are then: other points of the same number, and other
-    weights of the terms, come in as data.
+    steps between two reports that does not fit a block. A step is traced when the fit begins, for
+    the terms as they are then, and compiled at the first block: other points, and other weights of
+    the terms, come in as data. While the points are of another number than at first, as random ones
+    on an L may be, the steps are not compiled.
 
     Raises ValueError when the step cannot be traced, RuntimeError when it cannot be compiled.
     """
@@ -34,32 +40,43 @@ class CompiledAdam:
         self.stage, self.objective, self.block = stage, objective, stage.compiled
         self.flat = Flat(objective.trial)
         self.names = list(objective.terms())
-        self.moments = [torch.zeros_like(v) for v in self.flat.joined(self.flat.places) * 2]
-        self.before, self.program = self.moments, None
+        self.moments = [torch.zeros_like(self.flat.joined(self.flat.places)) for _ in range(2)]
+        self.before, self.program, self.shape = self.moments, None, objective.x.shape
+        self.once = self.traced()
 
     def steps(self, number):
         """`block` steps; returns {term: its values (block,) before each of them}."""
+        if self.objective.x.shape != self.shape:
+            return self._made(self.eager(), number, self.block)
         if self.program is None:
-            self.program = self.compiled()
+            self.program = compiled(in_place(self.once, self.flat), self.inputs(0, self.block))
         return self._made(self.program, number, self.block)
 
     def step(self, number):
         """One step; returns the terms of the loss before it."""
-        made = self._made(in_place(adam_step(self.objective, self.flat), self.flat), number, 1)
+        made = self._made(self.eager(), number, 1)
         return {name: values[0] for name, values in made.items()}
 
     def undo(self):
         """Set the moments to what they were before the last call of steps."""
         self.moments = self.before
 
-    def compiled(self):
-        """The program of `block` steps: one is traced, repeated, and compiled."""
-        once = traced(adam_step(self.objective, self.flat), self.step_inputs())
-        return compiled(in_place(once, self.flat), self.inputs(0, self.block))
+    def eager(self):
+        """As many steps as there are rates, operation by operation."""
+        return in_place(adam_step(self.objective, self.flat), self.flat)
+
+    def traced(self):
+        """The graph of one step, which goes elsewhere as the step does."""
+        step, inputs = adam_step(self.objective, self.flat), self.step_inputs()
+        *state, rates, x, factors = inputs
+        (*state, factors), x = nearby([*state, factors], x)
+        graph = traced(step, inputs)
+        refuse_constants(graph, step, (*state, rates, x, factors))
+        return graph
 
     def step_inputs(self):
         """What adam_step takes, as inputs is what in_place(adam_step) takes."""
-        return *self.flat.joined(self.flat.places), *self.inputs(0, 1)[len(self.flat.places) :]
+        return self.flat.joined(self.flat.places), *self.inputs(0, 1)[len(self.flat.places) :]
 
     def inputs(self, number, count):
         """What a graph of count steps takes, from step `number` on."""
@@ -90,27 +107,20 @@ class CompiledAdam:
 
 
 class Flat:
-    """The parameters of a module as long vectors, one for each dtype: one kernel updates each."""
+    """What a trial trains as one long vector: one kernel updates it."""
 
-    def __init__(self, module):
-        named = {n: p for n, p in module.named_parameters() if p.requires_grad}
+    def __init__(self, trial):
+        named = trial.free()
         self.names, self.places = list(named), [p.detach() for p in named.values()]
-        self.groups = {}
-        for i, p in enumerate(self.places):
-            self.groups.setdefault((p.dtype, p.device), []).append(i)
 
     def joined(self, tensors):
-        """The tensors, one for each parameter, as vectors."""
-        return [torch.cat([tensors[i].reshape(-1) for i in g]) for g in self.groups.values()]
+        """The tensors, one for each parameter, as a vector."""
+        return torch.cat([v.reshape(-1) for v in tensors])
 
-    def parts(self, vectors):
-        """The tensors again, views of the vectors."""
-        found = {}
-        for group, vector in zip(self.groups.values(), vectors):
-            sizes = [self.places[i].numel() for i in group]
-            for i, part in zip(group, vector.split(sizes)):
-                found[i] = part.view(self.places[i].shape)
-        return [found[i] for i in range(len(self.places))]
+    def parts(self, vector):
+        """The tensors again, views of the vector."""
+        parts = vector.split([p.numel() for p in self.places])
+        return [part.view(p.shape) for part, p in zip(parts, self.places)]
 
 
 class Losses(nn.Module):
@@ -137,26 +147,23 @@ class Losses(nn.Module):
 def adam_step(objective, flat):
     """One step of Adam as a function of all that it depends on; nothing is changed in place.
 
-    (parameters …, first moments …, second moments …, rates (1, 2), x, factors of the weights) → the
-    same three lists afterwards, and the terms (1, k) before. The lists are those of flat.
+    (parameters, first moments, second moments, rates (1, 2), x, factors of the weights) → the same
+    three vectors afterwards, and the terms (1, k) before. The vectors are those of flat.
     """
-    losses, groups = Losses(objective), len(flat.groups)
+    losses = Losses(objective)
     names = [f"trial.{name}" for name in flat.names]
 
-    def step(*inputs):
-        *state, rates, x, factors = inputs
-        old, first, second = (state[i * groups : (i + 1) * groups] for i in range(3))
+    def step(old, first, second, rates, x, factors):
         with torch.enable_grad():
-            leaves = [p.requires_grad_() for p in flat.parts([p.detach() for p in old])]
+            leaves = [p.requires_grad_() for p in flat.parts(old.detach())]
             found = list(functional_call(losses, dict(zip(names, leaves)), (x, factors)).values())
             slopes = torch.autograd.grad(sum(found), leaves, materialize_grads=True)
-        slopes = flat.joined(slopes)
+        g = flat.joined(slopes)
         rate, unbias = rates[0].unbind()
-        first = [m + (1 - FIRST) * (g - m) for m, g in zip(first, slopes)]
-        second = [SECOND * v + (1 - SECOND) * g * g for v, g in zip(second, slopes)]
-        moved = zip(old, first, second)
-        new = [p - rate * m / (v.sqrt() / unbias + TINY) for p, m, v in moved]
-        return *new, *first, *second, torch.stack([loss.detach() for loss in found])[None]
+        first = first + (1 - FIRST) * (g - first)
+        second = SECOND * second + (1 - SECOND) * g * g
+        new = old - rate * first / (second.sqrt() / unbias + TINY)
+        return new, first, second, torch.stack([loss.detach() for loss in found])[None]
 
     return step
 
@@ -164,18 +171,19 @@ def adam_step(objective, flat):
 def in_place(step, flat):
     """As many steps in a row as there are rates (k, 2): the parameters and the moments are changed.
 
-    (parameters …, first moments …, second moments …, rates, x, factors) → the terms (k, ·) before each.
+    (parameters …, first moments, second moments, rates, x, factors) → the terms (k, ·) before each.
     """
-    count, groups = len(flat.places), len(flat.groups)
+    count = len(flat.places)
 
     def steps(*inputs):
-        places, moments = inputs[:count], inputs[count : count + 2 * groups]
-        rates, *data = inputs[count + 2 * groups :]
-        state, found = [*flat.joined(places), *moments], []
+        places, moments = inputs[:count], inputs[count : count + 2]
+        rates, *data = inputs[count + 2 :]
+        vector, found = flat.joined(places), []
+        first, second = moments
         for rate in rates.split(1):
-            *state, losses = step(*state, rate, *data)
+            vector, first, second, losses = step(vector, first, second, rate, *data)
             found.append(losses)
-        for place, value in zip((*places, *moments), (*flat.parts(state), *state[groups:])):
+        for place, value in zip((*places, *moments), (*flat.parts(vector), first, second)):
             place.copy_(value)
         return (torch.cat(found),)
 
@@ -191,11 +199,22 @@ def traced(function, inputs):
         with torch.no_grad():
             return make_fx(function)(*[value.clone() for value in inputs])
     except RuntimeError as error:
-        raise ValueError(
-            "the step cannot be written down as one graph: a residual, a condition or the network "
-            "looks at a value (if …, float(…), .item(), numpy). Write torch.where(...) for a "
-            f"choice, or take Adam(..., compiled=0). torch says: {first_line(error)}"
-        ) from error
+        raise ValueError(f"{UNTRACEABLE} torch says: {first_line(error)}") from error
+
+
+def refuse_constants(graph, function, inputs):
+    """Raise ValueError unless the graph of a function gives what the function gives at inputs.
+
+    make_fx refuses an if, float and .item(); what numpy or tolist has taken out of a tensor is a
+    constant of the graph, and seen only at other inputs than those of the tracing.
+    """
+    found = []
+    for f in (graph, function):
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(0)
+            found.append(f(*[value.clone() for value in inputs]))
+    if not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(*found)):
+        raise ValueError(f"{UNTRACEABLE} At other points the graph would be another function")
 
 
 def compiled(function, inputs):
