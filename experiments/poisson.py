@@ -1,13 +1,14 @@
 """The repetitions of chapter 15: other seeds, weights, points and cures than the page has time for.
 
 The problems are in the chapter, in the cells tagged "experiment"; this script runs those cells and
-trains. It writes chapters/data/poisson.json, which the chapter reads. About 4 minutes on one quiet core:
+trains. It writes chapters/data/poisson.json, which the chapter reads. About 5 minutes on one quiet core:
 
     .venv/bin/python -m experiments.poisson
 """
 
 import os
 import platform
+import time
 from pathlib import Path
 
 import torch
@@ -20,7 +21,8 @@ RESULT = ROOT / "chapters" / "data" / "poisson.json"
 
 SEEDS = {"Gauss-Newton": range(5), "Adam + L-BFGS": range(3)}  # the latter on the square
 WEIGHTS = (1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6, 1e8)
-LINE_POINTS = (8, 16, 32, 64)
+LINE_POINTS = (8, 16, 32, 64, 128, 256)
+LINE_STEPS = 200
 PLANE_POINTS = (25, 100, 400)
 SAMPLERS = ("grid", "sobol", "latin", "uniform")
 THREE = range(3)
@@ -36,6 +38,14 @@ def short(number):
     return float(f"{number:.3e}")
 
 
+def trained(names, *arguments, **options):
+    """{error, seconds of the processor} of one training."""
+    start = time.process_time()
+    _, history = names["solve"](*arguments, **options)
+    spent = time.process_time() - start
+    return {"error": short(history.error), "seconds": round(spent, 2)}
+
+
 def runs(names):
     """Both edges: Gauss-Newton in both dimensions, Adam and L-BFGS on the square."""
     newton, first = [names["GaussNewton"](30)], names["first_order"](300, 50)
@@ -48,9 +58,9 @@ def runs(names):
     ]:
         for seed in SEEDS[method]:
             for edge in ("hard", "soft"):
-                _, history = names["solve"](make(edge == "hard"), stages, seed=seed, **options)
-                row = {"d": d, "edge": edge, "method": method, "seed": seed}
-                found.append(row | {"error": short(history.error)})
+                problem = make(edge == "hard")
+                row = trained(names, problem, stages, seed=seed, **options)
+                found.append({"d": d, "edge": edge, "method": method, "seed": seed} | row)
                 print(found[-1], flush=True)
     return found
 
@@ -70,16 +80,23 @@ def weights(names):
     return found
 
 
+def between(problem, u):
+    """The loss at 1000 other points, where nobody trained: the mean square of the residual."""
+    x = problem.domain.points(1000, "uniform", seed=99)
+    return problem.rows("equation", u, {}, x, x[:, :0]).square().mean().item()
+
+
 def points(names, problem, counts, samplers, steps):
-    """The hard edge with few points: loss against error."""
+    """The hard edge with few points: the loss there, the loss elsewhere, the error."""
     found = []
     for n in counts:
         for sampler in samplers:
             for seed in THREE:
                 stages = [names["GaussNewton"](steps)]
-                _, history = names["solve"](problem, stages, seed=seed, points=n, sampler=sampler)
+                u, history = names["solve"](problem, stages, seed=seed, points=n, sampler=sampler)
                 row = {"n": n, "sampler": sampler, "seed": seed, "error": short(history.error)}
-                found.append(row | {"loss": short(history.records[-1]["loss"])})
+                row["loss"] = short(history.records[-1]["loss"])
+                found.append(row | {"between": short(between(problem, u))})
                 print(found[-1], flush=True)
     return found
 
@@ -109,8 +126,8 @@ def corner(names):
         for seed in THREE:
             net = network(seed)
             stages = [names["GaussNewton"](30)]
-            _, history = names["solve"](problem, stages, net, seed=seed, points=600)
-            row = {"what": what, "seed": seed, "error": short(history.error)}
+            row = trained(names, problem, stages, net, seed=seed, points=600)
+            row = {"what": what, "seed": seed} | row
             if hasattr(net, "K"):
                 row["K"] = short(net.K.item())
             found.append(row)
@@ -124,7 +141,7 @@ def main():
     names = experiment()
     tables = {"corner": corner(names), "weights": weights(names)}
     tables["runs"] = runs(names)
-    tables["line"] = points(names, names["interval"](True), LINE_POINTS, ("grid",), 15)
+    tables["line"] = points(names, names["interval"](True), LINE_POINTS, ("grid",), LINE_STEPS)
     tables["points"] = points(names, names["square"](True), PLANE_POINTS, SAMPLERS, 20)
     head = {
         "script": "experiments/poisson.py",

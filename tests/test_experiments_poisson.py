@@ -1,7 +1,7 @@
 """The stored repetitions of chapter 15 are those that its script makes, and say what the page says."""
 
 import json
-from statistics import median
+import math
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from experiments.poisson import (
     SEEDS,
     THREE,
     WEIGHTS,
+    between,
     cures,
     experiment,
 )
@@ -41,6 +42,7 @@ def test_every_run_is_stored(record, names):
     assert len(record["line"]) == len(LINE_POINTS) * len(THREE)
     assert len(record["points"]) == len(PLANE_POINTS) * len(SAMPLERS) * len(THREE)
     assert [row["what"] for row in record["corner"][:: len(THREE)]] == list(cures(names))
+    assert all(row["seconds"] > 0 for row in record["runs"] + record["corner"])
 
 
 def test_the_hard_edge_is_better_than_the_soft_one_for_every_seed_of_gauss_newton(record):
@@ -52,7 +54,23 @@ def test_the_hard_edge_is_better_than_the_soft_one_for_every_seed_of_gauss_newto
 def test_few_points_give_no_loss_and_no_solution(record):
     few = [row for row in record["line"] if row["n"] == min(LINE_POINTS)]
     assert max(row["loss"] for row in few) < 1e-20 < 0.1 < min(row["error"] for row in few)
-    assert median(errors(record["line"], n=max(LINE_POINTS))) < 1e-3
+    assert max(errors(record["line"], n=max(LINE_POINTS))) < 1e-6
+
+
+def test_a_loss_of_zero_is_zero_on_the_points_only(record):
+    zero = [row for row in record["line"] if row["loss"] < 1e-20]
+    others = [row for row in record["line"] if row["loss"] >= 1e-20]
+    assert {row["n"] for row in zero} == {8, 16, 32}
+    assert min(row["between"] for row in zero) > 1e-3
+    assert all(row["between"] < 5 * row["loss"] for row in others)
+    assert max(row["error"] for row in others) < min(row["error"] for row in zero)
+
+
+def test_the_loss_between_the_points_is_that_of_the_equation(names):
+    line = names["interval"](True)
+    assert between(line, line.exact) < 1e-20
+    load = 0.5 * math.pi**4 * (1 + 64)  # the mean of f squared
+    assert between(line, lambda x: 0 * x) == pytest.approx(load, rel=0.1)
 
 
 def test_the_singular_function_is_the_cure_that_helps(record):
