@@ -277,9 +277,16 @@ def test_without_a_compiler(monkeypatch):
         train([Adam(4, compiled=2)])
 
 
-def test_a_negative_number_of_steps():
-    with pytest.raises(ValueError, match="compiled is 0 or the steps of one graph; got -1"):
-        Adam(10, compiled=-1)
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ({}, r"compiled=128 steps never fit between two of report=100; write report=128, or a m"),
+        ({"report": 512, "resample": 64}, "never fit between two of resample=64; write resample"),
+    ],
+)
+def test_blocks_that_would_never_be_made_are_refused(rest, message):
+    with pytest.raises(ValueError, match=message):
+        train([Adam(256, compiled=128)], **{"report": 100} | rest)
 
 
 def test_flat_parts_are_the_tensors_that_were_joined():

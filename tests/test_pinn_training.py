@@ -411,7 +411,7 @@ def adam(**options):
         (lambda: train(Adam(3)), TypeError, r"stages come as a list: \[Adam\(steps=3"),
         (lambda: train([Adam]), TypeError, "a stage is Adam.*got <class"),
         (lambda: train([torch.optim.Adam]), TypeError, "a stage is Adam"),
-        (lambda: train([Adam(0)]), ValueError, r"one step or more; got Adam\(steps=0"),
+        (lambda: train([Adam(0)]), ValueError, r"whole number, 1 or more; got Adam\(steps=0"),
         (adam(points=0), ValueError, "1 or more.* got 0"),
         (adam(sampler="dice"), ValueError, "got 'dice'"),
         (adam(sampler="grid", resample=2), ValueError, 'resample with sampler="sobol"'),

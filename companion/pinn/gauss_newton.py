@@ -20,6 +20,7 @@ from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from companion.pinn.objective import nearby
+from companion.pinn.stages import need_positive, need_whole
 
 LARGE = 3000  # parameters; beyond, JᵀJ and its Cholesky factor take seconds a step
 
@@ -29,18 +30,31 @@ class GaussNewton:
     """steps of θ ← θ − (JᵀJ + μI)⁻¹ Jᵀr, by Cholesky; μ falls when a step succeeds, else rises.
 
     With fewer residuals than parameters it is the same step as Jᵀ(JJᵀ + μI)⁻¹ r, and cheaper so.
-    The residual is traced at the first step and not called again: it must depend on u, x and the
-    unknowns alone (tensors that it uses may be changed in place).
-    damping: the first μ. tries: how often μ may rise in one step. Raises ValueError beyond about
-    3000 parameters, where JᵀJ no longer fits the method, and for a residual that looks at values;
+    The residual is traced when the fit begins and not called again, but for a new number of points:
+    it must depend on u, x and the unknowns alone (tensors that it uses may be changed in place), at
+    its own point alone. damping: the first μ. tries: how often μ may rise in one step.
+
+    Raises ValueError beyond about 3000 parameters, where JᵀJ no longer fits the method, for a term
+    that looks at values or at other points, and for settings that no step can be made with;
     NotImplementedError for an operation without a Taylor rule.
 
-    Source: chapter 14.
+    >>> from companion.pinn import MLP, fit
+    >>> from companion.pinn.oscillator import oscillator
+    >>> problem = oscillator()
+    >>> network, stages = MLP(problem.domain, (10,), spread=3.0), [GaussNewton(30)]
+    >>> fit(problem, network, stages, points=40, progress=False).error < 1e-2
+    True
+
+    Source: Levenberg (1944), Marquardt (1963); chapter 14.
     """
 
     steps: int
     damping: float = 1e-3
     tries: int = 12
+
+    def __post_init__(self):
+        need_whole(self, steps=1, tries=1)
+        need_positive(self, "damping")
 
     def begin(self, objective):
         """The stepper of this stage."""

@@ -48,7 +48,13 @@ class Trial(nn.Module):
 class Causal:
     """Weights exp(−ε Σ_{earlier} |r|²/n) on the equation: a time counts once the past is right.
 
-    axis: the column of time. Source: Wang, Sankaran & Perdikaris, *Respecting causality* (2022).
+    axis: the column of time.
+
+    >>> times = torch.tensor([[0.0], [1.0], [2.0]])
+    >>> Causal(epsilon=3.0).weights(torch.ones(3, 1), times).T
+    tensor([[1.0000, 0.3679, 0.1353]])
+
+    Source: Wang, Sankaran & Perdikaris, *Respecting causality* (2022).
     """
 
     axis: int = 0

@@ -7,10 +7,25 @@ block of several has steps(number) too, which makes that many at once, and undo(
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 
 from companion.pinn.compiled import CompiledAdam
+
+
+def need_whole(stage, **least):
+    """Raise ValueError unless these settings of a stage are whole numbers, so much or more."""
+    for name, number in least.items():
+        value = getattr(stage, name)
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < number:
+            raise ValueError(f"{name} is a whole number, {number} or more; got {stage!r}")
+
+
+def need_positive(stage, name):
+    """Raise ValueError unless this setting of a stage is above 0 and finite."""
+    if not 0 < getattr(stage, name) < math.inf:
+        raise ValueError(f"{name} is a number above 0, and finite; got {stage!r}")
 
 
 @dataclass(frozen=True)
@@ -19,7 +34,18 @@ class Adam:
 
     compiled: 0, or how many steps are one compiled graph, update included (see pinn.compiled): the
     same result to rounding, several times faster, after a minute or so for the compiler. Reports
-    and resampling fall between graphs: let `report` and `resample` be multiples of it.
+    and resampling fall between graphs: let `report` and `resample` be multiples of it. Raises
+    ValueError for settings that no step can be made with.
+
+    >>> from companion.pinn import MLP, fit
+    >>> from companion.pinn.oscillator import oscillator
+    >>> problem = oscillator()
+    >>> network, stages = MLP(problem.domain, (10,)), [Adam(100, lr=1e-2)]
+    >>> history = fit(problem, network, stages, points=20, report=50, progress=False)
+    >>> history.column("step"), history.column("loss")[1] < history.column("loss")[0]
+    ([50, 100], True)
+
+    Source: Kingma & Ba, *Adam* (2015); chapter 14.
     """
 
     steps: int
@@ -28,8 +54,10 @@ class Adam:
     compiled: int = 0
 
     def __post_init__(self):
-        if self.compiled < 0:
-            raise ValueError(f"compiled is 0 or the steps of one graph; got {self.compiled}")
+        need_whole(self, steps=1, compiled=0)
+        need_positive(self, "lr")
+        if self.compiled > self.steps:
+            raise ValueError(f"compiled is at most the steps of the stage; got {self!r}")
 
     def begin(self, objective):
         """What makes the steps: torch's optimiser, or a compiled graph."""
@@ -46,11 +74,27 @@ class Adam:
 
 @dataclass(frozen=True)
 class LBFGS:
-    """steps of L-BFGS with the strong Wolfe line search, each of `inner` iterations."""
+    """steps of L-BFGS with the strong Wolfe line search, each of `inner` iterations.
+
+    memory: how many of the last moves the curvature is made of. Raises ValueError for settings that
+    no step can be made with.
+
+    >>> from companion.pinn import MLP, fit
+    >>> from companion.pinn.oscillator import oscillator
+    >>> problem = oscillator()
+    >>> network, stages = MLP(problem.domain, (10,)), [Adam(50, lr=1e-2), LBFGS(10)]
+    >>> fit(problem, network, stages, points=20, progress=False).error < 0.05
+    True
+
+    Source: Liu & Nocedal, *On the limited memory BFGS method* (1989); chapter 14.
+    """
 
     steps: int
     inner: int = 10
     memory: int = 50
+
+    def __post_init__(self):
+        need_whole(self, steps=1, inner=1, memory=1)
 
     def begin(self, objective):
         """The torch optimiser that makes the steps."""

@@ -142,6 +142,7 @@ class Run:
 
     def __init__(self, problem, network, stages, plan, causal, method):
         refuse_stages(stages)
+        refuse_blocks(stages, plan)
         self.problem, self.stages, self.plan = problem, tuple(stages), plan
         self.trial, self.history = Trial(problem, network), History()
         refuse_misfits(self.trial)
@@ -321,7 +322,7 @@ class Run:
 
 
 def refuse_stages(stages):
-    """Raise ValueError or TypeError unless stages is a list of them, each with a step or more."""
+    """Raise ValueError or TypeError unless stages is a list of them."""
     if not isinstance(stages, (list, tuple)):
         raise TypeError(f"stages come as a list: [{stages!r}]")
     if not stages:
@@ -329,5 +330,15 @@ def refuse_stages(stages):
     for stage in stages:
         if isinstance(stage, type) or not hasattr(stage, "begin"):
             raise TypeError(f"a stage is Adam(...), LBFGS(...) or GaussNewton(...); got {stage!r}")
-        if stage.steps < 1:
-            raise ValueError(f"a stage makes one step or more; got {stage!r}")
+
+
+def refuse_blocks(stages, plan):
+    """Raise ValueError for a compiled stage whose steps would all be made singly."""
+    for stage in stages:
+        block = getattr(stage, "compiled", 0)
+        for name, every in (("report", plan.report), ("resample", plan.resample)):
+            if 0 < every < block:
+                raise ValueError(
+                    f"compiled={block} steps never fit between two of {name}={every}; write "
+                    f"{name}={block}, or a multiple"
+                )
