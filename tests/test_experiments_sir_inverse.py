@@ -5,7 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from experiments.sir_inverse import DRAWS, GUESSES, RESULT, SEEDS, WEIGHTS, experiment
+from experiments.sir_inverse import (
+    DRAWS,
+    GUESSES,
+    PATHS,
+    RESULT,
+    SEEDS,
+    WEIGHTS,
+    experiment,
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +31,8 @@ def test_every_run_is_stored(stored):
     assert [row["weight"] for row in stored["weights"]] == list(WEIGHTS)
     assert [tuple(row["guess"]) for row in stored["guesses"]] == list(GUESSES)
     assert {len(rows["pinn"]) for rows in stored["repeated"].values()} == {DRAWS}
+    assert stored["positive"]["seeds"] == list(PATHS)
+    assert len(stored["positive"]["patient"]) == len(stored["positive"]["failed"])
 
 
 @pytest.mark.parametrize("days", [60, 8])
@@ -42,3 +52,23 @@ def test_eight_days_see_the_difference_in_every_draw_and_not_each_rate(stored):
     pinn = np.array(stored["repeated"]["8"]["pinn"])
     assert np.abs(pinn[:, 0] - pinn[:, 1] - 0.4).max() < 0.03
     assert np.ptp(pinn[:, 0]) > 0.2
+
+
+def test_a_minimum_with_negative_rates_fits_eight_days_as_well_and_sixty_not(names):
+    for seed in (1, 100, 105):
+        fits = []
+        for days in (8, 60):
+            times, data = names["readings"](days, seed=seed)
+            for guess in ((0.4, 0.2), (-0.5, -0.9)):
+                fits.append(names["estimate"](times, data, names["SIGMA"], guess=guess))
+        assert fits[1][0].max() < 0 < fits[0][0].max()
+        assert abs(fits[1][1] - fits[0][1]) < 2
+        assert fits[3][1] > 100 * fits[2][1]
+
+
+def test_what_the_exponentials_lost_had_been_negative_on_the_free_path(stored):
+    ends = {way: np.array(stored["positive"][way]) for way in ("free", "exponential")}
+    assert np.abs(ends["free"][:, 1] - 0.099).max() < 0.01
+    far = np.flatnonzero(np.abs(ends["exponential"][:, 1] - 0.099) > 0.01)
+    assert far.tolist() == stored["positive"]["failed"]
+    assert (ends["free"][far, 2] < 0).all()
