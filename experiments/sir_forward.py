@@ -64,7 +64,7 @@ def other(names):
 def gauss_newton(names):
     """Gauss-Newton alone on (S, I)."""
     stages = [names["GaussNewton"](60)]
-    runs = (names["train"](names["ARTICLE"], stages, seed) for seed in SEEDS)
+    runs = (names["train"](names["FAST"], stages, seed) for seed in SEEDS)
     return [row(about) for _, about in runs]
 
 
@@ -75,7 +75,7 @@ def causal(names):
         weights = names["Causal"](epsilon=epsilon)
         for seed in FEW:
             stages = [names["GaussNewton"](60)]
-            _, about = names["train"](names["ARTICLE"], stages, seed, causal=weights)
+            _, about = names["train"](names["FAST"], stages, seed, causal=weights)
             rows.append(row(about, epsilon=epsilon))
     return rows
 
@@ -88,7 +88,7 @@ def logarithm(names):
         "Gauss-Newton": [names["GaussNewton"](60)],
     }.items():
         for seed in SEEDS:
-            _, about = names["train"](names["ARTICLE"], stages, seed, log=True)
+            _, about = names["train"](names["FAST"], stages, seed, log=True)
             rows.append(row(about, method=method))
     return rows
 
@@ -98,7 +98,7 @@ def windows(names):
     rows = []
     for pieces in PIECES:
         for seed in FEW:
-            _, about = names["march"](names["ARTICLE"], pieces, seed)
+            _, about = names["march"](names["FAST"], pieces, seed)
             rows.append(row(about, pieces=pieces))
     return rows
 
