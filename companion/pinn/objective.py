@@ -105,8 +105,9 @@ class Objective:
     def rebalance(self, inertia=0.5):
         """Move the weight of each condition towards that which gives it the equation's gradient norm.
 
-        Source: Wang, Teng & Perdikaris, *Understanding and mitigating gradient flow pathologies*
-        (2021).
+        The idea is that of Wang, Teng & Perdikaris, *Understanding and mitigating gradient flow
+        pathologies* (2021); norms that are equal, that of Wang, Sankaran, Wang & Perdikaris, *An
+        expert's guide to training physics-informed neural networks* (2023).
         """
         _, norms = self.losses_and_norms()
         for name, norm in norms.items():
