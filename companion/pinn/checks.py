@@ -20,6 +20,7 @@ def check(problem, n=200, tolerance=1e-10):
     from the exact solution. What nothing fixes, a forgotten condition, is not seen. Raises ValueError
     when there is no exact solution, or naming each term above the tolerance (absolute, float64).
 
+    >>> from companion.pinn import Box, Problem
     >>> line = Problem(Box(x=(0, 1)), lambda u, x: u(0) - 1, exact=lambda x: x)
     >>> check(line)
     {'equation': 0.0}
