@@ -9,6 +9,7 @@ import torch
 
 from companion.operators import Partials
 from companion.pinn.recipes import RECIPES, SIGMA, measured
+from companion.pinn.sir import sir
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks/peers"))
 
@@ -17,6 +18,9 @@ from run import Failed, last_line, run_peer
 from watch import Watch
 import run
 
+OURS = {name: recipe.problem for name, recipe in RECIPES.items()}
+OURS["sir_raw"] = lambda: sir(log=False)
+
 
 def network(x):
     """A smooth function of any number of variables, two components."""
@@ -24,9 +28,9 @@ def network(x):
     return torch.cat([torch.sin(s / 7), torch.cos(s / 5)], 1)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", OURS)
 def test_the_peers_solve_the_companions_problem(name):
-    ours, theirs = RECIPES[name].problem(), PROBLEMS[name]
+    ours, theirs = OURS[name](), PROBLEMS[name]
     x = ours.domain.points(50)
     n = network(x)[:, : ours.outputs]
     u_of = lambda x: ours.ansatz(x, network(x)[:, : ours.outputs])
@@ -45,9 +49,9 @@ def test_the_peers_solve_the_companions_problem(name):
     assert torch.allclose(ours.residual(u, x, **known), scale * rows, atol=1e-10 * scale)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", OURS)
 def test_errors_are_taken_against_the_same_solution(name):
-    ours, theirs = RECIPES[name].problem(), PROBLEMS[name]
+    ours, theirs = OURS[name](), PROBLEMS[name]
     assert ours.domain.ends().values() != () and ours.order == theirs.order
     assert [*ours.domain.ends().values()] == [*theirs.box]
     assert theirs.error(ours.exact(torch.from_numpy(theirs.grid)).numpy()) < 1e-9
@@ -70,6 +74,24 @@ def test_a_watch_stands_still_while_it_looks():
     assert watch.steps == 7 and watch.reached(1e-2) == watch.curve[1][0]
     assert watch.reached(1e-9) is None and watch.at(60) == 1e-5 and watch.at(-1) == float("inf")
     assert watch.paused > 0
+
+
+def test_a_watch_stops_after_so_many_steps():
+    watch = Watch(lambda: 1.0, budget=60, most=10)
+    assert not watch.look(5) and watch.spent == 0.5
+    assert watch.look(5) and watch.curve[-1][1] == 1.0
+
+
+def test_the_raw_epidemic_says_its_loss_and_its_delay():
+    problem, start = PROBLEMS["sir_raw"], np.array([[0.99, 0.01]])
+    found = problem.more(problem.solution)
+    assert found["loss"] < 1e-15 and found["late"] == 0
+    still = problem.more(lambda t: np.repeat(start, len(t), 0))
+    assert still["late"] is None
+    slopes = 0.3 * 0.99 * 0.01, 0.3 * 0.99 * 0.01 - 0.1 * 0.01
+    assert still["loss"] == pytest.approx(slopes[0] ** 2 + slopes[1] ** 2)
+    late = problem.more(lambda t: problem.solution(np.maximum(t - 5, 0)))["late"]
+    assert late == pytest.approx(5, abs=0.05)
 
 
 def test_a_peer_that_fails_says_why(monkeypatch):

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy import pi
 from scipy.integrate import solve_ivp
+from scipy.interpolate import CubicSpline
 from scipy.optimize import least_squares
 
 BETA, GAMMA, INFECTED, DAYS = 0.3, 0.1, 0.01, 160.0
@@ -48,6 +49,10 @@ class Problem:
         """‖u − exact‖ / ‖exact‖ of u (n, k) on the grid."""
         return np.linalg.norm(np.asarray(u, float) - self.exact) / np.linalg.norm(self.exact)
 
+    def more(self, solution):
+        """What else is said of a solution (n, d) → (n, k) at the end of its training."""
+        return {}
+
     def centred(self, xp, x):
         """x brought to [−1, 1]ᵈ."""
         columns = [
@@ -62,6 +67,20 @@ class Epidemic(Problem):
 
     def error(self, u):
         return super().error(np.stack([u[:, 0], np.exp(np.clip(u[:, 1], None, 300))], 1))
+
+
+class Raw(Problem):
+    """SIR in the variables (S, I)."""
+
+    def more(self, solution, count=4001):
+        """The loss, a mean over time of S's and I's squared residuals; the days that S is late."""
+        t = np.linspace(*self.box[0], count)[:, None]
+        u = np.asarray(solution(t), float)
+        slope = CubicSpline(t[:, 0], u).derivative()(t[:, 0])
+        rows = raw_residual(np, t, u, [slope], None)
+        late = half_way(t, u) - half_way(t, self.solution(t))
+        loss = float(sum((row**2).mean() for row in rows))
+        return {"loss": loss, "late": float(late) if np.isfinite(late) else None}
 
 
 class Inverse(Epidemic):
@@ -135,6 +154,26 @@ def sir_ansatz(xp, t, n):
     return xp.concatenate([1 - INFECTED + grown * first, np.log(INFECTED) + grown * second], -1)
 
 
+def raw_residual(xp, t, u, du, ddu):
+    """S′ + β S I and I′ − β S I + γ I."""
+    s, i = u[..., 0], u[..., 1]
+    new = BETA * s * i
+    return [du[0][..., 0] + new, du[0][..., 1] - new + GAMMA * i]
+
+
+def raw_ansatz(xp, t, n):
+    """The start, and (1 − e^{−t/10}) n."""
+    grown = 1 - xp.exp(-t / 10)
+    first, second = n[..., :1], n[..., 1:]
+    return xp.concatenate([1 - INFECTED + grown * first, INFECTED + grown * second], -1)
+
+
+def half_way(t, u):
+    """The first time at which S is below 1/2; nan if there is none."""
+    below = np.flatnonzero(u[:, 0] < 0.5)
+    return t[below[0], 0] if len(below) else np.nan
+
+
 def sir_solution(t, beta=BETA, gamma=GAMMA):
     """(S, I) at t (n, 1), by DOP853."""
 
@@ -172,5 +211,6 @@ PROBLEMS = {
     "poisson_square": poisson_square(),
     "sir": Epidemic(*SIR),
     "sir_inverse": Inverse(*SIR, target=2.0),
+    "sir_raw": Raw(((0.0, DAYS),), raw_residual, raw_ansatz, sir_solution, 2, 1),
     "sir_step": Epidemic(*SIR),  # the same, for the time of a step of Adam
 }

@@ -29,14 +29,15 @@ class Failed(Exception):
     """A peer that gave no result; the message is the reason."""
 
 
-def run_peer(name, problem, seed=0, budget=15.0, method=None, cores=None):
+def run_peer(name, problem, seed=0, budget=15.0, method=None, cores=None, steps=None):
     """The record that a peer prints (see task.py), or {"failed": why}.
 
-    cores: on how many cores; all of them unless given. With problem="sir_step" and method="Adam" (for
-    the torch peers their only method) step_us is the time of a step of Adam.
+    cores: on how many cores; all of them unless given. steps: stop after so many, if the budget has
+    not stopped it before; Adam gets a quarter of them before L-BFGS. With problem="sir_step" and
+    method="Adam" (for the torch peers their only method) step_us is the time of a step of Adam.
     """
     try:
-        return answered(name, environment(name), problem, seed, budget, method, cores)
+        return answered(name, environment(name), problem, seed, budget, method, cores, steps)
     except Failed as reason:
         return {"failed": str(reason)}
 
@@ -61,10 +62,12 @@ def environment(name):
     return python
 
 
-def answered(name, python, problem, seed, budget, method, cores):
+def answered(name, python, problem, seed, budget, method, cores, steps):
     """What the script prints last."""
     command = [python, HERE / f"with_{name}.py", "--problem", problem]
     command += ["--seed", str(seed), "--budget", str(budget)]
+    if steps:
+        command += ["--steps", str(steps)]
     if method:
         command += ["--method", method]
     try:

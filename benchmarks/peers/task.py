@@ -5,6 +5,7 @@ python peers/with_jax.py --method LM --problem sir --seed 0 --budget 15
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,7 @@ SETTINGS = {  # hidden widths and points, for the peers with networks of their o
     "poisson_square": ((20, 20), 400),
     "sir": ((20, 20), 200),
     "sir_inverse": ((20, 20), 128),
+    "sir_raw": ((20, 20), 200),
     "sir_step": ((32, 32, 32), 256),
 }
 WARM_UP = 0.25  # the part of the budget that Adam gets before L-BFGS
@@ -26,12 +28,14 @@ WARM_UP = 0.25  # the part of the budget that Adam gets before L-BFGS
 
 @dataclass
 class Task:
-    """One run: the problem by name, the seed, and seconds to train."""
+    """One run: the problem by name, the seed, and seconds, or at most so many steps, to train."""
 
     name: str
     seed: int
     budget: float
+    steps: float = float("inf")
     watch: Watch = field(init=False)
+    solution: Callable = field(init=False)
     more: dict = field(default_factory=dict)  # what else is said in the record
 
     @property
@@ -65,7 +69,8 @@ class Task:
         error(), problem.grid  # what is computed once is not timed
         enough = 0.0 if self.timing or self.inverse else problem.target / 10
         every = 0.5 if self.timing else every
-        self.watch = Watch(error, self.budget, enough, every)
+        self.solution = solution
+        self.watch = Watch(error, self.budget, enough, every, self.steps)
         return self.watch
 
 
@@ -76,10 +81,12 @@ def answer(methods):
     parser.add_argument("--problem", choices=PROBLEMS, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budget", type=float, default=15.0)
+    parser.add_argument("--steps", type=int)
     asked = parser.parse_args()
-    task = Task(asked.problem, asked.seed, asked.budget)
+    task = Task(asked.problem, asked.seed, asked.budget, asked.steps or float("inf"))
     methods[asked.method](task)
-    print("\n" + json.dumps(vars(asked) | record(task) | task.more), flush=True)
+    more = task.more | task.problem.more(task.solution)
+    print("\n" + json.dumps(vars(asked) | record(task) | more), flush=True)
 
 
 def record(task):

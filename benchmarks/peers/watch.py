@@ -7,11 +7,13 @@ class Watch:
     """Seconds of training, and the error at some of them.
 
     error(): the error as it is. enough: stop once it is this small. every: seconds between two
-    errors, so that a peer with short steps is not stopped at each of them.
+    errors, so that a peer with short steps is not stopped at each of them. most: steps, where a
+    count of them is to stop the training before the budget, in seconds, does.
     """
 
-    def __init__(self, error, budget, enough=0.0, every=0.0):
+    def __init__(self, error, budget, enough=0.0, every=0.0, most=float("inf")):
         self.error, self.budget, self.enough, self.every = error, budget, enough, every
+        self.most = most
         self.curve, self.steps, self.compiled, self.paused = [], 0, 0.0, 0.0
         self.begun = perf_counter()
 
@@ -20,11 +22,16 @@ class Watch:
         """Since the watch was made, without the errors."""
         return perf_counter() - self.begun - self.paused
 
+    @property
+    def spent(self):
+        """The part that is gone of the seconds, or of the steps: the larger."""
+        return max(self.seconds / self.budget, self.steps / self.most)
+
     def look(self, steps=1, last=False):
         """After so many more steps: take the error if its time has come; True when to stop."""
         self.steps += steps
         seconds = self.seconds
-        over = last or seconds >= self.budget
+        over = last or self.spent >= 1
         if over or not self.curve or seconds - self.curve[-1][0] >= self.every:
             begun = perf_counter()
             self.curve.append((seconds, float(self.error())))

@@ -72,7 +72,7 @@ class Look(dde.callbacks.Callback):
 
     def on_epoch_end(self):
         stop = self.watch.look(self.steps)
-        if stop or self.watch.seconds > self.share * self.watch.budget:
+        if stop or self.watch.spent > self.share:
             self.model.stop_training = True
 
 

@@ -21,6 +21,7 @@ SETTINGS = {
     "poisson_square": ((20, 20), 1.0, 400),
     "sir": ((20, 20), 2.0, 200),
     "sir_inverse": ((20,), 3.0, 128),
+    "sir_raw": ((20, 20), 2.0, 200),
     "sir_step": ((32, 32, 32), 1.0, 256),
 }
 CHUNK = 200  # steps of Adam in one compiled scan

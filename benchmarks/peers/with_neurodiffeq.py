@@ -92,7 +92,7 @@ def adam_lbfgs(task):
     def train(optimizer, share, steps=1):
         def look(solving):
             stop = watch.look(steps)
-            solving._stop_training = stop or watch.seconds > share * task.budget
+            solving._stop_training = stop or watch.spent > share
 
         solving.optimizer = optimizer
         solving.fit(10**8, callbacks=[look], tqdm_file=None)

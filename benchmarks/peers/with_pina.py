@@ -22,6 +22,15 @@ from problems import GUESS, SIGMA, TRUST
 from task import WARM_UP, answer
 
 AXES, NAMES = ("x", "y"), ("u", "v", "w")
+QUIETLY = {
+    "max_epochs": 10**8,
+    "accelerator": "cpu",
+    "logger": False,
+    "shuffle": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
 
 
 def columns(found):
@@ -103,7 +112,7 @@ class Look(Callback):
 
     def on_train_batch_end(self, trainer, *_):
         stop = self.watch.look(self.steps)
-        trainer.should_stop |= stop or self.watch.seconds > self.share * self.watch.budget
+        trainer.should_stop |= stop or self.watch.spent > self.share
 
 
 def adam_lbfgs(task):
@@ -127,17 +136,7 @@ def adam_lbfgs(task):
         solver = PhysicsInformedSingleModelSolver(
             problem, model, optimizer=TorchOptimizer(optimiser, **options)
         )
-        Trainer(
-            solver,
-            max_epochs=10**8,
-            accelerator="cpu",
-            callbacks=[Look(watch, share, steps)],
-            logger=False,
-            shuffle=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        ).train()
+        Trainer(solver, callbacks=[Look(watch, share, steps)], **QUIETLY).train()
 
     # PINA gives unknown rates a group of parameters of their own, which torch's L-BFGS refuses.
     alone = task.timing or task.inverse
