@@ -171,7 +171,7 @@ def sir_inverse(
     The variables are (S, ln I). The loss is the mean of |data − I|² plus weight times that of the
     equations, both in units of σ²: a smaller weight lets the curve follow the noise, a larger one
     takes more steps. epidemic gives the start, the length and the truth to compare with. β and γ
-    have no bounds: behind γ > 0 stands γ = eᶿ, and a first step to a tiny γ would never come back.
+    have no bounds: behind γ > 0 stands γ = eᶿ, and a first step to a tiny γ comes back late or never.
 
     >>> days = np.linspace(0, 60, 25)
     >>> ill = Epidemic(days=60).solve(days)[1]
