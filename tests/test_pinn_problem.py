@@ -274,9 +274,10 @@ def test_check_sees_pairs_of_rows_that_do_not_belong_together(make, message):
         check(make())
 
 
-def test_a_condition_may_hold_a_row_for_each_of_its_points():
-    size = column(1.0, 2.0, 3.0)
-    own = Condition("own", column(0.0, 0.5, 1.0), 0.0, of=lambda u, x: size * (u() - x))
+@pytest.mark.parametrize("at", [(0.0, 1.0), (0.0, 0.5, 1.0)])
+def test_a_condition_may_hold_a_row_for_each_of_its_points(at):
+    size = 1 + column(*at)
+    own = Condition("own", column(*at), 0.0, of=lambda u, x: size * (u() - x))
     assert check(line(conditions=(own,)))["own"] == 0
 
 

@@ -114,16 +114,16 @@ def refuse_terms(problem, u_of, unknowns, x):
                 f"{error}. It is called at any number of points: make its tensors from them, or bring "
                 "them there, values.to(x)"
             ) from error
-        with suppress(RuntimeError):  # a condition may hold tensors with a row for each point
-            fewer = (
-                problem.rows(name, u_of, unknowns, at[1:], values[1:]) if at[1:].numel() else rows
+        fewer = rows
+        with suppress(RuntimeError, ValueError):  # a condition may hold a tensor of its own rows
+            if len(at) > 1:
+                fewer = problem.rows(name, u_of, unknowns, at[1:], values[1:])
+        if rows.shape[1] != fewer.shape[1]:
+            raise ValueError(
+                f"{name} has {rows.shape[1]} columns at {len(at)} points and {fewer.shape[1]} at "
+                f"{len(fewer)}: a column (n, 1) met a row (n,), and broadcasting made all pairs. "
+                "Keep columns: u()[:, :1], not u()[:, 0]"
             )
-            if rows.shape[1] != fewer.shape[1]:
-                raise ValueError(
-                    f"{name} has {rows.shape[1]} columns at {len(at)} points and {fewer.shape[1]} at "
-                    f"{len(fewer)}: a column (n, 1) met a row (n,), and broadcasting made all pairs. "
-                    "Keep columns: u()[:, :1], not u()[:, 0]"
-                )
         if u.order > problem.order:
             raise ValueError(
                 f"{name} takes derivatives of order {u.order}, but the problem says "
