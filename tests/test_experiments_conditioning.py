@@ -5,7 +5,17 @@ import json
 import pytest
 import torch
 
-from experiments.conditioning import DTYPES, RESULT, SEEDS, WEIGHTS, experiment
+from experiments.conditioning import (
+    BLOCK,
+    DTYPES,
+    RATES,
+    RESULT,
+    SEEDS,
+    WEIGHTS,
+    experiment,
+    processor_time,
+    started,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +41,26 @@ def test_every_run_is_stored(names, record):
     assert balances == [(weight, balance) for weight in WEIGHTS for balance in (False, True)]
 
 
+def test_the_runs_beside_the_race_are_stored(names, record):
+    assert [row["lr"] for row in record["rates"]] == list(RATES)
+    assert all(len(row["error"]) == len(SEEDS) for row in record["rates"])
+    assert record["compiled"]["block"] == BLOCK and record["compiled"]["factor"] > 1
+    precisions = [*DTYPES, *(f"float32, then {dtype}" for dtype in DTYPES)]
+    scaled = [(run["seed"], run["precision"]) for run in record["scaled"]]
+    assert scaled == [(seed, how) for seed in SEEDS for how in precisions]
+    adam, lbfgs = (stage.steps // 10 for stage in names["SCALED"])
+    for run in record["scaled"]:
+        anew = "then" in run["precision"]
+        assert len(run["error"]) == (lbfgs if anew else adam + lbfgs)
+
+
+def test_the_factor_is_measured_on_the_run_of_the_race(names):
+    run = started(names, compiled=0)
+    assert processor_time(run, steps=3) > 0
+    assert run.done == 3
+    assert run.stages[0] == names["METHODS"]["Adam"][0][0]
+
+
 def test_the_stored_run_of_adam_starts_as_the_chapter_does(names, record):
     seed = SEEDS[0]
     (run,) = [
@@ -42,6 +72,14 @@ def test_the_stored_run_of_adam_starts_as_the_chapter_does(names, record):
     first = names["Adam"](stages[0].steps, lr=stages[0].lr)
     history = names["race"]([first_steps(first, report)], report, seed, torch.float64)
     assert history.error == pytest.approx(run["error"][0], rel=0.05)
+
+
+def test_the_stored_run_on_a_large_residual_starts_as_the_chapter_does(names, record):
+    run = record["scaled"][0]
+    stage = names["SCALED"][0]
+    net = names["cold"](run["seed"])
+    (error,) = names["scaled_run"](net, [first_steps(stage, 10)], run["seed"])
+    assert error == pytest.approx(run["error"][0], rel=0.05)
 
 
 def first_steps(stage, steps):
