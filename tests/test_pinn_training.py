@@ -24,7 +24,7 @@ from companion.pinn import (
     Unknown,
     fit,
 )  # fmt: skip
-from companion.pinn.objective import Objective, Trial
+from companion.pinn.objective import Objective, Trial, relative_error
 from companion.pinn.oscillator import oscillator
 from companion.pinn.poisson import poisson_interval, poisson_lshape, poisson_square
 from companion.pinn.sir import Epidemic, sir, sir_inverse
@@ -346,6 +346,39 @@ def test_causal_weights_are_one_at_first_fall_and_carry_no_gradient():
     earlier = (rows.detach()[order, 0] ** 2)[:-1].sum() / 30
     assert sorted_weights[-1].item() == pytest.approx(math.exp(-3.0 * earlier))
     assert (Causal(axis=1).weights(0 * rows, x) == 1).all()
+
+
+def test_points_of_one_time_have_one_causal_weight():
+    x = Box(x=(0.0, 1.0), t=(0.0, 1.0)).points((4, 3), "grid")
+    rows = torch.rand(12, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weights = Causal(axis=1, epsilon=2.0).weights(rows, x)[:, 0]
+    earlier = [(rows[x[:, 1] < t] ** 2).sum() / 12 for t in x[:, 1]]
+    assert torch.allclose(weights, torch.exp(-2.0 * torch.stack(earlier)))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Causal(epsilon=-1.0), r"epsilon is 0 or more, and finite; got Causal\(axis=0"),
+        (lambda: Causal(epsilon=math.nan), "epsilon is 0 or more"),
+        (lambda: train([Adam(1)], causal=Causal(axis=3)), r"column of time: Box\(t=.* 0 to 0\. Wr"),
+    ],
+)
+def test_causal_weights_need_a_time_and_a_positive_epsilon(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_the_error_in_nine_dimensions_is_not_that_of_the_corners():
+    box = Box(**{f"x{i}": (0.0, 1.0) for i in range(9)})
+
+    def exact(x):
+        return torch.sin(math.pi * x).prod(1, keepdim=True)
+
+    problem = Problem(box, lambda u, x: u(0), exact=exact)
+    trial = Trial(problem, MLP(box, (4,)))
+    trial.network.forward = lambda x: 1.5 * exact(x)
+    assert relative_error(trial, problem) == pytest.approx(0.5)
 
 
 def test_causal_weights_count_in_the_loss():

@@ -48,7 +48,7 @@ class Trial(nn.Module):
 class Causal:
     """Weights exp(−ε Σ_{earlier} |r|²/n) on the equation: a time counts once the past is right.
 
-    axis: the column of time.
+    axis: the column of time. Raises ValueError for an ε below 0, and in fit for a column that is not there.
 
     >>> times = torch.tensor([[0.0], [1.0], [2.0]])
     >>> Causal(epsilon=3.0).weights(torch.ones(3, 1), times).T
@@ -60,18 +60,32 @@ class Causal:
     axis: int = 0
     epsilon: float = 1e3
 
+    def __post_init__(self):
+        if not 0 <= self.epsilon < math.inf:
+            raise ValueError(f"epsilon is 0 or more, and finite; got {self!r}")
+
     def weights(self, rows, x):
-        """(n, 1), for the residual (n, k) at the points x; no gradient flows through them."""
-        order = x[:, self.axis].argsort(stable=True)
+        """(n, 1), for the residual (n, k) at the points x; no gradient flows through them.
+
+        Points of the same time have the same weight.
+        """
+        times = x[:, self.axis].detach().contiguous()
+        order = times.argsort(stable=True)
         squares = rows.detach().square().sum(1)[order] / len(rows)
         earlier = squares.cumsum(0) - squares
-        return torch.exp(-self.epsilon * earlier)[order.argsort(), None]
+        first = torch.searchsorted(times[order], times)  # the first point of the same time
+        return torch.exp(-self.epsilon * earlier[first])[:, None]
 
 
 class Objective:
     """The residuals of a trial at collocation points, weighted, as rows and as one loss."""
 
     def __init__(self, problem, trial, x, causal=None, method=None):
+        if causal and not 0 <= causal.axis < problem.domain.dimension:
+            raise ValueError(
+                f"{causal} needs the column of time: {problem.domain} has the columns 0 to "
+                f"{problem.domain.dimension - 1}. Write Causal(axis=box.column('t'))"
+            )
         self.problem, self.trial, self.x = problem, trial, x
         self.causal, self.method = causal, method
         self.balance: dict[str, float] = {}  # factors on the weights, see rebalance
@@ -123,8 +137,11 @@ def nearby(tensors, x):
 
 
 def relative_error(u_of, problem, n=1000):
-    """‖u − u*‖ / ‖u*‖ at about n points of the domain, on a grid; u* is taken in float64."""
-    x = problem.domain.points(n, "grid")
+    """‖u − u*‖ / ‖u*‖ at about n points of the domain; u* is taken in float64.
+
+    On a grid up to three dimensions; beyond, a grid would have hardly a point inside.
+    """
+    x = problem.domain.points(n, "grid" if problem.domain.dimension <= 3 else "sobol")
     like = next(u_of.parameters())
     with torch.no_grad():
         exact = problem.exact(x)
