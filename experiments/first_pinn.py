@@ -24,6 +24,7 @@ TURNS = (1, 3, 5)  # the horizon, in periods of 2 pi
 SEEDS = (0, 1, 2)
 METHODS = {  # name: widths, spread per period (None: 1), stages
     "Adam": ((20, 20), None, [Adam(2000, lr=1e-2)]),
+    "Adam, spread": ((40,), 5.0, [Adam(2000, lr=1e-2)]),
     "Gauss-Newton": ((40,), None, [GaussNewton(60)]),
     "Gauss-Newton, spread": ((40,), 5.0, [GaussNewton(60)]),
 }

@@ -28,3 +28,12 @@ def test_a_stored_run_comes_out_again(rows):
 def test_the_figure_to_remember_small_loss_and_no_solution(rows):
     lost = [row for row in rows if row["method"] == "Adam" and row["turns"] == 5]
     assert all(row["loss"] < 0.02 and row["error"] > 0.5 for row in lost)
+
+
+def test_neither_the_optimiser_nor_the_spread_alone_carries_five_periods(rows):
+    far = {
+        m: [row["error"] for row in rows if (row["method"], row["turns"]) == (m, 5)]
+        for m in METHODS
+    }
+    assert max(far.pop("Gauss-Newton, spread")) < 0.1
+    assert all(min(errors) > 0.5 for errors in far.values())
