@@ -81,8 +81,6 @@ def refuse_misfits(trial):
     """Raise ValueError for a network that cannot solve the problem, before anything is trained."""
     problem, network = trial.problem, trial.network
     parameters = list(network.parameters())
-    if not parameters:
-        raise ValueError("the network has no parameters; are its layers in a plain list?")
     refuse_mixtures(parameters)
     x = problem.domain.points(16, "sobol")
     if problem.exact:
