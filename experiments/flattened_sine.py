@@ -128,6 +128,22 @@ def quasi_newton(seed, dtype):
     return {"dtype": str(dtype).removeprefix("torch."), "seed": seed, "errors": last}
 
 
+def quotient(names, seed):
+    """ReLU with a difference of step 0.5 at λ = 100: its height after Adam, and after L-BFGS."""
+    nets, weights, second = (
+        [names["network"](torch.nn.ReLU, seed)],
+        [100.0],
+        names["by_difference"](0.5),
+    )
+    rows, f, parameters = names["train"](nets, weights, second, STEPS)
+    points = names["x"][None]
+    after = names["lbfgs"](f, parameters, 100.0, second, 1000)
+    ((height,), _), before = names["judge"](after(points).detach()), rows[-1][1][0]
+    heights = {"Adam": digits(before), "LBFGS": digits(height)}
+    print(f"ReLU, d=0.5, λ=100, seed {seed}: {heights}", flush=True)
+    return {"seed": seed, "heights": heights}
+
+
 def main():
     os.environ["COMPANION_DEVICE"] = "cpu"
     torch.set_num_threads(1)
@@ -138,6 +154,7 @@ def main():
         "setting": {"optimizer": "Adam", "rate": 2e-3, "steps": STEPS, "seeds": SEEDS},
         "runs": [run for stack in sweeps(names) for run in stack],
         "quasi_newton": [quasi_newton(s, t) for t in (torch.float32, torch.float64) for s in SEEDS],
+        "quotient": [quotient(names, seed) for seed in SEEDS],
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, ensure_ascii=False) + "\n", encoding="utf-8")

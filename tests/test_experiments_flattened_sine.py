@@ -91,6 +91,26 @@ def test_kinks_are_seen_by_a_wide_difference_and_missed_by_a_narrow_one(record):
     assert max(heights(record, "ReLU", 1.0, 0.01)) < 0.55
 
 
+def test_at_a_large_weight_adam_is_late_and_one_seed_stays_low(record):
+    assert [q["seed"] for q in record["quotient"]] == list(SEEDS)
+    adam, after = ([q["heights"][s] for q in record["quotient"]] for s in ("Adam", "LBFGS"))
+    assert adam == pytest.approx(heights(record, "ReLU", 100.0, 0.5), abs=0.01)
+    assert sorted(height > 0.9 for height in after) == [False, True, True]
+
+
+def test_the_chapters_lbfgs_lowers_the_loss_it_is_given(names):
+    second, points = names["by_difference"](0.5), names["x"][None]
+    f, parameters = names["together"]([names["network"](torch.nn.ReLU, 0)])
+
+    def loss():
+        fit, equation = names["terms"](f, points, second)
+        return (fit + 100 * equation).item()
+
+    before = loss()
+    names["lbfgs"](f, parameters, 100.0, second, 5)
+    assert loss() < 0.5 * before
+
+
 def test_what_bends_keeps_the_sine(record):
     assert heights(record, "LeakyReLU", 1.0) == pytest.approx([0.5] * len(SEEDS), abs=0.01)
     for bend in ("ELU", "Softplus", "SiLU", "GELU", "Tanh", "Sine"):
