@@ -24,7 +24,7 @@ from companion.pinn import (
     Unknown,
     fit,
 )  # fmt: skip
-from companion.pinn.objective import Objective, Trial, relative_error
+from companion.pinn.objective import Objective, Trial
 from companion.pinn.oscillator import oscillator
 from companion.pinn.poisson import poisson_interval, poisson_lshape, poisson_square
 from companion.pinn.sir import Epidemic, sir, sir_inverse
@@ -319,76 +319,6 @@ def test_resampling_changes_the_points_on_time_and_repeats():
     assert torch.equal(moved[0], still[0])
 
 
-def objective(problem, causal=None, n=32):
-    trial = Trial(problem, MLP(problem.domain, (8,), outputs=problem.outputs))
-    return Objective(problem, trial, problem.domain.points(n), causal)
-
-
-def test_balance_makes_the_gradient_norms_equal():
-    goal = objective(oscillator(hard=False))
-    before = goal.losses_and_norms()[1]
-    for _ in range(60):
-        goal.rebalance()
-    after = goal.losses_and_norms()[1]
-    assert max(before.values()) > 1.5 * min(before.values())
-    assert after["equation"] == before["equation"]
-    assert list(after.values()) == pytest.approx([before["equation"]] * 3, rel=1e-6)
-
-
-def test_causal_weights_are_one_at_first_fall_and_carry_no_gradient():
-    x = torch.rand(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    rows = (x[:, 1:] + 1).requires_grad_()
-    weights = Causal(axis=1, epsilon=3.0).weights(rows, x)
-    order = x[:, 1].argsort()
-    sorted_weights = weights[order, 0]
-    assert weights.shape == (30, 1) and sorted_weights[0] == 1 and not weights.requires_grad
-    assert (sorted_weights.diff() < 0).all()
-    earlier = (rows.detach()[order, 0] ** 2)[:-1].sum() / 30
-    assert sorted_weights[-1].item() == pytest.approx(math.exp(-3.0 * earlier))
-    assert (Causal(axis=1).weights(0 * rows, x) == 1).all()
-
-
-def test_points_of_one_time_have_one_causal_weight():
-    x = Box(x=(0.0, 1.0), t=(0.0, 1.0)).points((4, 3), "grid")
-    rows = torch.rand(12, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    weights = Causal(axis=1, epsilon=2.0).weights(rows, x)[:, 0]
-    earlier = [(rows[x[:, 1] < t] ** 2).sum() / 12 for t in x[:, 1]]
-    assert torch.allclose(weights, torch.exp(-2.0 * torch.stack(earlier)))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Causal(epsilon=-1.0), r"epsilon is 0 or more, and finite; got Causal\(axis=0"),
-        (lambda: Causal(epsilon=math.nan), "epsilon is 0 or more"),
-        (lambda: train([Adam(1)], causal=Causal(axis=3)), r"column of time: Box\(t=.* 0 to 0\. Wr"),
-    ],
-)
-def test_causal_weights_need_a_time_and_a_positive_epsilon(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()
-
-
-def test_the_error_in_nine_dimensions_is_not_that_of_the_corners():
-    box = Box(**{f"x{i}": (0.0, 1.0) for i in range(9)})
-
-    def exact(x):
-        return torch.sin(math.pi * x).prod(1, keepdim=True)
-
-    problem = Problem(box, lambda u, x: u(0), exact=exact)
-    trial = Trial(problem, MLP(box, (4,)))
-    trial.network.forward = lambda x: 1.5 * exact(x)
-    assert relative_error(trial, problem) == pytest.approx(0.5)
-
-
-def test_causal_weights_count_in_the_loss():
-    problem = sir()
-    plain, causal = (
-        objective(problem, c).losses()["equation"] for c in (None, Causal(epsilon=10.0))
-    )
-    assert 0 < causal < plain
-
-
 def test_history_has_every_column():
     _, history = train([Adam(4), LBFGS(3)], report=2)
     assert history.column("step") == [2, 4, 6, 7]
@@ -428,88 +358,6 @@ def test_the_progress_bar_shows_every_term(capsys):
     train([Adam(2)], progress=True)
     shown = capsys.readouterr().err
     assert all(f"{term}=" in shown for term in ("equation", "start", "slope"))
-
-
-# --- what fit refuses --------------------------------------------------------------------------
-
-
-def adam(**options):
-    return lambda: train([Adam(1)], **options)
-
-
-@pytest.mark.parametrize(
-    ("run", "error", "message"),
-    [
-        (lambda: train([]), ValueError, r"fit needs a stage, e\.g\. \[Adam\(2000\)"),
-        (lambda: train(Adam(3)), TypeError, r"stages come as a list: \[Adam\(steps=3"),
-        (lambda: train([Adam]), TypeError, "a stage is Adam.*got <class"),
-        (lambda: train([torch.optim.Adam]), TypeError, "a stage is Adam"),
-        (lambda: train([Adam(0)]), ValueError, r"whole number, 1 or more; got Adam\(steps=0"),
-        (adam(points=0), ValueError, "1 or more.* got 0"),
-        (adam(sampler="dice"), ValueError, "got 'dice'"),
-        (adam(sampler="grid", resample=2), ValueError, 'resample with sampler="sobol"'),
-        (adam(report=0), ValueError, "report ≥ 1 and resample ≥ 0 steps; got 0, 0"),
-        (
-            adam(problem=dataclasses.replace(oscillator(), exact=lambda t: t[:, 0])),
-            ValueError,
-            "^exact",
-        ),
-        (
-            adam(problem=Problem(Box(t=(0, 1)), lambda u, t: u() - t[:, 0]), points=3),
-            ValueError,
-            r"equation has shape \(16, 16\).*broadcasting made all pairs",
-        ),
-    ],
-)
-def test_fit_refuses(run, error, message):
-    with pytest.raises(error, match=message):
-        run()
-
-
-@pytest.mark.parametrize("problem", [oscillator(), sir(), poisson_lshape(rim_points=16)])
-def test_a_network_of_the_wrong_shape_is_refused(problem):
-    net = MLP(problem.domain, (4,), outputs=3)
-    needed = (
-        rf"\(\d+, 3\), but the problem has {problem.outputs} outputs|to \(n, 2\), or to what the"
-    )
-    with pytest.raises(ValueError, match=needed):
-        fit(problem, net, [Adam(1)], progress=False)
-    stranger = MLP(Box(a=(0, 1), b=(0, 1), c=(0, 1)), (4,))
-    with pytest.raises(ValueError, match=r"points of Box.* are \(n, 3\); got .*another box"):
-        fit(problem, stranger, [Adam(1)], progress=False)
-    plain = nn.Linear(5, problem.outputs).double()
-    with pytest.raises(ValueError, match=r"network from \(n, \d\) to .* points it fails"):
-        fit(problem, plain, [Adam(1)], progress=False)
-    with pytest.raises(ValueError, match="no parameters; are its layers in a plain list"):
-        fit(problem, nn.Tanh(), [Adam(1)], progress=False)
-
-
-class Mixing(nn.Module):
-    """A network with a layer between two linear ones."""
-
-    def __init__(self, layer):
-        super().__init__()
-        self.net = nn.Sequential(nn.Linear(1, 8), layer, nn.Tanh(), nn.Linear(8, 1)).double()
-
-    def forward(self, x):
-        return self.net(x)
-
-
-def test_a_network_that_draws_at_random_or_mixes_its_rows_is_refused():
-    for layer, message in [
-        (nn.Dropout(0.5), r"two calls of the network differ, .*network.eval\(\)"),
-        (nn.BatchNorm1d(8).double(), "f mixes the rows of x"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            fit(oscillator(), Mixing(layer), [Adam(1)], progress=False)
-        fit(oscillator(), Mixing(layer).eval(), [Adam(1)], progress=False)
-
-
-def test_a_residual_with_rows_of_its_own_is_refused():
-    source = torch.ones(3, 1).double()
-    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) - source)
-    with pytest.raises(ValueError, match="at any number of points: make its tensors from them"):
-        train([Adam(1)], problem, points=3)
 
 
 def test_an_undisturbed_fit_says_nothing():

@@ -1,0 +1,104 @@
+"""What fit refuses before anything is trained."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from companion.pinn import (
+    MLP,
+    Adam,
+    Box,
+    Problem,
+    fit,
+)  # fmt: skip
+from companion.pinn.oscillator import oscillator
+from companion.pinn.poisson import poisson_lshape
+from companion.pinn.sir import sir
+
+
+def train(stages, problem=None, seed=0, net_seed=0, **rest):
+    problem = problem or oscillator(hard=False)
+    net = MLP(problem.domain, (8,), outputs=problem.outputs, seed=net_seed)
+    options = {"points": 16, "progress": False} | rest
+    return net, fit(problem, net, stages, seed=seed, **options)
+
+
+def adam(**options):
+    return lambda: train([Adam(1)], **options)
+
+
+@pytest.mark.parametrize(
+    ("run", "error", "message"),
+    [
+        (lambda: train([]), ValueError, r"fit needs a stage, e\.g\. \[Adam\(2000\)"),
+        (lambda: train(Adam(3)), TypeError, r"stages come as a list: \[Adam\(steps=3"),
+        (lambda: train([Adam]), TypeError, "a stage is Adam.*got <class"),
+        (lambda: train([torch.optim.Adam]), TypeError, "a stage is Adam"),
+        (lambda: train([Adam(0)]), ValueError, r"whole number, 1 or more; got Adam\(steps=0"),
+        (adam(points=0), ValueError, "1 or more.* got 0"),
+        (adam(sampler="dice"), ValueError, "got 'dice'"),
+        (adam(sampler="grid", resample=2), ValueError, 'resample with sampler="sobol"'),
+        (adam(report=0), ValueError, "report ≥ 1 and resample ≥ 0 steps; got 0, 0"),
+        (
+            adam(problem=dataclasses.replace(oscillator(), exact=lambda t: t[:, 0])),
+            ValueError,
+            "^exact",
+        ),
+        (
+            adam(problem=Problem(Box(t=(0, 1)), lambda u, t: u() - t[:, 0]), points=3),
+            ValueError,
+            r"equation has shape \(16, 16\).*broadcasting made all pairs",
+        ),
+    ],
+)
+def test_fit_refuses(run, error, message):
+    with pytest.raises(error, match=message):
+        run()
+
+
+@pytest.mark.parametrize("problem", [oscillator(), sir(), poisson_lshape(rim_points=16)])
+def test_a_network_of_the_wrong_shape_is_refused(problem):
+    net = MLP(problem.domain, (4,), outputs=3)
+    needed = (
+        rf"\(\d+, 3\), but the problem has {problem.outputs} outputs|to \(n, 2\), or to what the"
+    )
+    with pytest.raises(ValueError, match=needed):
+        fit(problem, net, [Adam(1)], progress=False)
+    stranger = MLP(Box(a=(0, 1), b=(0, 1), c=(0, 1)), (4,))
+    with pytest.raises(ValueError, match=r"points of Box.* are \(n, 3\); got .*another box"):
+        fit(problem, stranger, [Adam(1)], progress=False)
+    plain = nn.Linear(5, problem.outputs).double()
+    with pytest.raises(ValueError, match=r"network from \(n, \d\) to .* points it fails"):
+        fit(problem, plain, [Adam(1)], progress=False)
+    with pytest.raises(ValueError, match="no parameters; are its layers in a plain list"):
+        fit(problem, nn.Tanh(), [Adam(1)], progress=False)
+
+
+class Mixing(nn.Module):
+    """A network with a layer between two linear ones."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(1, 8), layer, nn.Tanh(), nn.Linear(8, 1)).double()
+
+    def forward(self, x):
+        return self.net(x)
+
+
+def test_a_network_that_draws_at_random_or_mixes_its_rows_is_refused():
+    for layer, message in [
+        (nn.Dropout(0.5), r"two calls of the network differ, .*network.eval\(\)"),
+        (nn.BatchNorm1d(8).double(), "f mixes the rows of x"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(oscillator(), Mixing(layer), [Adam(1)], progress=False)
+        fit(oscillator(), Mixing(layer).eval(), [Adam(1)], progress=False)
+
+
+def test_a_residual_with_rows_of_its_own_is_refused():
+    source = torch.ones(3, 1).double()
+    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) - source)
+    with pytest.raises(ValueError, match="at any number of points: make its tensors from them"):
+        train([Adam(1)], problem, points=3)
