@@ -18,8 +18,8 @@ from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.functional import mse_loss
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
-from derivative_as_op import experiment
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from experiments.derivative_as_op import experiment
 
 BATCH = 3000
 EAGER = {
