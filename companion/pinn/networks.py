@@ -32,10 +32,9 @@ class MLP(nn.Module):
 
     widths: of the hidden layers. activation: one of tanh, sin, silu, gelu, softplus, sigmoid (relu
     and leaky_relu for demonstrations: a problem of order 2 or more refuses them), or a function of a
-    tensor, as torch.erf. spread: how many
-    times steeper the first layer is than a unit ramp, its bends placed at random over the whole
-    domain; raise it with the length of the domain (chapter 14). Raises ValueError for an unknown
-    activation or a width below 1.
+    tensor, as torch.erf. spread: how many times steeper the first layer is than a unit ramp, its
+    bends placed at random over the whole domain; raise it with the length of the domain (chapter
+    14). Raises ValueError for an unknown activation or a width below 1.
 
     >>> from companion.pinn import Box
     >>> net = MLP(Box(t=(0.0, 10.0)), widths=(16,), seed=1)

@@ -1,0 +1,38 @@
+"""The scripts of benchmarks/ find what they import, wherever they are started."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+PEERS = re.findall(r"^[\w-]+", (BENCHMARKS / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+# What `python script` does before it comes to its main block, with -P: nothing of this folder.
+IMPORT = "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_path(sys.argv[2])"
+
+
+def refused(script, folder):
+    """The module that a script imports and does not find; None when it finds all of them."""
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", IMPORT, str(script.parent), str(script)],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    missing = re.search(r"^ModuleNotFoundError: No module named '(\w+)", run.stderr, re.MULTILINE)
+    assert run.returncode == 0 or missing, run.stderr
+    return missing and missing[1]
+
+
+@pytest.mark.parametrize("script", sorted(BENCHMARKS.glob("bench_*.py")), ids=lambda p: p.stem)
+def test_a_script_finds_all_but_the_peers(script, tmp_path):
+    module = refused(script, tmp_path)
+    if module in PEERS:
+        pytest.skip(f"{module} is in the environment of the benchmarks only")
+    assert module is None
+
+
+def test_a_lost_import_is_seen(tmp_path):
+    script = tmp_path / "bench_lost.py"
+    script.write_text("from experiments.nowhere import nothing\n", encoding="utf-8")
+    assert refused(script, tmp_path) == "experiments"
