@@ -114,18 +114,21 @@ def test_the_readme_shows_on_an_index(metadata) -> None:
     assert [link for link in links if not re.match(r"https://|mailto:", link)] == []
 
 
-def numbers(heading: str) -> list[int]:
-    return [int(part) for part in heading.split(" ")[0].split(".")]
+def numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def test_the_changelog_begins_with_this_version() -> None:
-    """Its newest version and date are those of CITATION.cff; the work since then is Unreleased."""
+    """What was done since stands before it, as Unreleased; the date is that of CITATION.cff."""
     citation = (ROOT / "CITATION.cff").read_text("utf-8")
     date = re.search(r'^date-released: "(.*)"$', citation, re.MULTILINE)[1]
-    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    newest = [heading for heading in headings if heading != "Unreleased"]
-    assert newest == sorted(newest, key=numbers, reverse=True)
-    assert newest[0] == f"{PROJECT['version']} ({date})"
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    headings = re.findall(r"^## (.*)$", changelog, re.MULTILINE)
+    released = [re.fullmatch(r"\[([\d.]+)\] - (\d{4}-\d\d-\d\d)", h) for h in headings]
+    assert [h for h, found in zip(headings, released) if not found] in ([], ["[Unreleased]"])
+    versions = [found[1] for found in released if found]
+    assert versions == sorted(versions, key=numbers, reverse=True)
+    assert next(found.groups() for found in released if found) == (PROJECT["version"], date)
     assert companion.__version__ == PROJECT["version"]
 
 

@@ -19,6 +19,7 @@ PAGES = ["README.md", "chapters/index.md"]
 PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
 EXTRAS = ["", *tomllib.loads(PYPROJECT)["project"]["optional-dependencies"]]
 REPOSITORY = "https://github.com/derivative-ladder/derivative-ladder"
+BOOK = "https://derivative-ladder.github.io/derivative-ladder/"
 INSTALL = re.compile(rf'pip install "derivative-ladder(?:\[([\w,]+)\])? @ git\+{REPOSITORY}"')
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 DOCTEST = """\
@@ -116,14 +117,18 @@ def without(package: str, extra: str) -> str:
     return edited
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_the_files_that_are_named_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     links = re.findall(r'(?:\]\(|src=")(?!https?:)([^)"#]+)', text)
+    links += re.findall(rf"{REPOSITORY}/blob/main/([^)#]+)", text)
+    links += [f"chapters/{path}" for path in re.findall(rf'{BOOK}(_static/[^)"]+)', text)]
     folders = re.findall(r"`([a-z_]+/)`", text)
-    tools = re.findall(r"\b(?:tools|tests|companion|chapters)/[a-z_]+\.(?:py|md|bib)", text)
+    tools = re.findall(r"\b(?:tools|tests|companion|chapters)/[a-z_/]+\.(?:py|md|bib|txt)", text)
     missing = [name for name in {*links, *folders, *tools} if not (ROOT / name).exists()]
     assert missing == []
+    pages = set(re.findall(rf"{BOOK}(chapters/\w+)\.html", text))
+    assert pages <= set((ROOT / "tests" / "site" / "published.txt").read_text("utf-8").split())
 
 
 def test_the_targets_of_make_that_are_named_exist() -> None:
