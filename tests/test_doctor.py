@@ -1,5 +1,6 @@
 """python -m companion: what it says of a whole environment, a bare one, an old package, another companion."""
 
+import inspect
 import json
 import os
 import re
@@ -87,7 +88,7 @@ def test_the_words_name_versions_bounds_commands_and_costs(site: Path, tmp_path:
 
 
 def test_the_keys_are_those_that_are_documented() -> None:
-    documented = re.findall(r"^    (\w+) {2,}\S", doctor.examine.__doc__, re.MULTILINE)
+    documented = re.findall(r"^(\w+) {2,}\S", inspect.getdoc(doctor.examine), re.MULTILINE)
     assert " ".join(documented) == KEYS
 
 
