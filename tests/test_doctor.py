@@ -12,8 +12,8 @@ import pytest
 
 from companion import __main__ as doctor
 from companion._project import command, installed, requirements, source, version
-from tests.wheel import Installed, build, copy, unpacked
 from tools.costs import RESULT
+from tools.wheel import Installed, build, copy, unpacked
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = json.loads(RESULT.read_text("utf-8"))
