@@ -15,6 +15,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import operator
 import os
@@ -362,11 +363,14 @@ def chapter_lines(chapters: dict[str, dict]) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Print the report; 1 if something is broken."""
     parser = argparse.ArgumentParser(
-        prog="python -m companion", description="What of the companion and of the book runs here."
+        prog="python -m companion",
+        description="What of the companion and of the book runs here, and what is broken.",
+        epilog=inspect.getdoc(examine),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="the same, for programs")
-    report = examine()
     as_json = parser.parse_args(arguments).json
+    report = examine()
     print(json.dumps(report, indent=2) if as_json else words(report))
     return bool(report["faults"])
 

@@ -92,6 +92,12 @@ def test_the_keys_are_those_that_are_documented() -> None:
     assert " ".join(documented) == KEYS
 
 
+def test_the_help_documents_the_keys(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        doctor.main(["--help"])
+    assert inspect.getdoc(doctor.examine) in capsys.readouterr().out
+
+
 def test_a_checkout_is_its_own_authority() -> None:
     """Not what happens to be installed beside it."""
     assert source()["version"] == version()
