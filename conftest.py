@@ -1,7 +1,12 @@
-"""nbval compares what the normaliser stores: text, never pictures.
+"""Two rules for every test.
 
-With this, a cell that draws needs no tag: its figure is not compared, everything that it prints is.
+nbval compares what the normaliser stores: text, never pictures. So a cell that draws needs no tag: its
+figure is not compared, everything that it prints is.
+
+Where CI is set, nothing is skipped but what needs a GPU: what a machine lacks is installed, or is a fault.
 """
+
+import os
 
 import pytest
 
@@ -16,3 +21,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.compare_outputs = lambda fresh, stored, **rest: compare(
         stored_outputs(fresh), stored_outputs(stored), **rest
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> pytest.TestReport:
+    """On CI, a test that is skipped for any other reason than a missing GPU has failed."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
+        *_, reason = report.longrepr
+        if "GPU" not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"{reason}\nOn CI only what needs a GPU may be skipped: install it."
+    return report

@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ALLOWED = {  # room -> the rooms it may import
     "series": set(),
+    "data": set(),
     "engines": {"series"},
     "operators": {"_project", "series"},
     "pinn": {"_project", "operators", "series"},
@@ -25,6 +26,7 @@ ALLOWED = {  # room -> the rooms it may import
 }
 OUTSIDE = {  # room -> what else it may import, beside the standard library
     "series": None,  # not even that
+    "data": set(),
     "engines": {"numpy"},
     "operators": {"numpy", "torch", "psutil"},  # psutil: only where LeakProbe asks for memory
     "pinn": {"numpy", "torch", "scipy", "tqdm"},
