@@ -30,6 +30,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from companion._project import NAME, REPOSITORY, command, installed, requirements, source, version
+from companion.data import stored
 
 HERE = Path(__file__).parent
 REPAIR = f'pip install --force-reinstall --no-deps "{NAME} @ git+{REPOSITORY}"'
@@ -266,7 +267,6 @@ def examine() -> dict:
     packages = look_at_all(needs)
     bounds = next((need.bounds for need in needs if need.package == "python"), "")
     fits = within(platform.python_version(), bounds)
-    costs = json.loads((HERE / "data" / "costs.json").read_text(encoding="utf-8"))
     report = {
         "companion": {"version": version(), "where": str(HERE)},
         "python": {
@@ -279,7 +279,7 @@ def examine() -> dict:
         "extras": extras(needs, packages),
         "device": device(packages),
         "compiler": compiler(),
-        "chapters": chapters(costs, packages),
+        "chapters": chapters(stored("costs")["chapters"], packages),
     }
     return report | {"faults": faults(report) + clash()}
 

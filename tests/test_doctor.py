@@ -12,11 +12,11 @@ import pytest
 
 from companion import __main__ as doctor
 from companion._project import command, installed, requirements, source, version
+from companion.data import stored
 from tests.wheel import Installed, build, copy, unpacked
-from tools.costs import RESULT
 
 ROOT = Path(__file__).parent.parent
-CHAPTERS = json.loads(RESULT.read_text("utf-8"))
+CHAPTERS = stored("costs")["chapters"]
 KEYS = "companion python platform packages extras device compiler chapters faults"
 
 
