@@ -15,6 +15,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import operator
 import os
@@ -29,6 +30,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from companion._project import NAME, REPOSITORY, command, installed, requirements, source, version
+from companion.data import stored
 
 HERE = Path(__file__).parent
 REPAIR = f'pip install --force-reinstall --no-deps "{NAME} @ git+{REPOSITORY}"'
@@ -265,7 +267,6 @@ def examine() -> dict:
     packages = look_at_all(needs)
     bounds = next((need.bounds for need in needs if need.package == "python"), "")
     fits = within(platform.python_version(), bounds)
-    costs = json.loads((HERE / "data" / "costs.json").read_text(encoding="utf-8"))
     report = {
         "companion": {"version": version(), "where": str(HERE)},
         "python": {
@@ -278,7 +279,7 @@ def examine() -> dict:
         "extras": extras(needs, packages),
         "device": device(packages),
         "compiler": compiler(),
-        "chapters": chapters(costs, packages),
+        "chapters": chapters(stored("costs")["chapters"], packages),
     }
     return report | {"faults": faults(report) + clash()}
 
@@ -362,11 +363,14 @@ def chapter_lines(chapters: dict[str, dict]) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Print the report; 1 if something is broken."""
     parser = argparse.ArgumentParser(
-        prog="python -m companion", description="What of the companion and of the book runs here."
+        prog="python -m companion",
+        description="What of the companion and of the book runs here, and what is broken.",
+        epilog=inspect.getdoc(examine),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="the same, for programs")
-    report = examine()
     as_json = parser.parse_args(arguments).json
+    report = examine()
     print(json.dumps(report, indent=2) if as_json else words(report))
     return bool(report["faults"])
 

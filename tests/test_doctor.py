@@ -12,11 +12,11 @@ import pytest
 
 from companion import __main__ as doctor
 from companion._project import command, installed, requirements, source, version
-from tools.costs import RESULT
+from companion.data import stored
 from tools.wheel import Installed, build, copy, unpacked
 
 ROOT = Path(__file__).parent.parent
-CHAPTERS = json.loads(RESULT.read_text("utf-8"))
+CHAPTERS = stored("costs")["chapters"]
 KEYS = "companion python platform packages extras device compiler chapters faults"
 
 
@@ -90,6 +90,12 @@ def test_the_words_name_versions_bounds_commands_and_costs(site: Path, tmp_path:
 def test_the_keys_are_those_that_are_documented() -> None:
     documented = re.findall(r"^(\w+) {2,}\S", inspect.getdoc(doctor.examine), re.MULTILINE)
     assert " ".join(documented) == KEYS
+
+
+def test_the_help_documents_the_keys(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        doctor.main(["--help"])
+    assert inspect.getdoc(doctor.examine) in capsys.readouterr().out
 
 
 def test_a_checkout_is_its_own_authority() -> None:

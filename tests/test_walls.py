@@ -22,7 +22,7 @@ ALLOWED = {  # room -> the rooms it may import
     "show": {"_project", "engines", "operators", "pinn", "series"},
     "_project": set(),
     "__init__": {"_project"},
-    "__main__": {"_project", "engines", "operators", "pinn", "show", "series"},
+    "__main__": {"_project", "data", "engines", "operators", "pinn", "show", "series"},
 }
 OUTSIDE = {  # room -> what else it may import, beside the standard library
     "series": None,  # not even that

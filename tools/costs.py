@@ -93,9 +93,12 @@ def costs(html: Path) -> dict[str, dict]:
     }
 
 
+def text(found: dict[str, dict]) -> str:
+    """The JSON that is stored: one line a chapter."""
+    rows = [f"    {json.dumps(name)}: {json.dumps(row)}" for name, row in found.items()]
+    start = '{\n  "script": "tools/costs.py",\n  "chapters": {\n'
+    return start + ",\n".join(rows) + "\n  }\n}\n"
+
+
 if __name__ == "__main__":
-    rows = [
-        f"  {json.dumps(name)}: {json.dumps(row)}"
-        for name, row in costs(ROOT / "_build/html/chapters").items()
-    ]
-    RESULT.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+    RESULT.write_text(text(costs(ROOT / "_build" / "html" / "chapters")), encoding="utf-8")
