@@ -94,7 +94,7 @@ def modules(dist: Distribution) -> set[str]:
 class Installed:
     """Python for someone who installed this wheel with these extras ("", "torch", "pinn,show").
 
-    beside: other distributions that were installed, too. command: what a program is appended to.
+    beside: other distributions that were installed, too.
     """
 
     def __init__(self, site: Path, extras: str = "", beside: Iterable[str] = ()):
@@ -109,8 +109,12 @@ class Installed:
             "modules": sorted({"companion"}.union(*map(modules, brought.values()))),
             "distributions": sorted(brought),
         }
+
+    @property
+    def command(self) -> list[str]:
+        """What a program and its arguments are appended to."""
         hidden = str(Path(__file__).with_name("hidden.py"))
-        self.command = [sys.executable, "-I", "-S", hidden, json.dumps(self.specification)]
+        return [sys.executable, "-I", "-S", hidden, json.dumps(self.specification)]
 
     def run(self, *program: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
         """The program ("-m", "companion", or a file) with its arguments, run to its end."""
