@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from companion.engines.kinds import Bilinear, Linear, Pointwise
+from companion.engines.formulas import docstring
+from companion.engines.kinds import TABLE, Bilinear, Linear, Pointwise
 from companion.engines.values import UFUNCS, Axes, Number, Value, number, plain, shape
 
 # --- values that NumPy lacks; complex arguments too, so that the complex step can check them -----
@@ -399,3 +400,5 @@ METHODS: dict[str, Any] = {
 }
 for _name, _method in METHODS.items():
     setattr(Value, _name, _method)
+for _rule in TABLE.values():
+    _rule.__doc__ = docstring(_rule.name)
