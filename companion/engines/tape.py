@@ -145,7 +145,7 @@ def _between(nodes, start):
 
 
 def gradients(
-    outputs: V | Sequence[V | float],
+    outputs: V | float | Sequence[V | float],
     inputs: Var | Sequence[Var],
     seed: Number | Sequence[Number] | None = None,
 ) -> list[V]:

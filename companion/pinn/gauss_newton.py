@@ -23,7 +23,7 @@ from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from companion.pinn.objective import Objective, nearby
-from companion.pinn.stages import need_positive, need_whole
+from companion.pinn.stages import Stage, need_positive, need_whole
 
 Parameters: TypeAlias = dict[str, Tensor]  # by name
 
@@ -31,7 +31,7 @@ LARGE = 3000  # parameters; beyond, JᵀJ and its Cholesky factor take seconds a
 
 
 @dataclass(frozen=True)
-class GaussNewton:
+class GaussNewton(Stage):
     """steps of θ ← θ − (JᵀJ + μI)⁻¹ Jᵀr, by Cholesky; μ falls when a step succeeds, else rises.
 
     With fewer residuals than parameters it is the same step as Jᵀ(JJᵀ + μI)⁻¹ r, and cheaper so.

@@ -36,10 +36,7 @@ class Stepper(Protocol):
 class Stage(Protocol):
     """What fit goes through one after another: Adam, LBFGS, GaussNewton, or one of your own."""
 
-    @property
-    def steps(self) -> int:
-        """How many steps it makes."""
-        ...
+    steps: int
 
     def begin(self, objective: Objective) -> Stepper:
         """What makes them, for this objective."""
@@ -61,7 +58,7 @@ def need_positive(stage: Stage, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Stage):
     """steps of Adam with rate lr, falling along a cosine to lr/100 if decay.
 
     compiled: 0, or how many steps are one compiled graph, update included (see pinn.compiled): the
@@ -105,7 +102,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class LBFGS:
+class LBFGS(Stage):
     """steps of L-BFGS with the strong Wolfe line search, each of `inner` iterations.
 
     memory: how many of the last moves the curvature is made of. Raises ValueError for settings that

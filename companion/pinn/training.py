@@ -38,7 +38,7 @@ class History:
     stopped: str | None = None
 
     @property
-    def error(self) -> float | None:
+    def error(self) -> float | Any:
         """The last relative L2 error; None without an exact solution."""
         return self.records[-1].get("error") if self.records else None
 

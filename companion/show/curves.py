@@ -4,8 +4,8 @@ Every function takes data, draws it on the given or a new Axes and returns the A
 the top of a chapter; the functions do not depend on it.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,6 +16,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from companion.engines.differences import measured_best, running_median
 
 __all__ = ["BACKGROUND", "COLOURS", "INK", "cost_curves", "error_curves", "style"]
+
+Curves: TypeAlias = Mapping[str, Sequence[Any]]  # label: a pair of arrays
 
 BACKGROUND, INK, GRID = "#fdfcf9", "#22262b", "#e4e1d8"
 # The hues of Okabe and Ito, darkened until each has a contrast of 4.5 to the background.
@@ -74,9 +76,9 @@ def style() -> None:
 
 
 def error_curves(
-    curves: Mapping[str, tuple[Any, Any]],
+    curves: Curves,
     *,
-    theory: Mapping[str, tuple[Any, Any]] | None = None,
+    theory: Curves | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Error against step, both logarithmic: one U per scheme, with its measured best step.
@@ -117,7 +119,7 @@ def error_curves(
 
 
 def cost_curves(
-    curves: Mapping[str, tuple[Any, Any]],
+    curves: Curves,
     *,
     xlabel: str,
     ylabel: str,
