@@ -19,6 +19,7 @@ PAGE = (ROOT / "chapters" / "api.md").read_text("utf-8")
 ROOMS = re.findall(r"^\.\. automodule:: (\S+)$", PAGE, re.MULTILINE)
 STUBBED = "companion.series"  # imports nothing, typing included: its types are in a stub
 PROGRAM = ROOT / "tests" / "typed_program.py"
+CACHE = ROOT / "_build" / "mypy"  # one for all, so that NumPy and torch are read once
 ERROR = re.compile(r"^(?P<file>[^:]+):(?P<line>\d+): error: .*\[(?P<code>[\w-]+)\]$")
 
 
@@ -145,9 +146,8 @@ def test_the_checker_finds_nothing_in_the_companion() -> None:
 )
 def test_the_settings_of_the_checker_see_a_fault(tmp_path: Path, fault: str, code: str) -> None:
     (tmp_path / "fault.py").write_text(fault)
-    cache = ROOT / "_build" / "mypy-faults"
     config = ROOT / "pyproject.toml"
-    done = run("mypy", "--config-file", config, "--cache-dir", cache, "fault.py", cwd=tmp_path)
+    done = run("mypy", "--config-file", config, "--cache-dir", CACHE, "fault.py", cwd=tmp_path)
     assert [hit["code"] for hit in map(ERROR.match, done.stdout.splitlines()) if hit] == [code]
 
 
@@ -167,8 +167,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def reported(python: Path, program: Path) -> set[tuple[int, str]]:
     """(line, code) of every error that a user sees in a program, in a folder of its own."""
-    cache = ROOT / "_build" / "mypy-user"
-    options = ["--config-file=", "--allow-redefinition", "--cache-dir", cache]
+    options = ["--config-file", ROOT / "pyproject.toml", "--cache-dir", CACHE]
     options += ["--python-executable", python]
     done = run("mypy", *options, program.name, cwd=program.parent)
     assert done.returncode in (0, 1), done.stdout + done.stderr
