@@ -290,3 +290,10 @@ def test_a_residual_takes_every_unknown():
 def test_a_residual_is_a_tensor():
     with pytest.raises(TypeError, match=r"equation returns a tensor \(n, k\); got tuple"):
         check(line(lambda u, x: (u(), u(0))))
+
+
+@pytest.mark.parametrize("outside", [-0.02, 1.001, 1.02])
+def test_a_condition_a_little_outside_the_domain_is_refused_and_rounding_is_not(outside):
+    with pytest.raises(ValueError, match="has 1 of 2 points outside Box"):
+        line(conditions=(Condition("data", column(0.5, outside), 1.0),))
+    line(conditions=(Condition("data", column(-1e-12, 0.0, 1.0, 1 + 1e-12), 1.0),))
