@@ -39,7 +39,7 @@ def run_nbval(*paths: Path) -> subprocess.CompletedProcess:
     options = [
         "--nbval",
         "--nbval-current-env",
-        "--nbval-cell-timeout=120",
+        "--nbval-cell-timeout=900",
         f"--confcutdir={ROOT}",
         f"--rootdir={ROOT}",
     ]
@@ -51,7 +51,7 @@ def run_nbval(*paths: Path) -> subprocess.CompletedProcess:
         env=environment,
         text=True,
         capture_output=True,
-        timeout=600,
+        timeout=3000,
     )
 
 
