@@ -2,7 +2,7 @@
 
     :::{card-of-chapter}
     :question: How small is a small step?
-    :able: choose a step; read a U-curve; use the complex step
+    :able: [choose a step](#best-step); [read a U-curve](#u-curves)
     :needs: school calculus, NumPy
     :::
 

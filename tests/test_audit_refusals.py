@@ -54,7 +54,7 @@ def test_references_that_do_not_fit(net):
 
     with pytest.raises(ValueError, match="reference has 1 tensors for 4 parameters"):
         gradient_audit(loss, net, reference=[torch.ones(4, 1)])
-    with pytest.raises(ValueError, match=r"shape \(2,\) for 0.bias \(4,\): needed is \(4,\)"):
+    with pytest.raises(ValueError, match=r"shape \(2,\) for 0.bias \(4,\): expected \(4,\)"):
         gradient_audit(loss, net, reference=[None, torch.ones(2), None, None])
     own = torch.autograd.grad(loss(), list(net.parameters()))
     assert gradient_audit(loss, net, reference=[2 * g for g in own]).ratio == pytest.approx(0.5)

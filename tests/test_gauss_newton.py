@@ -265,3 +265,25 @@ def test_an_operation_without_a_rule_is_named_with_what_to_do():
     with pytest.raises(NotImplementedError, match=message):
         fit(problem, net, [Adam(2), GaussNewton(1)], progress=False)
     assert torch.equal(net.layers[0].weight, same.layers[0].weight)
+
+
+def test_the_damping_falls_to_a_third_with_a_success_and_rises_fourfold_without(monkeypatch):
+    stepper = begun(oscillator(end=1.0), Polynomial(4), damping=1.0)
+    stepper.step(0)  # linear in its parameters: the first try succeeds
+    assert stepper.damping == pytest.approx(1 / 3)
+    tried, squares = [], stepper.squares
+    rising = lambda *at: tried.append(0) or (squares(*at) if len(tried) == 3 else torch.tensor(1e9))
+    monkeypatch.setattr(stepper, "squares", rising)
+    stepper.step(1)
+    assert len(tried) == 3 and stepper.damping == pytest.approx(1 / 3 * 4 * 4 / 3)
+
+
+@pytest.mark.parametrize(("share", "seen"), [(1e-5, True), (1e-8, False)])
+def test_a_term_may_differ_alone_by_rounding_and_by_no_more(share, seen):
+    """A hundred-thousandth of it comes from other points: less than the eye sees, more than rounding."""
+    problem = Problem(LINE, lambda u, t: 0 * u() + 3.0 + 3.0 * share * (len(t) > 1))
+    if not seen:
+        begun(problem)
+        return
+    with pytest.raises(ValueError, match=r"differs by 3\.0e-05 when each is alone"):
+        begun(problem)

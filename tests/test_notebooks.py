@@ -6,6 +6,7 @@ planted fault, which it must name.
 
 import copy
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def run_nbval(*paths: Path) -> subprocess.CompletedProcess:
     options = [
         "--nbval",
         "--nbval-current-env",
-        "--nbval-cell-timeout=120",
+        "--nbval-cell-timeout=900",
         f"--confcutdir={ROOT}",
         f"--rootdir={ROOT}",
     ]
@@ -52,7 +53,7 @@ def run_nbval(*paths: Path) -> subprocess.CompletedProcess:
         env=environment,
         text=True,
         capture_output=True,
-        timeout=600,
+        timeout=3000,
     )
 
 
@@ -119,7 +120,7 @@ def printed(text: str) -> dict:
     return new_output("stream", name="stdout", text=text)
 
 
-CARD = ":::{card-of-chapter}\n:question: Why?\n:able: say why\n:needs: nothing\n:::"
+CARD = ":::{card-of-chapter}\n:question: Why?\n:able: [say why](#why)\n:needs: nothing\n:::"
 FIGURE = {
     "image": {"alt": "A line that rises from left to right."},
     "figure": {"caption": "A line.", "name": "fig-line"},
@@ -135,7 +136,7 @@ def good_notebook() -> dict:
         ran(chapter_rules.SETUP, 1, tags=["setup", "hide-input"]),
         ran("plt.plot([1, 2])\nplt.show()", 2, figure, tags=["figure"], mystnb=FIGURE),
         new_markdown_cell("```{literalinclude} ../companion/engines/dual.py\n:pyobject: Dual\n```"),
-        new_markdown_cell("## What broke\n\nThe sign."),
+        new_markdown_cell("(why)=\n## What broke\n\nThe sign."),
         ran("print(1 + 1)", 3, printed("2\n")),
         new_markdown_cell(f"## Exercises\n\n{exercises}"),
         new_markdown_cell(SOLVED % "a"),
@@ -158,6 +159,7 @@ def good_notebook() -> dict:
 
 def rule_faults(nb: dict) -> list[str]:
     found = [fault for rule in chapter_rules.RULES for fault in rule(nb)]
+    found += chapter_rules.keeps_its_budget(nb, 0)
     return found + chapter_rules.leads_on(nb, "02_next")
 
 
@@ -186,7 +188,19 @@ def test_a_good_notebook_has_no_fault(tmp_path: Path) -> None:
 WRONG_SOURCES = [
     ("# A chapter\n", "A chapter\n", "must begin with '# Title'"),
     (CARD, "", "one card-of-chapter directive, it holds 0"),
-    (":able: say why\n", "", "the card lacks :able:"),
+    (":able: [say why](#why)\n", "", "the card lacks :able:"),
+    (
+        "[say why](#why)",
+        "say why",
+        "promises 'say why' and names no section: write [words](#label)",
+    ),
+    ("(why)=\n", "", "promises '[say why](#why)', but no heading of the page has the label why"),
+    ("(why)=\n## What broke", "(why)=\n\nWhat broke", "no heading of the page has the label why"),
+    (
+        "[say why](#why)",
+        "[say why](#why); [say how](#how)",
+        "heading of the page has the label how",
+    ),
     ("import companion", "import numpy", "common set-up cell"),
     ("{cite}`kim2026`", "nothing", "nothing is cited"),
     ("Why? See", "![](a.png) See", "the image 'a.png' has no alt text"),
@@ -227,6 +241,65 @@ def test_a_wrong_source_is_reported(old: str, new: str, words: str) -> None:
         cell["source"] = cell["source"].replace(old, new)
     nb["cells"] = [cell for cell in nb["cells"] if cell["source"]]
     assert any(words in fault for fault in rule_faults(nb)), rule_faults(nb)
+
+
+def linked() -> list[tuple[Path, str]]:
+    """Every section that a card names, of every chapter."""
+    found = []
+    for path in CHAPTERS:
+        nb = nbformat.read(path, as_version=4)
+        (card,) = chapter_rules.directives(nb["cells"][0]["source"], "card-of-chapter")
+        found += [(path, label) for label in chapter_rules.LINK.findall(card["options"]["able"])]
+    return found
+
+
+def without_section(nb: dict, label: str) -> dict:
+    """The notebook without that heading, its label and its first paragraph; all cells are kept."""
+    lost = re.compile(rf"^\({label}\)=\n+#+ .*\n+.*\n?", re.M)
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = lost.sub("", cell["source"])
+    return nb
+
+
+def test_a_lost_section_of_any_chapter_is_reported() -> None:
+    """Code keeps running when the heading above it is gone: only the card knows that it was there."""
+    unseen = []
+    for chapter, label in linked():
+        nb = without_section(nbformat.read(chapter, as_version=4), label)
+        words = f"but no heading of the page has the label {label}"
+        faults = chapter_rules.card_promises_what_a_section_keeps(nb)
+        if not label.startswith("ex-") and not any(words in fault for fault in faults):
+            unseen.append((chapter.stem, label))
+    assert len(linked()) >= 4 * len(CHAPTERS) and unseen == []
+
+
+def code_after_code(nb: dict, number: int, more: int) -> dict:
+    cell = ran("print(1 + 1)", 3, printed("2\n"))
+    nb["cells"][number:number] = [copy.deepcopy(cell) for _ in range(more)]
+    return nb
+
+
+@pytest.mark.parametrize(("number", "more"), [(5, 2), (8, 2), (9, 2), (2, 2)])
+def test_a_third_code_cell_in_a_row_is_reported(number: int, more: int) -> None:
+    """Two are allowed; the cells of a solution count, the set-up cell does not."""
+    words = (
+        "1 code cells are the third or later in a row without a sentence between, and the budget"
+    )
+    faults = rule_faults(code_after_code(good_notebook(), number, more))
+    assert [fault for fault in faults if words in fault]
+    fewer = rule_faults(code_after_code(good_notebook(), number, more - 1))
+    assert not [fault for fault in fewer if "in a row" in fault]
+
+
+def test_a_budget_that_is_larger_than_needed_is_reported() -> None:
+    (fault,) = chapter_rules.keeps_its_budget(good_notebook(), 2)
+    assert "0 code cells" in fault and "fewer than the budget of 2: lower the budget" in fault
+
+
+def test_only_chapters_have_a_budget() -> None:
+    stems = {path.stem for path in CHAPTERS}
+    assert set(chapter_rules.CROWDED) <= stems and min(chapter_rules.CROWDED.values()) > 0
 
 
 WRONG_METADATA = [

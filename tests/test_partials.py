@@ -395,3 +395,9 @@ def test_the_same_on_a_gpu(method):
         assert close(u(*axes).cpu(), value, 1e-11)
     assert u.laplacian().is_cuda
     u.check_rows()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_millionth_of_another_row_is_found(method):
+    with pytest.raises(ValueError, match="mixes the rows of x"):
+        Partials(lambda x: x.sin() + 1e-6 * x.mean(0) ** 2, points(d=2), method).check_rows()

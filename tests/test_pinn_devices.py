@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from companion.pinn import LBFGS, MLP, Adam, Box, Condition, GaussNewton, Problem, fit
-from companion.pinn.objective import Trial
+from companion.pinn import LBFGS, MLP, Adam, Box, Causal, Condition, GaussNewton, Problem, fit
+from companion.pinn.compiled import Flat, adam_step
+from companion.pinn.objective import Objective, Trial
 from companion.pinn.oscillator import oscillator
-from companion.pinn.poisson import poisson_square
+from companion.pinn.poisson import poisson_lshape, poisson_square
 from companion.pinn.sir import Epidemic, sir, sir_inverse
 
 STAGES = [Adam(5), LBFGS(2), GaussNewton(3)]
@@ -79,3 +80,50 @@ def test_a_condition_refuses_what_is_not_finite(what, wrong):
     (at if what == "points" else values)[1] = wrong
     with pytest.raises(ValueError, match=rf"'data' has 1 of 3 {what} that are NaN or infinite"):
         Condition("data", at, values)
+
+
+# --- without a GPU: everything on the device "meta", which has shapes, no numbers, and no CPU tensor ---
+
+ELSEWHERE = {
+    "conditions": lambda: oscillator(hard=False),
+    "square": lambda: poisson_square(hard=False, edge_points=4),
+    "L": lambda: poisson_lshape(rim_points=16),
+    "two outputs": sir,
+    "unknowns": inverse,
+}
+
+
+def on_meta(problem, causal=None):
+    network = MLP(problem.domain, (4,), problem.outputs).to("meta")
+    with torch.device("cpu"):
+        trial = Trial(problem, network)
+    return Objective(problem, trial, problem.domain.points(8).to("meta"), causal)
+
+
+@pytest.mark.parametrize("method", [None, "reverse", "taylor"])
+@pytest.mark.parametrize("make", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_loss_and_its_gradient_are_where_the_network_is(make, method):
+    goal = on_meta(make(), Causal() if make is sir else None)
+    goal.method = method
+    losses = goal.losses()
+    slopes = torch.autograd.grad(
+        sum(losses.values()), list(goal.trial.free().values()), materialize_grads=True
+    )
+    assert {v.device.type for v in [*losses.values(), *slopes]} == {"meta"}
+
+
+@pytest.mark.parametrize("make", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_traced_step_of_adam_is_where_the_network_is(make):
+    goal = on_meta(make())
+    flat, names = Flat(goal.trial), list(goal.terms())
+    moments = [torch.zeros_like(flat.joined(flat.places)) for _ in range(2)]
+    rates, factors = (goal.x.new_ones(shape) for shape in ((1, 2), (len(names),)))
+    found = adam_step(goal, flat)(flat.joined(flat.places), *moments, rates, goal.x, factors)
+    assert {v.device.type for v in found} == {"meta"}
+
+
+def test_a_tensor_left_on_the_cpu_is_noticed():
+    """What the three tests above would say of a residual that makes a tensor in the wrong place."""
+    problem = Problem(Box(t=(0, 1)), lambda u, t: u(0) - torch.ones(len(t), 1).double())
+    with pytest.raises(RuntimeError, match="meta"):
+        on_meta(problem).losses()

@@ -144,3 +144,12 @@ class Called(nn.Module):
 def test_relu_is_refused_where_a_second_derivative_is_taken(network):
     with pytest.raises(ValueError, match=r"its second derivative is 0.*order 2. Use tanh"):
         fit(oscillator(), network, [Adam(1)], progress=False)
+
+
+def test_a_siren_begins_as_its_paper_says():
+    """Section 3.2: uniform in ±1/d in the first layer, in ±√(6/n)/ω₀ in the others."""
+    first, *others = Siren(BOX, widths=(2000, 60), omega=20.0).layers
+    for layer, bound in [(first, 1 / 2), *((k, (6 / k.in_features) ** 0.5 / 20.0) for k in others)]:
+        size = layer.weight.abs()
+        assert 0.9 * bound < size.max() <= bound
+        assert size.mean().item() == pytest.approx(bound / 2, rel=0.2)

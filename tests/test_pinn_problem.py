@@ -87,7 +87,7 @@ def test_an_edge_fixes_some_axes_and_fills_the_others():
             r"\(3, 3\).*how is 'sobol'; write how=\"grid\", or sampler=\"grid\" in",
         ),
         (lambda: BOX.points([4, 4], "grid"), r"a tuple with one for each of 2.*got \[4, 4\]"),
-        (lambda: BOX.points(4.0), r"needed is one number of points.*got 4\.0"),
+        (lambda: BOX.points(4.0), r"expected one number of points.*got 4\.0"),
         (lambda: BOX.points((3,), "grid"), r"one for each of 2 axes; got \(3,\)"),
         (lambda: BOX.points(3, "halton"), "grid, uniform, latin, sobol; got 'halton'"),
         (lambda: BOX.edge(3, y=0.0), "y: this box has t, x"),
@@ -118,9 +118,9 @@ def test_values_become_one_row_for_each_point_in_float64():
         ((torch.zeros(0, 1), 0.0), r"one or more; got \(0, 1\)"),
         (
             (torch.zeros(3, 1), torch.zeros(3)),
-            r"values \(3,\); needed are values \(3, c\).*\[:, None",
+            r"values \(3,\); expected values \(3, c\).*\[:, None",
         ),
-        ((torch.zeros(3, 1), torch.zeros(2, 1)), r"values \(2, 1\); needed are values \(3, c\)"),
+        ((torch.zeros(3, 1), torch.zeros(2, 1)), r"values \(2, 1\); expected values \(3, c\)"),
         ((torch.zeros(3, 1), 0.0, lambda u, x: u(), 0.0), "weight above 0; got 0.0"),
     ],
 )
@@ -172,7 +172,7 @@ def line(residual=lambda u, x: u(0) - 1, **rest):
     [
         (lambda: line(exact=None), r"check needs Problem\(exact=\.\.\.\)"),
         (lambda: line(exact=lambda x: x[:, 0]), r"exact at 200 points has shape \(200,\)"),
-        (lambda: line(outputs=2), r"2 outputs: needed is \(200, 2\)"),
+        (lambda: line(outputs=2), r"2 outputs: expected \(200, 2\)"),
         (
             lambda: line(lambda u, x: u() - x[:, 0]),
             r"\(16, 16\) at 16 points.*row \(n,\).*\[:, :1\]",
@@ -184,7 +184,7 @@ def line(residual=lambda u, x: u(0) - 1, **rest):
         (lambda: line(conditions=(Condition("end", column(1.0), 1.5),)), "1e-10: end 0.5"),
         (
             lambda: line(conditions=(Condition("c", torch.zeros(2, 2)),)),
-            r"\(2, 2\).*needed is \(k, 1\)",
+            r"\(2, 2\).*expected \(k, 1\)",
         ),
         (
             lambda: line(conditions=(Condition("equation", column(0.0)),)),
@@ -241,7 +241,7 @@ def test_an_ansatz_has_the_outputs_of_the_problem():
                     Condition("ends", column(0.0, 1.0), 0.0, of=lambda u, x: u() - x[:, 0]),
                 )
             ),
-            "ends has 2 columns at 2 points and 1 at 1: a column",
+            r"ends has shape \(2, 2\) at 2 points: a column",
         ),
     ],
 )
@@ -290,3 +290,41 @@ def test_a_residual_takes_every_unknown():
 def test_a_residual_is_a_tensor():
     with pytest.raises(TypeError, match=r"equation returns a tensor \(n, k\); got tuple"):
         check(line(lambda u, x: (u(), u(0))))
+
+
+@pytest.mark.parametrize("outside", [-0.02, 1.001, 1.02])
+def test_a_condition_a_little_outside_the_domain_is_refused_and_rounding_is_not(outside):
+    with pytest.raises(ValueError, match="has 1 of 2 points outside Box"):
+        line(conditions=(Condition("data", column(0.5, outside), 1.0),))
+    line(conditions=(Condition("data", column(-1e-12, 0.0, 1.0, 1 + 1e-12), 1.0),))
+
+
+def equations(k):
+    """k equations for two outputs, of which u = (x, x) is a solution."""
+    residual = lambda u, x: torch.cat([(j + 1.0) * (u(0)[:, :1] - 1) for j in range(k)], 1)
+    return Problem(Box(x=(0, 1)), residual, exact=lambda x: torch.cat([x, x], 1), outputs=2)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 15, 16, 17, 200])
+@pytest.mark.parametrize("k", [1, 2, 15, 16, 17])
+def test_as_many_equations_as_points_are_no_pairs(k, n):
+    assert check(equations(k), n=n)["equation"] == 0
+    values = equations(k).conditions
+    at = column(*np.linspace(0, 1, n))
+    several = Condition("several", at, 0.0, of=lambda u, x: (u()[:, :1] - x).expand(-1, k))
+    assert values == () and check(line(conditions=(several,)))["several"] == 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 16, 17])
+@pytest.mark.parametrize("outputs", [1, 2, 16])
+def test_pairs_are_seen_at_any_number_of_points_and_outputs(n, outputs):
+    problem = Problem(
+        Box(x=(0, 1)),
+        lambda u, x: u()[:, :1] - x[:, 0],
+        exact=lambda x: x.expand(-1, outputs),
+        outputs=outputs,
+    )
+    with pytest.raises(
+        ValueError, match=r"equation has shape \(16, 16\) at 16 points: a column .* all"
+    ):
+        check(problem, n=n)

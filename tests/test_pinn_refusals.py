@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from companion.pinn import (
+    LBFGS,
     MLP,
     Adam,
     Box,
+    GaussNewton,
     Problem,
     fit,
 )  # fmt: skip
@@ -102,3 +104,17 @@ def test_a_residual_with_rows_of_its_own_is_refused():
     problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) - source)
     with pytest.raises(ValueError, match="at any number of points: make its tensors from them"):
         train([Adam(1)], problem, points=3)
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 16, 17])
+@pytest.mark.parametrize("stage", [Adam(1), LBFGS(1), GaussNewton(1)])
+def test_pairs_are_refused_before_any_stage_and_as_many_equations_as_points_are_not(stage, points):
+    box = Box(t=(0, 1))
+    pairs = Problem(box, lambda u, t: u()[:, :1] - t[:, 0], outputs=2)
+    with pytest.raises(
+        ValueError, match=r"equation has shape \(16, 16\) .*broadcasting made all pairs"
+    ):
+        train([stage], pairs, points=points)
+    many = lambda u, t: torch.cat([(j + 1) * (u(0) - 1) for j in range(8)], 1)
+    history = train([stage], Problem(box, many, outputs=2), points=points)[1]
+    assert history.stopped is None and history.records[-1]["loss"] > 0

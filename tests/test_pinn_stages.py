@@ -87,3 +87,11 @@ def test_with_all_frozen_there_is_nothing_to_train():
     network = MLP(problem.domain, (6,)).requires_grad_(False)
     with pytest.raises(ValueError, match=r"nothing to train: all parameters of the network are fr"):
         fit(problem, network, [Adam(1)], progress=False)
+
+
+def test_the_rate_falls_along_a_cosine_to_a_hundredth():
+    falling, still = Adam(100, lr=2.0), Adam(100, lr=2.0, decay=False)
+    rates = [falling.rate(step) for step in range(101)]
+    assert [rates[0], rates[50], rates[100]] == pytest.approx([2.0, 1.01, 0.02])
+    assert rates == sorted(rates, reverse=True)
+    assert {still.rate(step) for step in range(101)} == {2.0}

@@ -4,6 +4,8 @@ import dataclasses
 import math
 import signal
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from companion.pinn.objective import Objective, Trial
 from companion.pinn.oscillator import oscillator
 from companion.pinn.poisson import poisson_interval, poisson_lshape, poisson_square
 from companion.pinn.sir import Epidemic, sir, sir_inverse
-from companion.pinn.training import Run
+from companion.pinn.training import Plan, Run
 
 STAGES = {"Adam": [Adam(12)], "LBFGS": [LBFGS(8, inner=3)], "GaussNewton": [GaussNewton(8)]}
 STAGES["all three"] = [Adam(5), LBFGS(4, inner=3), GaussNewton(3)]
@@ -364,3 +366,43 @@ def test_an_undisturbed_fit_says_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         train([Adam(1)])
+
+
+def test_the_draws_of_one_seed_are_not_those_of_the_next():
+    """Else the second draw of seed 0 would be the first of seed 1, and seeds no repetitions."""
+    problem = oscillator()
+
+    def draws(seed):
+        network = MLP(problem.domain, (4,))
+        run = Run(problem, network, [Adam(1)], Plan(16, "sobol", seed, False, 1, 1), None, None)
+        found = []
+        for run.draws in range(4):
+            found.append(run.drawn())
+        return found
+
+    seen = [x for seed in range(4) for x in draws(seed)]
+    assert len({tuple(x[:, 0].tolist()) for x in seen}) == len(seen) == 16
+
+
+def test_a_fit_runs_in_a_thread_that_is_not_the_main_one():
+    """Only the main thread may set a handler of Ctrl-C."""
+    with ThreadPoolExecutor(1) as pool:
+        history = pool.submit(train, [Adam(2)]).result()[1]
+    assert history.stopped is None and history.records[-1]["step"] == 2
+
+
+def test_a_checkpoint_that_could_not_be_written_whole_leaves_the_last_one(tmp_path, monkeypatch):
+    path = tmp_path / "fit.pt"
+    train([Adam(4)], checkpoint=path)
+    before = path.read_bytes()
+
+    def broken(state, where):
+        Path(where).write_bytes(b"half a")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", broken)
+    with pytest.raises(OSError, match="No space left"):
+        train([Adam(4), Adam(2)], checkpoint=path)
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    assert train([Adam(4), Adam(2)], checkpoint=path)[1].records[-1]["step"] == 6

@@ -98,7 +98,7 @@ def test_an_error_map_shows_the_output_that_is_asked_for():
 
 def test_an_error_map_refuses_values_of_another_shape():
     for wrong, shape in ((lambda x: x[:, 0], r"\(9,\)"), (lambda x: x[:, :1], r"\(9, 1\)")):
-        message = rf"shape {shape} at 9 points, but the problem has 2 outputs: needed is \(9, 2\)"
+        message = rf"shape {shape} at 9 points, but the problem has 2 outputs: expected \(9, 2\)"
         with pytest.raises(ValueError, match=message):
             error_map(two_outputs(), wrong, n=3)
 
@@ -181,7 +181,7 @@ def test_a_ridge_has_its_regions_its_best_and_its_truth():
     (regions,) = [c for c in ax.collections if isinstance(c, mpl.contour.ContourSet)]
     radius = np.abs(regions.get_paths()[0].vertices).max(0)
     assert radius == pytest.approx([math.sqrt(2.30)] * 2, rel=0.02)
-    with pytest.raises(ValueError, match=r"cost has shape \(41, 61\); needed is .* = \(61, 41\)"):
+    with pytest.raises(ValueError, match=r"cost has shape \(41, 61\); expected .* = \(61, 41\)"):
         ridge(y, x, cost, best=(0, 0), xlabel="β", ylabel="γ")
 
 
@@ -231,7 +231,7 @@ def test_a_ledger_of_runs_counts_failures_and_shows_the_worst():
 
 def test_runs_need_errors_with_times_and_a_ledger_needs_rows():
     with pytest.raises(
-        ValueError, match="Adam: needed is one time for each error, one or more; got 2"
+        ValueError, match="Adam: expected one time for each error, one or more; got 2"
     ):
         Runs("Adam", [1.0, 2.0], [1.0])
     with pytest.raises(ValueError, match="got 0 errors and 0 times"):

@@ -30,6 +30,21 @@ DIRECTIVE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 HEADING = re.compile(r"^(#+)\s+(.*)$", re.M)
+SECTION_LABEL = re.compile(
+    r"^\(([\w-]+)\)=\n+##+ ", re.M
+)  # (label)= above a heading, not the title
+LINK = re.compile(r"\]\(#([\w-]+)\)")  # [words](#label)
+
+# How many code cells may be the third or later in a row, with no Markdown cell between: may only fall.
+CROWDED = {
+    "02_symbolic": 1,
+    "05_arrays_and_modes": 2,
+    "11_sharp_edges": 2,
+    "15_poisson": 4,
+    "16_sir_forward": 3,
+    "17_sir_inverse": 2,
+    "18_scoreboard": 8,
+}
 
 
 # ---------------------------------------------------------------- reading a notebook
@@ -88,6 +103,28 @@ def opens_with_a_card(nb: dict) -> list[str]:
         for key in ("question", "able", "needs")
         if not cards[0]["options"].get(key)
     ]
+
+
+def card_promises_what_a_section_keeps(nb: dict) -> list[str]:
+    """Each thing the reader will be able to do links to the section, or exercise, where it is learnt."""
+    cards = directives(nb["cells"][0]["source"], "card-of-chapter") if nb["cells"] else []
+    items = [item.strip() for card in cards for item in card["options"].get("able", "").split(";")]
+    there = set(SECTION_LABEL.findall(prose(nb)))
+    there |= {each["options"].get("label") for each in directives(prose(nb), "exercise")}
+    found = []
+    for item in filter(None, items):
+        labels = LINK.findall(item)
+        if not labels:
+            found.append(
+                f"the card promises {item!r} and names no section: write [words](#label), and "
+                "(label)= above the heading"
+            )
+        found += [
+            f"the card promises {item!r}, but no heading of the page has the label {label}"
+            for label in labels
+            if label not in there
+        ]
+    return found
 
 
 def setup_cell_is_the_common_one(nb: dict) -> list[str]:
@@ -261,6 +298,36 @@ def ends_with_its_cost(nb: dict) -> list[str]:
     return found
 
 
+def crowded(nb: dict) -> int:
+    """How many code cells are the third or later in a row, with no Markdown cell between.
+
+    Those of solutions count; the set-up cell and the cost cell, the same on every page, do not.
+    """
+    found = row = 0
+    for cell in nb["cells"]:
+        if {"setup", "cost"} & set(tags(cell)):
+            continue
+        row = row + 1 if cell["cell_type"] == "code" else 0
+        found += row > 2
+    return found
+
+
+def keeps_its_budget(nb: dict, budget: int) -> list[str]:
+    """No more cells in a crowd than there were, and no budget that is larger than needed."""
+    count = crowded(nb)
+    if count > budget:
+        return [
+            f"{count} code cells are the third or later in a row without a sentence between, and the "
+            f"budget is {budget}: say what the reader sees, or fold cells into one"
+        ]
+    if count < budget:
+        return [
+            f"{count} code cells are the third or later in a row, fewer than the budget of {budget}: "
+            "lower the budget (CROWDED in tools/chapter_rules.py)"
+        ]
+    return []
+
+
 def leads_on(nb: dict, following: str | None) -> list[str]:
     """One of the last four cells links to the next chapter, if there is one."""
     end = "\n".join(cell["source"] for cell in nb["cells"][-4:] if cell["cell_type"] == "markdown")
@@ -271,6 +338,7 @@ def leads_on(nb: dict, following: str | None) -> list[str]:
 
 RULES = [
     opens_with_a_card,
+    card_promises_what_a_section_keeps,
     setup_cell_is_the_common_one,
     figures_are_described,
     images_have_alt_text,
@@ -290,6 +358,7 @@ def chapter_faults(path: Path) -> list[str]:
     chapters = sorted(path.parent.glob("[0-9][0-9]_*.ipynb"))
     after = [chapter.stem for chapter in chapters if chapter.name > path.name]
     found = [fault for rule in RULES for fault in rule(nb)]
+    found += keeps_its_budget(nb, CROWDED.get(path.stem, 0))
     return found + leads_on(nb, after[0] if after else None)
 
 

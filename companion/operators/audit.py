@@ -370,7 +370,7 @@ def _reference(reference, named, state):
         )
     for (name, shape), other in zip(wanted, shapes):
         if other not in (None, shape):
-            raise ValueError(f"the reference has shape {other} for {name}: needed is {shape}")
+            raise ValueError(f"the reference has shape {other} for {name}: expected {shape}")
     return list(reference)
 
 

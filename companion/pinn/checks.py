@@ -37,7 +37,7 @@ def check(problem: Problem, n: int = 200, tolerance: float = 1e-10) -> dict[str,
         name: torch.tensor(p.guess if p.truth is None else p.truth, dtype=torch.float64)
         for name, p in problem.unknowns.items()
     }
-    refuse_terms(problem, problem.exact, unknowns, x[:16])
+    refuse_terms(problem, problem.exact, unknowns, problem.domain.points(16, "sobol"))
     found = {}
     for name, (at, values, _) in problem.terms(x).items():
         rows = problem.rows(name, problem.exact, unknowns, at, values)
@@ -95,7 +95,7 @@ def refuse_misfits(trial: Trial) -> None:
         u = trial(x)
     except RuntimeError as error:
         raise ValueError(
-            f"needed is a network from (n, {problem.domain.dimension}) to (n, {problem.outputs}), or "
+            f"expected a network from (n, {problem.domain.dimension}) to (n, {problem.outputs}), or "
             f"to what the ansatz takes; at {len(x)} points it fails: {error}"
         ) from error
     refuse_shape("the solution by this network", u, x, problem.outputs)
@@ -118,21 +118,46 @@ def refuse_terms(
                 f"{error}. It is called at any number of points: make its tensors from them, or bring "
                 "them there, values.to(x)"
             ) from error
-        fewer = rows
-        with suppress(RuntimeError, ValueError):  # a condition may hold a tensor of its own rows
-            if len(at) > 1:
-                fewer = problem.rows(name, u_of, unknowns, at[1:], values[1:])
-        if rows.shape[1] != fewer.shape[1]:
-            raise ValueError(
-                f"{name} has {rows.shape[1]} columns at {len(at)} points and {fewer.shape[1]} at "
-                f"{len(fewer)}: a column (n, 1) met a row (n,), and broadcasting made all pairs. "
-                "Keep columns: u()[:, :1], not u()[:, 0]"
-            )
+        refuse_pairs(name, rows, fewer_rows(problem, name, u_of, unknowns, at, values))
         if u.order > problem.order:
             raise ValueError(
                 f"{name} takes derivatives of order {u.order}, but the problem says "
                 f"order={problem.order}. Write Problem(..., order={u.order})"
             )
+
+
+def fewer_rows(
+    problem: Problem,
+    name: str,
+    u_of: Function,
+    unknowns: Mapping[str, Tensor],
+    x: Tensor,
+    values: Tensor,
+) -> Tensor | None:
+    """The residual of a term without the first of its points x (n, d); None where there is none.
+
+    A condition has its own points, and may hold a tensor with a row for each of them.
+    """
+    if len(x) > 1:
+        with suppress(RuntimeError, ValueError):
+            return problem.rows(name, u_of, unknowns, x[1:], values[1:])
+    return None
+
+
+def refuse_pairs(name: str, rows: Tensor, fewer: Tensor | None) -> None:
+    """Raise ValueError if the columns of rows (n, k) are others at n − 1 points, fewer (n − 1, ·).
+
+    k equations have k columns at any number of points; pairs of points have n, and then n − 1.
+    """
+    if fewer is None or rows.shape[1] == fewer.shape[1]:
+        return
+    n, k = rows.shape
+    seen = f"shape {(n, k)} at {n} points" if k == n else f"{k} columns at {n} points"
+    less = "" if k == n else f" and {fewer.shape[1]} at {len(fewer)}"
+    raise ValueError(
+        f"{name} has {seen}{less}: a column (n, 1) met a row (n,), and broadcasting made all pairs. "
+        "Keep columns: u()[:, :1], not u()[:, 0]"
+    )
 
 
 def refuse_mixing(network: Function, x: Tensor) -> None:
@@ -172,5 +197,5 @@ def refuse_shape(what: str, u: Tensor, x: Tensor, outputs: int) -> None:
     if u.shape != (len(x), outputs):
         raise ValueError(
             f"{what} at {len(x)} points has shape {tuple(u.shape)}, but the problem has {outputs} "
-            f"outputs: needed is ({len(x)}, {outputs})"
+            f"outputs: expected ({len(x)}, {outputs})"
         )

@@ -93,7 +93,7 @@ def _refuse_sizes(widths, outputs):
     layers = tuple(widths) if isinstance(widths, (tuple, list)) else ()
     if not layers or not all(isinstance(k, Integral) and int(k) >= 1 for k in (*layers, outputs)):
         raise ValueError(
-            "needed are the widths of the hidden layers, as widths=(20,) or (20, 20), and outputs, "
+            "expected the widths of the hidden layers, as widths=(20,) or (20, 20), and outputs, "
             f"each 1 or more; got widths {widths} and outputs {outputs}"
         )
 
@@ -143,7 +143,7 @@ class Fourier(nn.Module):
     ) -> None:
         super().__init__()
         if features < 1:
-            raise ValueError(f"needed are 1 or more features; got {features}")
+            raise ValueError(f"expected 1 or more features; got {features}")
         self.box = box
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randn(features, box.dimension, generator=generator, dtype=torch.float64)

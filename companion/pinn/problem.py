@@ -110,7 +110,7 @@ class Box:
         whole = all(isinstance(k, Integral) and int(k) >= 1 for k in counts)
         if not whole or (isinstance(n, tuple) and len(n) != self.dimension):
             raise ValueError(
-                f"needed is one number of points, 1 or more, or, on a grid, a tuple with one for "
+                f"expected one number of points, 1 or more, or, on a grid, a tuple with one for "
                 f"each of {self.dimension} axes; got {n!r}"
             )
         if isinstance(n, tuple) and how != "grid":
@@ -205,7 +205,7 @@ class Condition:
         if values.ndim and (values.ndim != 2 or len(values) != len(self.points)):
             raise ValueError(
                 f"condition {self.name!r} has points {tuple(self.points.shape)} and values "
-                f"{tuple(values.shape)}; needed are values ({len(self.points)}, c). Write values[:, None]"
+                f"{tuple(values.shape)}; expected values ({len(self.points)}, c). Write values[:, None]"
             )
 
     def residual(self, u: Partials, x: Tensor, values: Tensor) -> Tensor:
@@ -232,7 +232,7 @@ class Unknown:
     the truth, is not inside.
 
     A bound is also a door that closes: near it θ runs off, and the value hardly moves any more. When
-    a fit ends at a bound, leave the bound away and look again (chapter 17).
+    a fit ends at a bound, omit the bound and look again (chapter 17).
 
     >>> rate = Unknown(0.4, low=0.0)
     >>> round(float(rate.value(rate.free())), 6)
@@ -247,7 +247,7 @@ class Unknown:
     def __post_init__(self) -> None:
         if not self.low < self.guess < self.high:
             raise ValueError(
-                f"needed is low < guess < high; got {self.low}, {self.guess}, {self.high}"
+                f"expected low < guess < high; got {self.low}, {self.guess}, {self.high}"
             )
         if self.truth is not None and not self.low <= self.truth <= self.high:
             raise ValueError(f"the truth {self.truth} lies outside ({self.low}, {self.high})")
@@ -309,7 +309,7 @@ class Problem:
             if c.points.shape[1] != self.domain.dimension:
                 raise ValueError(
                     f"condition {c.name!r} has points {tuple(c.points.shape)}, but {self.domain} "
-                    f"has {self.domain.dimension} axes: needed is (k, {self.domain.dimension})"
+                    f"has {self.domain.dimension} axes: expected (k, {self.domain.dimension})"
                 )
             if (outside := self.domain.centred(c.points).abs() > 1 + 1e-9).any():
                 raise ValueError(
@@ -366,11 +366,6 @@ class Problem:
         """rows, if they are a residual (n, k) at the points x (n, d)."""
         if not isinstance(rows, torch.Tensor):
             raise TypeError(f"{name} returns a tensor (n, k); got {type(rows).__name__}")
-        if rows.ndim == 2 and rows.shape[1] == len(x) > max(self.outputs, 4):
-            raise ValueError(
-                f"{name} has shape {tuple(rows.shape)} at {len(x)} points: a column (n, 1) met a "
-                "row (n,), and broadcasting made all pairs. Keep columns: u()[:, :1], not u()[:, 0]"
-            )
         if rows.ndim != 2 or len(rows) != len(x):
             raise ValueError(
                 f"{name} returns one row for each point, ({len(x)}, k); got {tuple(rows.shape)}. "

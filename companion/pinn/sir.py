@@ -37,7 +37,7 @@ class Epidemic:
     def __post_init__(self) -> None:
         if not (min(self.beta, self.gamma, self.days) > 0 and 0 < self.infected < 1):
             raise ValueError(
-                f"needed are rates and days above 0, infected between 0 and 1; got {self}"
+                f"expected rates and days above 0, infected between 0 and 1; got {self}"
             )
 
     @property

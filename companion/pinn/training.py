@@ -136,7 +136,7 @@ class Plan:
     def __post_init__(self) -> None:
         if self.report < 1 or self.resample < 0:
             raise ValueError(
-                f"needed are report ≥ 1 and resample ≥ 0 steps; got {self.report}, {self.resample}"
+                f"expected report ≥ 1 and resample ≥ 0 steps; got {self.report}, {self.resample}"
             )
         if self.resample and self.sampler == "grid":
             raise ValueError('a grid is the same each time: resample with sampler="sobol"')

@@ -33,7 +33,7 @@ class Runs:
     def __post_init__(self) -> None:
         if not self.errors or len(self.errors) != len(self.seconds):
             raise ValueError(
-                f"{self.method}: needed is one time for each error, one or more; got "
+                f"{self.method}: expected one time for each error, one or more; got "
                 f"{len(self.errors)} errors and {len(self.seconds)} times"
             )
 

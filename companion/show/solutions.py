@@ -137,7 +137,7 @@ def _values(u_of, x, problem):
     if u.shape != (len(x), problem.outputs):
         raise ValueError(
             f"u_of has shape {tuple(u.shape)} at {len(x)} points, but the problem has "
-            f"{problem.outputs} outputs: needed is ({len(x)}, {problem.outputs})"
+            f"{problem.outputs} outputs: expected ({len(x)}, {problem.outputs})"
         )
     return u
 
@@ -281,7 +281,7 @@ def ridge(
     x, y, cost = _array(x), _array(y), _array(cost)
     if cost.shape != (len(y), len(x)):
         raise ValueError(
-            f"cost has shape {cost.shape}; needed is (len(y), len(x)) = {(len(y), len(x))}"
+            f"cost has shape {cost.shape}; expected (len(y), len(x)) = {(len(y), len(x))}"
         )
     levels = tuple(levels)
     if not levels or list(levels) != sorted({*levels}) or levels[0] <= 0:
