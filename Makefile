@@ -20,20 +20,24 @@ INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 # The stamp is newer than the lists when the environment matches them.
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c '$(NEEDS_311)'
+	@echo "$(VENV): installing what requirements.txt pins, about 160 packages, 2 GB; one to five minutes."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --progress-bar on --requirement requirements.txt
 	$(BIN)/python -m pip $(INSTALL_COMPANION)
 	@touch $@
 
 # Sphinx does not read a page again, nor repeat its warnings, so after a failure it must forget what it has read.
 book: $(VENV)/.ready
+	@echo "make book: runs the chapters whose code changed (all: two minutes on two cores), then writes the pages"
+	@echo "whose text changed (all: half a minute). Where nothing changed it takes some seconds."
 	@$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@echo
 	@echo "The book is in _build/html. Open it with:"
 	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
 
 test: book
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
+	@echo "make test: some 4000 tests on all cores; five minutes on two. What is skipped is listed at the end."
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 lab: $(VENV)/.ready
 	$(BIN)/jupyter lab chapters

@@ -1,8 +1,8 @@
 """Make again what an edit has made stale: outputs, pages, looks.
 
 jupyter-cache knows a notebook by its cells alone: after an edit of the companion, of data that a page reads,
-or of a pinned version, it would serve the old outputs. Here the cache lives in a folder named after a digest
-of all three, so an edit starts an empty cache and an undone edit finds the old one again.
+of an extra or of a pinned version, it would serve the old outputs. Here the cache lives in a folder named after
+a digest of all four, so an edit starts an empty cache and an undone edit finds the old one again.
 
 Sphinx, in its turn, does not look at local extensions and static files; digests of these, told to it as
 settings, make it read and write the pages again.
@@ -25,12 +25,17 @@ def digest(root: Path, files: Iterable[Path]) -> str:
     return state.hexdigest()[:16]
 
 
+def cache_folder(root: Path) -> Path:
+    """Where the runs of the chapters are kept. The costs of the last ones change none of them."""
+    package = [*(root / "companion").rglob("*.py"), *(root / "companion").rglob("*.json")]
+    used = [file for file in package if file.name != "costs.json"]
+    used += [root / "pyproject.toml", root / "requirements.txt"]
+    return root / "_build" / "executed" / digest(root, used)
+
+
 def take_digests(app: Sphinx, config: Config) -> None:
     root = Path(app.srcdir)
-    # what a chapter cost is read from its page, so no page depends on it
-    data = set((root / "companion" / "data").glob("*.json")) - {root / "companion/data/costs.json"}
-    used = [*(root / "companion").rglob("*.py"), *data, root / "requirements.txt"]
-    config.nb_execution_cache_path = str(root / "_build" / "executed" / digest(root, used))
+    config.nb_execution_cache_path = str(cache_folder(root))
     config.digest_of_extensions = digest(root, (root / "_ext").glob("*.py"))
     config.digest_of_looks = digest(root, (root / "chapters" / "_static").glob("*.*"))
 

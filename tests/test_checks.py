@@ -8,7 +8,8 @@ import pytest
 import companion.engines as ce
 from companion.engines import check_derivatives, derivatives, jvp
 from companion.engines.checks import ENGINES
-from companion.engines.kinds import TABLE, Pointwise, plain
+from companion.engines.kinds import TABLE, Pointwise
+from companion.engines.values import plain
 from tests.oracles import CASES, COMPOSITES
 from tests.test_mutation import facts, mutate
 

@@ -7,7 +7,7 @@ import pytest
 from companion.data import FOLDER, stored
 
 ROOT = Path(__file__).parent.parent
-RUNS = [file.stem for file in sorted(FOLDER.glob("*.json")) if file.stem != "costs"]
+RUNS = [file.stem for file in sorted(FOLDER.glob("*.json"))]
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -13,7 +13,7 @@ import pytest
 from companion import __main__ as doctor
 from companion._project import command, installed, requirements, source, version
 from companion.data import stored
-from tests.wheel import Installed, build, copy, unpacked
+from tools.wheel import Installed, build, copy, unpacked
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = stored("costs")["chapters"]

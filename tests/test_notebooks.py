@@ -12,8 +12,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from _ext.fresh_cache import cache_folder
 from tools import chapter_rules, normalise
 
 ROOT = Path(__file__).parent.parent
@@ -71,9 +73,38 @@ def test_keeps_every_rule_of_a_chapter(path: Path) -> None:
     assert chapter_rules.chapter_faults(path) == []
 
 
+def compared(cell: dict) -> list[dict]:
+    """What is compared of a cell's outputs: all but the pictures and the lines of a traceback."""
+    if cell["cell_type"] != "code" or "nbval-ignore-output" in chapter_rules.tags(cell):
+        return []
+    dropped = ("traceback", "metadata", "execution_count")
+    return [{k: v for k, v in out.items() if k not in dropped} for out in cell["outputs"]]
+
+
+def differences(stored: dict, ran: dict) -> list[str]:
+    """The cells of a run that print something else than what is stored."""
+    pairs = zip(stored["cells"], normalise.normalised(ran)["cells"], strict=True)
+    return [
+        f"{normalise.where(number, cell)}: stored {compared(cell)}, ran {compared(fresh)}"
+        for number, (cell, fresh) in enumerate(pairs, 1)
+        if compared(cell) != compared(fresh)
+    ]
+
+
 @each_chapter
 def test_outputs_are_still_true(path: Path) -> None:
-    result = run_nbval(path)
+    """The run that made the page (_ext/run_chapters.py) printed what is stored, letter for letter."""
+    stored = nbformat.read(path, as_version=4)
+    cache = get_cache(cache_folder(ROOT))
+    try:
+        _, ran = cache.merge_match_into_notebook(stored)
+    except KeyError:
+        pytest.fail("this chapter was not run since it, or the companion, changed: `make book`")
+    assert differences(stored, ran) == []
+
+
+def test_nbval_finds_a_chapter_true() -> None:
+    result = run_nbval(CHAPTERS[0])
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -311,6 +342,26 @@ def test_rewriting_keeps_text_and_drops_the_rest() -> None:
 
 
 # ---------------------------------------------------------------- running
+
+
+@pytest.mark.parametrize(
+    ("fresh", "tags", "seen"),
+    [
+        ([], [], False),
+        ([printed("2\n")], [], False),
+        ([printed("2 \n")], [], True),
+        ([printed("2\n"), printed("3\n")], [], True),
+        ([printed("3\n")], ["nbval-ignore-output"], False),
+        ([new_output("error", ename="E", evalue="2", traceback=[])], [], True),
+        ([*output(data={"image/png": "aGk="})["outputs"], printed("2\n")], [], False),
+    ],
+)
+def test_a_run_that_prints_something_else_is_seen(fresh: list, tags: list, seen: bool) -> None:
+    stored, ran = good_notebook(), good_notebook()
+    for nb in (stored, ran):
+        nb["cells"][5]["metadata"]["tags"] = tags
+    ran["cells"][5]["outputs"] = fresh or stored["cells"][5]["outputs"]
+    assert bool(differences(stored, ran)) == seen
 
 
 def small_notebook(folder: Path, *sources: str) -> Path:

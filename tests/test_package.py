@@ -15,8 +15,8 @@ from markdown_it import MarkdownIt
 
 import companion
 from companion.data import stored
-from tests.wheel import Installed, build, copy, unpacked
 from tools import costs
+from tools.wheel import Installed, build, copy, unpacked
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

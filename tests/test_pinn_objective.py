@@ -11,7 +11,7 @@ from companion.pinn import (
     Causal,
     Problem,
 )  # fmt: skip
-from companion.pinn.objective import Objective, Trial, relative_error
+from companion.pinn.objective import Objective, Trial, exact_of, relative_error
 from companion.pinn.oscillator import oscillator
 from companion.pinn.sir import sir
 
@@ -84,3 +84,11 @@ def test_causal_weights_count_in_the_loss():
         objective(problem, c).losses()["equation"] for c in (None, Causal(epsilon=10.0))
     )
     assert 0 < causal < plain
+
+
+def test_a_problem_without_an_exact_solution_has_no_error():
+    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0))
+    trial = Trial(problem, MLP(problem.domain, (4,)))
+    for ask in (lambda: relative_error(trial, problem), lambda: exact_of(problem)):
+        with pytest.raises(ValueError, match=r"needed is Problem\(exact=\.\.\.\)"):
+            ask()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wheel import Installed, build, copy, unpacked
+from tools.wheel import Installed, build, copy, unpacked
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "chapters/index.md"]

@@ -8,7 +8,8 @@ import pytest
 import sympy as sp
 
 import companion.engines as ce
-from companion.engines.kinds import TABLE, Pointwise, Value
+from companion.engines.kinds import TABLE, Pointwise
+from companion.engines.values import Value
 from tests.curves import ENGINES, check_orders
 from tests.oracles import CASES, COMPOSITES, FORMULAS, X, Y
 

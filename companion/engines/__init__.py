@@ -2,7 +2,9 @@
 
 stencils.py      exact weights of difference quotients
 differences.py   difference quotients and the complex step, the oracle of all the rest
+values.py        what an engine is, and the plain numbers beside it
 kinds.py         linear, bilinear, pointwise: how one fact gives all modes
+formulas.py      what each operation is, for help(sin)
 rules.py         the table: every operation and its one derivative rule
 dual.py          forward mode, Dual
 tape.py          reverse mode, Var

@@ -5,13 +5,20 @@ the derivatives of t ↦ f(x + t v) at t = 0. Yours is checked by handing it ove
 check_derivatives(f, 2.0, engines={"mine": mine}).
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
 
 from companion.engines.dual import jvp
 from companion.engines.jet import derivatives
-from companion.engines.kinds import float64, plain, shape
 from companion.engines.rules import sum
 from companion.engines.tape import Var, grad, tape
+from companion.engines.values import Plain, float64, plain, shape
+
+Engine: TypeAlias = Callable[..., list[Any]]  # (f, args, directions, order) -> [d⁰, d¹, …, dⁿ]
 
 STEP = 1e-20  # of the complex step: there is no subtraction, so it can be as small as we like
 
@@ -55,11 +62,12 @@ def _by_jet(f, args, directions, order):
 def _by_complex_step(f, args, directions, order):
     """dᵏ = Im dᵏ⁻¹(ih)/h; the derivative before it is that of a jet, the last step is not."""
     path = _along(f, args, directions)
-    before = derivatives(path, STEP * 1j, order - 1) if order else []
+    start: Any = STEP * 1j
+    before = derivatives(path, start, order - 1) if order else []
     return [plain(path(0.0)), *[np.imag(d) / STEP for d in before]]
 
 
-ENGINES = {
+ENGINES: dict[str, Engine] = {
     "dual": _by_slopes(_slope_forward),
     "tape": _by_slopes(_slope_reverse),
     "jet": _by_jet,
@@ -68,7 +76,14 @@ ENGINES = {
 }
 
 
-def check_derivatives(f, *args, order=3, engines=None, rtol=1e-9, seed=0):
+def check_derivatives(
+    f: Callable[..., Any],
+    *args: Plain,
+    order: int = 3,
+    engines: dict[str, Engine] | None = None,
+    rtol: float = 1e-9,
+    seed: int = 0,
+) -> None:
     """Assert that all engines agree on dᵏ/dtᵏ f(x + t v), k = 0 … order, for a random v.
 
     One random direction suffices: where two derivatives differ, the directions that hide it have

@@ -10,13 +10,13 @@ gives a float32 derivative. Integers become float64. The functions work elementw
 except `difference_gradient`, which takes one number of many inputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import index
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from companion.engines.stencils import leading_error, scheme_offsets, stencil, whole_weights
+from companion.engines.stencils import Scheme, leading_error, scheme_offsets, stencil, whole_weights
 
 __all__ = [
     "Extrapolation",
@@ -31,8 +31,18 @@ __all__ = [
     "running_median",
 ]
 
+Points: TypeAlias = float | Sequence[float] | np.ndarray  # a number, or numbers of any shape
+Steps: TypeAlias = Sequence[float] | np.ndarray
+Function: TypeAlias = Callable[[Any], Any]  # of a NumPy value
 
-def best_step(scheme="central", dtype=float, *, order: int = 1, scale=1.0):
+
+def best_step(
+    scheme: Scheme = "central",
+    dtype: type | np.dtype = float,
+    *,
+    order: int = 1,
+    scale: Points = 1.0,
+) -> float | np.ndarray:
     """The step that balances truncation hᵖ against rounding ε/hⁿ:  h = scale · ε^(1/(n+p)).
 
     n is the order of the derivative and p the accuracy of the scheme, so forward gives √ε, central
@@ -54,7 +64,9 @@ def best_step(scheme="central", dtype=float, *, order: int = 1, scale=1.0):
     return (_positive(scale, dtype, "scale") * dtype.type(step))[()]
 
 
-def difference(f: Callable, x, h=None, *, order: int = 1, scheme="central"):
+def difference(
+    f: Function, x: Points, h: Points | None = None, *, order: int = 1, scheme: Scheme = "central"
+) -> float | np.ndarray:
     """The n-th derivative f⁽ⁿ⁾(x) ≈ Σ wᵢ f(x + oᵢ h) / hⁿ.
 
     `scheme` is "forward", "backward" (accuracy p = 1), "central" (p = 2), or the offsets
@@ -89,7 +101,7 @@ def difference(f: Callable, x, h=None, *, order: int = 1, scheme="central"):
     return total[()]
 
 
-def complex_step(f: Callable, x, h=1e-20):
+def complex_step(f: Function, x: Points, h: Points = 1e-20) -> float | np.ndarray:
     """The first derivative f′(x) ≈ Im f(x + ih) / h, without a subtraction.
 
     So h can be tiny, and the error is ε.     f must be real-analytic and pass complex numbers
@@ -121,13 +133,19 @@ def complex_step(f: Callable, x, h=1e-20):
 class Extrapolation(NamedTuple):
     """From `richardson`: the value, an estimate of its error, and the triangle of estimates."""
 
-    value: np.ndarray
-    error: np.ndarray
+    value: Any
+    error: Any
     table: np.ndarray
 
 
 def richardson(
-    f: Callable, x, h, *, levels: int = 6, order: int = 1, scheme="central"
+    f: Function,
+    x: Points,
+    h: Points,
+    *,
+    levels: int = 6,
+    order: int = 1,
+    scheme: Scheme = "central",
 ) -> Extrapolation:
     """The limit h → 0 of `difference`, from h, h/2, h/4, …: each column removes a power of h.
 
@@ -170,7 +188,9 @@ def richardson(
     return Extrapolation(value[()], np.take_along_axis(flat_errors, chosen, axis=0)[0][()], table)
 
 
-def difference_gradient(f: Callable, x, h=None, *, scheme="forward"):
+def difference_gradient(
+    f: Function, x: Points, h: Points | None = None, *, scheme: Scheme = "forward"
+) -> np.ndarray:
     """The gradient (∂f/∂x₁, …, ∂f/∂xₙ) of a scalar f, one input at a time.
 
     It takes n + 1 evaluations of f for "forward", 2n for "central".
@@ -201,7 +221,7 @@ def difference_gradient(f: Callable, x, h=None, *, scheme="forward"):
     return result[()]
 
 
-def error_curve(estimate: Callable, exact: float, hs) -> np.ndarray:
+def error_curve(estimate: Callable[[float], Any], exact: float, hs: Steps) -> np.ndarray:
     """The errors |estimate(h) − exact| for every step in hs, shape (k,), as float64.
 
     `estimate` is any function of the step: a scheme of this module, the complex step, or a formula
@@ -224,8 +244,14 @@ def error_curve(estimate: Callable, exact: float, hs) -> np.ndarray:
 
 
 def error_theory(
-    hs, value: float, derivative: float, *, order: int = 1, scheme="central", dtype=float
-):
+    hs: Steps,
+    value: float,
+    derivative: float,
+    *,
+    order: int = 1,
+    scheme: Scheme = "central",
+    dtype: type | np.dtype = float,
+) -> tuple[np.ndarray, np.ndarray]:
     """What theory expects of `error_curve`: truncation |c f⁽ⁿ⁺ᵖ⁾| hᵖ and rounding ε |f| Σ|wᵢ| / hⁿ.
 
     `value` is f(x) and `derivative` is f⁽ⁿ⁺ᵖ⁾(x): f″ for forward, f‴ for central, f⁗ for the second
@@ -245,7 +271,7 @@ def error_theory(
     return abs(constant * derivative) * hs**accuracy, eps * abs(value) * sum_of_weights / hs**order
 
 
-def running_median(hs, errors, decades: float = 1.0) -> np.ndarray:
+def running_median(hs: Steps, errors: Steps, decades: float = 1.0) -> np.ndarray:
     """For each step, the median error of the steps around it: the curve without its scatter.
 
     The window reaches half of `decades` to either side; at the ends of hs it is cut, so that the
@@ -259,7 +285,7 @@ def running_median(hs, errors, decades: float = 1.0) -> np.ndarray:
     return _medians(hs, errors, decades)[0]
 
 
-def measured_best(hs, errors, decades: float = 1.0) -> tuple[float, float]:
+def measured_best(hs: Steps, errors: Steps, decades: float = 1.0) -> tuple[float, float]:
     """The step with the smallest typical error, and that error: the bottom of the `running_median`.
 
     The smallest single error would be an accident. The bottom is flat, so the step is the middle

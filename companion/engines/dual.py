@@ -4,29 +4,28 @@ A dual number is x + ẋ ε with ε² = 0, and for smooth f, f(x + ẋ ε) = f(x
 rides along. Sources: Clifford 1873; Wengert 1964; chapter 3.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from companion.engines.kinds import (
-    TABLE,
-    Linear,
-    Pointwise,
-    Value,
-    float64,
-    number,
-    shape,
-    zeros_like,
-)
+from companion.engines.kinds import TABLE, Linear, Pointwise
 from companion.engines.rules import OPERATORS, broadcast_to
+from companion.engines.values import Number, Value, float64, number, shape, zeros_like
+
+if TYPE_CHECKING:
+    from companion.engines.kinds import Params, Rule
 
 _new = object.__new__
 _BY_HAND = (0, 0)
 _FRESH = count(2)  # tags of perturbations; 0 and 1 are those of Duals and Jets built by hand
 
 
-def fresh_tag():
+def fresh_tag() -> tuple[int, int]:
     """A tag newer than all before: every call of jvp or taylor perturbs with an ε of its own.
 
     Were two of them to share one, the inner derivative would count the outer perturbation as its
@@ -50,40 +49,42 @@ class Dual(Value):
     """
 
     __slots__ = ("primal", "tag", "tangents")
+    primal: Any
+    tangents: tuple[Any, ...]
+    tag: tuple[int, int]
 
-    def __init__(self, primal, *tangents):
+    def __init__(self, primal: Number, *tangents: Number) -> None:
         if (
             type(primal) is float and len(tangents) == 1 and type(tangents[0]) is float
         ):  # the common case
             self.primal, self.tangents, self.tag = primal, tangents, _BY_HAND
             return
         self.primal = x = float64(primal)
-        tangents = [float64(t) for t in tangents or (0.0,)]
-        self.tangents = tuple(
-            [t if type(t) is type(x) is float else _fitted(t, x) for t in tangents]
-        )
+        seeds = [float64(t) for t in tangents or (0.0,)]
+        self.tangents = tuple([t if type(t) is type(x) is float else _fitted(t, x) for t in seeds])
         self.tag = (x.tag[0], x.tag[1] + 1) if isinstance(x, Value) and x.tag else _BY_HAND
 
     @property
-    def tangent(self):
+    def tangent(self) -> Any:
         """The tangent ẋ, where there is one seed."""
         if len(self.tangents) != 1:
             raise AttributeError(f"this Dual carries {len(self.tangents)} seeds: use .tangents")
         return self.tangents[0]
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[Any, ...]:
         """The primal and the tangents."""
         return (self.primal, *self.tangents)
 
-    def rebuild(self, parts):
+    def rebuild(self, parts: Sequence[Number]) -> Dual:
         """A Dual of the same perturbation with other parts."""
         return _dual(parts[0], tuple(parts[1:]), self.tag)
 
-    def apply(self, rule, args, params):
+    def apply(self, rule: Rule, args: Sequence[Number], params: Params) -> Dual:
         """f(x + ẋ ε) = f(x) + (the rule's tangent) ε, for each seed."""
         tag, seeds = self.tag, len(self.tangents)
-        xs, tangents = [], []
+        xs: list[Any] = []
+        tangents: list[Any] = []  # of each argument; None of a constant
         for a in args:
             if type(a) is not Dual or a.tag != tag:
                 xs.append(number(a))
@@ -98,7 +99,7 @@ class Dual(Value):
         y = rule(*xs, **params)
         return _dual(y, rule.forward(xs, y, tangents, params), tag)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Dual({', '.join(show(part) for part in self.parts)})"
 
 
@@ -119,14 +120,14 @@ def _dual(primal, tangents, tag):
     return d
 
 
-def show(x):
+def show(x: Number) -> str:
     """A number with seven digits, an array as NumPy prints it, an engine value by its own repr."""
     if isinstance(x, Value):
         return repr(x)
-    return np.array2string(x, precision=7, separator=", ") if np.ndim(x) else f"{x:.7g}"
+    return np.array2string(np.asarray(x), precision=7, separator=", ") if np.ndim(x) else f"{x:.7g}"
 
 
-def seeded(x, directions, tag):
+def seeded(x: Number, directions: Iterable[Number], tag: tuple[int, int]) -> Dual:
     """x as a Dual of the perturbation `tag`, with one seed for each direction."""
     x = float64(x)
     for v in directions:
@@ -135,7 +136,9 @@ def seeded(x, directions, tag):
     return _dual(x, tuple(float64(v) for v in directions), tag)
 
 
-def jvp(f, x, v):
+def jvp(
+    f: Callable[..., Any], x: Number | tuple[Number, ...], v: Number | tuple[Number, ...]
+) -> tuple[Any, Any]:
     """(f(x), J v): the Jacobian-vector product, the slope of f at x along v.
 
     For f of several arguments, x and v are tuples. Each direction has the shape of its argument,
@@ -148,18 +151,18 @@ def jvp(f, x, v):
 
     Source: chapters 3 and 5.
     """
-    if not isinstance(x, tuple):
-        x, v = (x,), (v,)
-    if len(x) != len(v):
+    xs: Any = x if isinstance(x, tuple) else (x,)
+    vs: Any = v if isinstance(x, tuple) else (v,)
+    if len(xs) != len(vs):
         raise ValueError(
-            f"jvp needs a direction for each argument: {len(x)} arguments, {len(v)} directions"
+            f"jvp needs a direction for each argument: {len(xs)} arguments, {len(vs)} directions"
         )
     tag = fresh_tag()
-    y, tangents = split(f(*[seeded(a, [b], tag) for a, b in zip(x, v)]), tag, 1)
+    y, tangents = split(f(*[seeded(a, [b], tag) for a, b in zip(xs, vs)]), tag, 1)
     return y, tangents[0]
 
 
-def split(y, tag, seeds):
+def split(y: Number, tag: tuple[int, int], seeds: int) -> tuple[Any, tuple[Any, ...]]:
     """The primal of y and its tangents for one perturbation: zero where y does not have it."""
     if isinstance(y, (list, tuple)):
         raise TypeError(
@@ -171,7 +174,7 @@ def split(y, tag, seeds):
     return y, (zeros_like(y),) * seeds
 
 
-def derivative(f, order=1):
+def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
     """f⁽ⁿ⁾, as a function: n nested duals. For arrays f must act element by element.
 
     >>> from companion.engines import derivative, sin
@@ -188,7 +191,7 @@ def derivative(f, order=1):
     return lambda x: jvp(lower, x, np.ones(shape(x))[()])[1]
 
 
-def columns(f, x):
+def columns(f: Callable[[Any], Any], x: Number) -> tuple[Any, tuple[Any, ...]]:
     """f(x) and the columns ∂f/∂xⱼ of its Jacobian: one evaluation, a seed per element of x."""
     n, tag = math.prod(shape(x)), fresh_tag()
     directions = np.eye(n).reshape((n, *shape(x)))
@@ -250,4 +253,4 @@ for _rule in TABLE.values():
         _rule.shortcuts[Dual] = _pointwise(_rule)
 for _name in ("add", "sub", "mul"):
     setattr(Dual, f"__{_name}__", _arithmetic(OPERATORS[_name]))
-Dual.__neg__ = _negation
+Dual.__neg__ = _negation  # type: ignore[method-assign]

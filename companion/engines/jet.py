@@ -5,12 +5,19 @@ u⁽ᵏ⁾/k!; the k! is put back in one place, derivatives(). Sources: Griewank
 McIlroy, *Power series, power serious* (1999), for series that grow on demand; chapter 6.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
 from math import factorial
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from companion.engines.dual import fresh_tag, show
-from companion.engines.kinds import Value, float64, number, shape, zeros_like
+from companion.engines.values import Number, Value, float64, number, shape, zeros_like
 from companion.series import chain_coefficient
+
+if TYPE_CHECKING:
+    from companion.engines.kinds import Params, Rule
 
 
 class Jet(Value):
@@ -25,8 +32,14 @@ class Jet(Value):
     """
 
     __slots__ = ("__weakref__", "_next", "_ties", "coefficients", "constant", "order", "tag")
+    coefficients: list[Any]
+    order: int
+    constant: bool
+    tag: tuple[int, int]
+    _next: Any  # what computes the next coefficient; None when all are known
+    _ties: WeakValueDictionary[Rule, Jet] | None
 
-    def __init__(self, coefficients):
+    def __init__(self, coefficients: Iterable[Number]) -> None:
         self.coefficients = [float64(c) for c in coefficients]
         if not self.coefficients:
             raise ValueError(
@@ -43,20 +56,20 @@ class Jet(Value):
         self._next = self._ties = None
 
     @property
-    def primal(self):
+    def primal(self) -> Any:
         """u₀, the value at t = 0."""
         return self.coefficient(0)
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[Any, ...]:
         """The coefficients."""
         return tuple(self.upto(self.order))
 
-    def rebuild(self, parts):
+    def rebuild(self, parts: Sequence[Number]) -> Jet:
         """A Jet of the same perturbation with other coefficients."""
         return _jet(list(parts), len(parts) - 1, self.tag)
 
-    def apply(self, rule, args, params):
+    def apply(self, rule: Rule, args: Sequence[Number], params: Params) -> Jet:
         """The series of rule(u, …): complete at once, unless an argument is still growing."""
         us = [self.like(a) for a in args]
         growing = [u for u in us if u._next is not None]
@@ -68,13 +81,13 @@ class Jet(Value):
             v.upto(v.order)
         return v
 
-    def coefficient(self, k):
+    def coefficient(self, k: int) -> Any:
         """uₖ, computed if it is not yet known; zero above 0 for a constant."""
         if self.constant and k:
             return zeros_like(self.coefficients[0])
         return self.upto(k)[k]
 
-    def upto(self, k):
+    def upto(self, k: int) -> list[Any]:
         """The list of coefficients, known up to uₖ at least."""
         known = self.coefficients
         while len(known) <= k:
@@ -83,13 +96,13 @@ class Jet(Value):
             self._next = None  # complete; lets go of what it was computed from
         return known
 
-    def chain(self, u, k):
+    def chain(self, u: Jet, k: int) -> Any:
         """(1/k) Σ_j j uⱼ cₖ₋ⱼ, where c is this series, the slope."""
         if self.constant:
             return u.coefficient(k) * self.coefficients[0]
         return chain_coefficient(u.upto(k), self.upto(k - 1), k)
 
-    def like(self, a):
+    def like(self, a: Number) -> Jet:
         """a as a Jet of this perturbation; anything older is a constant to it."""
         if type(a) is Jet and a.tag == self.tag:
             return a
@@ -97,7 +110,7 @@ class Jet(Value):
         constant.constant = True
         return constant
 
-    def growing(self, order):
+    def growing(self, order: int) -> Jet:
         """The same series to a lower order, so marked that what is computed from it waits until it
         is asked for. The order is what will be asked for: a series that is complete lets go.
         """
@@ -107,7 +120,7 @@ class Jet(Value):
             view._ties = self._ties
         return view
 
-    def remember(self, rule, v):
+    def remember(self, rule: Rule, v: Jet) -> None:
         """Note that v is rule(self), so that sin, whose slope is cos, whose slope is −sin, meets
         itself again.
         """
@@ -115,7 +128,7 @@ class Jet(Value):
             self._ties = WeakValueDictionary()
         self._ties[rule] = v
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Jet([{', '.join(show(c) for c in self.parts)}])"
 
 
@@ -126,7 +139,7 @@ def _jet(coefficients, order, tag):
     return u
 
 
-def taylor(f, x, v=1.0, *, order):
+def taylor(f: Callable[[Any], Any], x: Number, v: Number = 1.0, *, order: int) -> list[Any]:
     """[y₀, …, yₙ], the normalised Taylor coefficients of t ↦ f(x + t v) at t = 0.
 
     yₖ = (1/k!) dᵏ/dtᵏ f(x + t v). x: a number or an array; v: a direction of its shape, or one
@@ -156,7 +169,7 @@ def taylor(f, x, v=1.0, *, order):
     return [u.like(y).coefficient(k) for k in range(order + 1)]
 
 
-def derivatives(f, x, order):
+def derivatives(f: Callable[[Any], Any], x: Number, order: int) -> list[Any]:
     """[f(x), f′(x), …, f⁽ⁿ⁾(x)], in one pass; for an array x, f acts element by element.
 
     >>> from companion.engines import derivatives

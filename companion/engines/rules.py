@@ -14,22 +14,19 @@ Conventions at corners (choices, not theorems): relu′(0) = 0, abs′(0) = 0, a
 give each argument ½ where the two are equal.
 """
 
+from __future__ import annotations
+
 import builtins
 import math
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from companion.engines.kinds import (
-    UFUNCS,
-    Bilinear,
-    Linear,
-    Pointwise,
-    Value,
-    number,
-    plain,
-    shape,
-)
+from companion.engines.formulas import docstring
+from companion.engines.kinds import TABLE, Bilinear, Linear, Pointwise
+from companion.engines.values import UFUNCS, Axes, Number, Value, number, plain, shape
 
 # --- values that NumPy lacks; complex arguments too, so that the complex step can check them -----
 
@@ -94,6 +91,11 @@ def _scattered(g, to, key):
         np.add.at(out, key, g)  # an index may be there twice
     return out[()]
 
+
+log: Pointwise  # these are named before they are made
+cos: Pointwise
+cosh: Pointwise
+_scatter: Linear
 
 # --- arithmetic -------------------------------------------------------------------------------
 
@@ -189,7 +191,7 @@ _stack = Linear(
 )
 _where = Linear(
     "where",
-    lambda x, y, mask: np.where(mask, x, y)[()],
+    lambda x, y, mask: np.where(mask, x, y)[()],  # type: ignore[call-overload]
     lambda g, i, xs, mask: where(mask, 0.0, g) if i else where(mask, g, 0.0),
 )
 
@@ -256,7 +258,7 @@ def _part(i, xs, axis):
     return (slice(None),) * axis + (slice(start, start + shape(xs[i])[axis]),)
 
 
-def unbroadcast(g, to):
+def unbroadcast(g: Number, to: tuple[int, ...]) -> Any:
     """Sum g down to the shape `to`: the only place where broadcasting is undone."""
     dims = shape(g)
     if dims == to:
@@ -271,42 +273,42 @@ def unbroadcast(g, to):
 # --- the functions that take options ----------------------------------------------------------
 
 
-def sum(x, axis=None, keepdims=False):
+def sum(x: Number, axis: Axes = None, keepdims: bool = False) -> Any:
     """Σ x over the given axis or axes, over all of them when axis is None."""
     return _sum(x, axis=_axes(x, axis), keepdims=keepdims)
 
 
-def mean(x, axis=None, keepdims=False):
+def mean(x: Number, axis: Axes = None, keepdims: bool = False) -> Any:
     """(1/n) Σ x over the given axis or axes."""
     axes = _axes(x, axis)
     count = math.prod(n for a, n in enumerate(shape(x)) if axes is None or a in axes)
     return div(_sum(x, axis=axes, keepdims=keepdims), count)
 
 
-def reshape(x, to):
+def reshape(x: Number, to: int | Sequence[int]) -> Any:
     """The same elements, in the same order, in the shape `to`; one length may be −1."""
     to = (to,) if isinstance(to, int) else tuple(to)
     return x if shape(x) == to else _reshape(x, to=to)
 
 
-def transpose(x, axes=None):
+def transpose(x: Number, axes: Sequence[int] | None = None) -> Any:
     """x with its axes permuted, reversed when axes is None."""
     n = len(shape(x))
     axes = tuple(reversed(range(n))) if axes is None else tuple(_axis(a, n) for a in axes)
     return x if axes == tuple(range(n)) else _transpose(x, axes=axes)
 
 
-def broadcast_to(x, to):
+def broadcast_to(x: Number, to: Sequence[int]) -> Any:
     """x repeated to the shape `to`, by NumPy's rules."""
     return x if shape(x) == tuple(to) else _broadcast_to(x, to=tuple(to))
 
 
-def index(x, key):
+def index(x: Number, key: Any) -> Any:
     """x[key]: integers, slices, None, ..., masks, arrays; repeated indices add up in reverse."""
     return _index(x, key=key)
 
 
-def concatenate(xs, axis=0):
+def concatenate(xs: Sequence[Number], axis: int = 0) -> Any:
     """The arrays xs joined along an axis they have."""
     xs = [number(x) for x in xs]
     if not xs or not all(shape(x) for x in xs):
@@ -316,7 +318,7 @@ def concatenate(xs, axis=0):
     return _concatenate(*xs, axis=_axis(axis, len(shape(xs[0]))))
 
 
-def stack(xs, axis=0):
+def stack(xs: Sequence[Number], axis: int = 0) -> Any:
     """The arrays or scalars xs, all of one shape, joined along a new axis."""
     xs = [number(x) for x in xs]
     if not xs:
@@ -324,7 +326,7 @@ def stack(xs, axis=0):
     return _stack(*xs, axis=_axis(axis, len(shape(xs[0])) + 1))
 
 
-def where(condition, x, y):
+def where(condition: Any, x: Number, y: Number) -> Any:
     """x where the condition holds, y elsewhere: a selection; a NaN not selected stays out.
 
     (In reverse mode the branch not taken still receives the cotangent 0, and 0 · ∞ is NaN: make the
@@ -333,16 +335,18 @@ def where(condition, x, y):
     return _where(x, y, mask=np.asarray(plain(condition), dtype=bool))
 
 
-def power(x, n):
+def power(x: Number, n: Number) -> Any:
     """xⁿ. Whole n by repeated squaring, right at x = 0 to any order; real n needs x > 0."""
-    whole = (
-        not isinstance(n, Value) and np.ndim(n) == 0 and np.isrealobj(n) and float(n).is_integer()
-    )
-    if not whole or builtins.abs(n) > 1024:
+    k = _whole(n)
+    if k is None or builtins.abs(k) > 1024:
         return pow(x, n)
-    return (
-        _whole_power(number(x), int(n)) if n >= 0 else reciprocal(_whole_power(number(x), -int(n)))
-    )
+    return _whole_power(number(x), k) if k >= 0 else reciprocal(_whole_power(number(x), -k))
+
+
+def _whole(n):
+    """n as an int, if it is a plain whole number; else None."""
+    plainly = not isinstance(n, Value) and np.ndim(n) == 0 and np.isrealobj(n)
+    return int(n) if plainly and float(n).is_integer() else None
 
 
 def _whole_power(x, n):
@@ -355,7 +359,7 @@ def _whole_power(x, n):
     return where(np.ones(shape(x)), 1.0, x) if result is None else result  # 1 even where x is ∞
 
 
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: Number, axis: Axes = None, keepdims: bool = False) -> Any:
     """log Σ eˣ without overflow: the largest element is taken out first."""
     largest = np.max(plain(x), axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0.0)
@@ -386,9 +390,15 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
         f"__{_name}__",
         lambda self, other, compare=_compare: compare(plain(self), plain(other)),
     )
-Value.__neg__ = lambda self: neg(self)
-Value.__pos__ = lambda self: self
-Value.__abs__ = lambda self: abs(self)
-Value.__getitem__ = lambda self, key: index(self, key)
-Value.T = property(lambda self: transpose(self), doc="The transpose.")
-Value.sum, Value.mean, Value.reshape, Value.transpose = sum, mean, reshape, transpose
+METHODS: dict[str, Any] = {
+    "__neg__": lambda self: neg(self),
+    "__pos__": lambda self: self,
+    "__abs__": lambda self: abs(self),
+    "__getitem__": lambda self, key: index(self, key),
+    "T": property(lambda self: transpose(self), doc="The transpose."),
+    **{f.__name__: f for f in (sum, mean, reshape, transpose)},
+}
+for _name, _method in METHODS.items():
+    setattr(Value, _name, _method)
+for _rule in TABLE.values():
+    _rule.__doc__ = docstring(_rule.name)

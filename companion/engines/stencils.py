@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from math import factorial, lcm
+from typing import TypeAlias
 
 import numpy as np
 
 __all__ = ["leading_error", "scheme_offsets", "stencil", "whole_weights"]
+
+Scheme: TypeAlias = (
+    str | Sequence[int]
+)  # "forward", "backward", "central", or the offsets themselves
 
 SCHEMES = {
     "forward": lambda order: range(0, order + 1),
@@ -21,7 +26,7 @@ SCHEMES = {
 }
 
 
-def stencil(offsets: Sequence, order: int = 1) -> tuple[Fraction, ...]:
+def stencil(offsets: Sequence[float | Fraction], order: int = 1) -> tuple[Fraction, ...]:
     """The weights w with f⁽ⁿ⁾(x) ≈ Σ wᵢ f(x + oᵢ h) / hⁿ.
 
     They are exact for every polynomial of degree below the number of offsets. `offsets` are
@@ -66,7 +71,7 @@ def stencil(offsets: Sequence, order: int = 1) -> tuple[Fraction, ...]:
     return tuple(weights[order])
 
 
-def scheme_offsets(scheme, order):
+def scheme_offsets(scheme: Scheme, order: int) -> tuple[int, ...]:
     """The points of a scheme, whole numbers in units of the step.
 
     The scheme is "forward", "backward", "central", or the offsets themselves.    Raises ValueError
@@ -93,7 +98,7 @@ def scheme_offsets(scheme, order):
 
 
 @cache
-def leading_error(offsets, order):
+def leading_error(offsets: tuple[int, ...], order: int) -> tuple[int, float]:
     """(p, c) with Σ wᵢ f(x + oᵢ h) / hⁿ − f⁽ⁿ⁾ = c f⁽ⁿ⁺ᵖ⁾ hᵖ + …, from the moments."""
     weights = stencil(offsets, order)
     k = order + 1
@@ -103,7 +108,7 @@ def leading_error(offsets, order):
 
 
 @cache
-def whole_weights(offsets, order):
+def whole_weights(offsets: tuple[int, ...], order: int) -> tuple[list[int], int]:
     """The weights as whole numbers over one denominator: as floats they sum to exactly zero."""
     weights = stencil(offsets, order)
     denominator = lcm(*(w.denominator for w in weights))

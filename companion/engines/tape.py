@@ -5,26 +5,26 @@ inputs; each has an index from one counter, and since nothing can be made before
 order is a topological order. Sources: Linnainmaa 1970; Speelpenning 1980; chapters 4 and 5.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
 from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from companion.engines.dual import columns, jvp, show
-from companion.engines.kinds import (
-    TABLE,
-    Pointwise,
-    Value,
-    float64,
-    number,
-    shape,
-    zeros_like,
-)
+from companion.engines.kinds import TABLE, Pointwise
 from companion.engines.rules import OPERATORS, identity, reshape, stack, unbroadcast
+from companion.engines.values import Number, Plain, V, Value, float64, number, shape, zeros_like
+
+if TYPE_CHECKING:
+    from companion.engines.kinds import Params, Rule
 
 _INDEX = count()
 _new = object.__new__
-_NONE = {}  # the parameters of a rule that has none
+_NONE: Params = {}  # the parameters of a rule that has none
 
 
 class Var(Value):
@@ -40,9 +40,14 @@ class Var(Value):
     """
 
     __slots__ = ("__weakref__", "index", "inputs", "params", "rule", "value")
-    tag = ()  # older than every perturbation: a Dual or Jet meeting a Var wraps it
+    index: int
+    inputs: tuple[Any, ...]
+    params: Params
+    rule: Rule | None
+    value: Any
+    tag: tuple[int, ...] = ()  # older than every perturbation: a Dual or Jet meeting a Var wraps it
 
-    def __init__(self, value):
+    def __init__(self, value: Plain) -> None:
         if isinstance(value, Value):
             raise TypeError(
                 f"a Var holds plain numbers; got a {type(value).__name__}. A Var is used as it is; "
@@ -53,11 +58,11 @@ class Var(Value):
         self.index = next(_INDEX)
 
     @property
-    def primal(self):
+    def primal(self) -> Any:
         """The value, by the name it has in every engine."""
         return self.value
 
-    def apply(self, rule, args, params):
+    def apply(self, rule: Rule, args: Sequence[Number], params: Params) -> Var:
         """Evaluate the rule on the values, and write down rule and inputs."""
         inputs = tuple([a if type(a) is Var else number(a) for a in args])
         return _node(
@@ -67,23 +72,18 @@ class Var(Value):
             rule.evaluate(*[a.value if type(a) is Var else a for a in inputs], **params),
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Var({show(self.value)})"
 
 
 def _node(rule, inputs, params, value):
     node = _new(Var)
-    node.value, node.rule, node.inputs, node.params, node.index = (
-        value,
-        rule,
-        inputs,
-        params,
-        next(_INDEX),
-    )
+    node.value, node.rule, node.inputs = value, rule, inputs
+    node.params, node.index = params, next(_INDEX)
     return node
 
 
-def tape(*outputs):
+def tape(*outputs: Number) -> list[Var]:
     """The Wengert list: all Vars behind the outputs, themselves included, as created.
 
     >>> from companion.engines import Var, tape
@@ -144,7 +144,11 @@ def _between(nodes, start):
     return wanted
 
 
-def gradients(outputs, inputs, seed=None):
+def gradients(
+    outputs: V | float | Sequence[V | float],
+    inputs: Var | Sequence[Var],
+    seed: Number | Sequence[Number] | None = None,
+) -> list[V]:
     """x̄ᵢ = Σ ȳ ∂y/∂xᵢ: the cotangents of the inputs, as Vars on the tape, so that all nests.
 
     outputs: a Var or a list of Vars. inputs: a Var or a list of Vars, intermediate ones included.
@@ -170,16 +174,16 @@ def gradients(outputs, inputs, seed=None):
                 f"gradients are taken at Vars; got {x!r}. "
                 f"Write x = Var(...) before computing with it"
             )
-    return [
-        x if isinstance(x, Value) else Var(x) for x in _pull(outputs, seed, inputs, record=True)
-    ]
+    found = _pull(outputs, seed, inputs, record=True)
+    cotangents: list[Any] = [x if isinstance(x, Value) else Var(x) for x in found]
+    return cotangents
 
 
 def _pull(outputs, seed, inputs, record, nodes=None):
     outputs, seeds = _paired(outputs, seed)
     if any(isinstance(y, Value) and type(y) is not Var for y in outputs):
         return _pull_series(outputs, seeds, inputs, record)
-    cotangents = {}
+    cotangents: dict[int, Any] = {}
     for y, s in zip(outputs, seeds):
         s = _checked_seed(y, s)
         if type(y) is Var:
@@ -242,7 +246,7 @@ def _watched(x):
     return leaf, leaf
 
 
-def vjp(f, *xs):
+def vjp(f: Callable[..., Any], *xs: Number) -> tuple[Any, Callable[..., list[Any]]]:
     """(f(x), pullback) where pullback(ȳ) = [x̄₁, x̄₂, …] = ȳᵀ J: vector-Jacobian products.
 
     Plain arguments give plain results, engine values give engine values. pullback() is seeded with 1.
@@ -266,7 +270,7 @@ def vjp(f, *xs):
     y = number(y)
     nodes, record = _since(start, y) if type(y) is Var else (None, _reaches_before(y, start))
 
-    def pullback(seed=None):
+    def pullback(seed: Number | None = None) -> list[Any]:
         found = _pull(y, seed, leaves, record or isinstance(seed, Value), nodes)
         return found if record else [_copied(g) for g in found]
 
@@ -292,7 +296,7 @@ def _copied(g):
     return g.copy() if isinstance(g, np.ndarray) else g
 
 
-def grad(f):
+def grad(f: Callable[..., Any]) -> Callable[..., Any]:
     """∇f, as a function of the same arguments: one gradient for one argument, a list for several.
 
     f must return a scalar, else ValueError. It nests, and it can be differentiated forward too.
@@ -304,7 +308,7 @@ def grad(f):
     Source: chapter 5.
     """
 
-    def gradient(*xs):
+    def gradient(*xs: Number) -> Any:
         _, pullback = vjp(f, *xs)
         found = pullback()
         return found[0] if len(xs) == 1 else found
@@ -312,7 +316,7 @@ def grad(f):
     return gradient
 
 
-def jacobian(f, by=None):
+def jacobian(f: Callable[[Any], Any], by: str | None = None) -> Callable[[Any], Any]:
     """J[i, j] = ∂fᵢ/∂xⱼ, as a function of x: shape (shape of f(x)) + (shape of x).
 
     By columns (forward mode, one seed for each element of x) or by rows (reverse mode, one walk for
@@ -328,7 +332,7 @@ def jacobian(f, by=None):
     if by not in (None, "rows", "columns"):
         raise ValueError(f"by is 'rows' or 'columns' (or None: whichever are fewer); got {by!r}")
 
-    def evaluate(x):
+    def evaluate(x: Number) -> Any:
         n = math.prod(shape(x))
         if by == "columns":
             return _by_columns(f, x)
@@ -350,7 +354,7 @@ def _by_columns(f, x):
     return reshape(stack(tangents, axis=-1), shape(y) + shape(x))
 
 
-def hessian(f):
+def hessian(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """H[i, j] = ∂²f/∂xᵢ∂xⱼ of a scalar f, as a function of x: forward mode over reverse.
 
     >>> from companion.engines import hessian, sum
@@ -363,7 +367,7 @@ def hessian(f):
     return jacobian(grad(f), by="columns")
 
 
-def hvp(f, x, v):
+def hvp(f: Callable[[Any], Any], x: Number, v: Number) -> Any:
     """H v for a scalar f, without H: the derivative of ∇f along v, for a few evaluations of f.
 
     >>> from companion.engines import hvp, sum

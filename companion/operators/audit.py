@@ -5,6 +5,7 @@ gradient_audit runs a loss once, as training would, and says in plain English wh
 
 import math
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 
@@ -121,7 +122,11 @@ def _listed(names):
     return " and ".join(parts)
 
 
-def gradient_audit(loss_fn, parameters, reference=None) -> Audit:
+def gradient_audit(
+    loss_fn: Callable[[], Tensor],
+    parameters: nn.Module | Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]],
+    reference: Callable[[], Tensor] | Sequence[Tensor | None] | None = None,
+) -> Audit:
     """What really happens in `loss = loss_fn(); loss.backward()`, in plain English.
 
     loss_fn: a function without arguments that builds the scalar loss exactly as training does,
@@ -237,7 +242,7 @@ class _State(TorchFunctionMode):
     As a context it sees the calls that read or write a .grad, before they do.
     """
 
-    TOUCH = (Tensor.backward, torch.autograd.backward, Tensor.grad.__get__, Tensor.grad.__set__)
+    TOUCH = (Tensor.backward, torch.autograd.backward, Tensor.grad.__get__, Tensor.grad.__set__)  # type: ignore[union-attr]
 
     def __init__(self, parameters):
         super().__init__()

@@ -5,7 +5,7 @@ import os
 import torch
 
 
-def device():
+def device() -> torch.device:
     """The device that COMPANION_DEVICE names, "cpu" when it names none.
 
     Raises RuntimeError when that device is not there, ValueError when the name is none of torch's.

@@ -13,14 +13,18 @@ rules already, so a new one is a line:
 Source: PyTorch, *Extending torch Python API*; chapter 10.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import signature
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 
-RULES: dict[str, Callable] = {}
+Operand: TypeAlias = Any  # a series, a tensor, an array, a number: torch's functions take all
+
+RULES: dict[str, Callable[..., Any]] = {}
 
 OPERATORS = """add sub mul truediv matmul pow radd rsub rmul rtruediv rmatmul rpow neg pos abs
     getitem lt le gt ge eq ne iadd isub imul itruediv ipow imatmul setitem""".split()
@@ -30,7 +34,7 @@ ARGUMENTS = "input tensors condition other exponent mat2 vec".split()  # in the 
 class Expansion:
     """What the series of one expansion have in common; those of two do not mix."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.recording = torch.is_grad_enabled()
 
 
@@ -44,19 +48,21 @@ class Series:
     expansion: Expansion | None = None
     __array_priority__ = 1000  # array * series is asked of the series
 
-    def __init__(self, rows):
+    def __init__(self, rows: Tensor) -> None:
         self.rows = rows
 
     @property
-    def primal(self):
+    def primal(self) -> Tensor:
         """The value, a tensor."""
         return self.rows[0]
 
     @classmethod
-    def __torch_function__(cls, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        cls, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         return answer(function.__name__, args, kwargs or {})
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         attribute = getattr(torch.Tensor, name)
         if callable(attribute):
             return partial(_method, name, self)
@@ -64,7 +70,7 @@ class Series:
         has_slopes = name in RULES or (isinstance(found, torch.Tensor) and name != "data")
         return answer(name, (self,), {}) if has_slopes else found
 
-    def each(self, function):
+    def each(self, function: Callable[[Tensor], Any]) -> Any:
         """function, a linear one, applied to every row."""
         rows = torch.vmap(function)(self.rows)
         return self._of(rows) if isinstance(rows, torch.Tensor) else tuple(map(self._of, rows))
@@ -73,7 +79,7 @@ class Series:
         """A series; of whole numbers, which have no slopes, their value."""
         return self.like(rows) if rows.is_floating_point() or rows.is_complex() else rows[0]
 
-    def check(self):
+    def check(self) -> None:
         """Refuse to go on where f switched differentiation off: a series would not know.
 
         Under no_grad of the caller there is nothing to see, and f is differentiated as if it had
@@ -87,7 +93,7 @@ class Series:
                 "Partials(f, x, method='reverse')"
             )
 
-    def constant(self, x):
+    def constant(self, x: Operand) -> Tensor:
         """A number, an array or a tensor as a tensor that torch would join with this series."""
         if isinstance(x, np.ndarray):
             return torch.as_tensor(x, device=self.device)
@@ -95,7 +101,7 @@ class Series:
             return self.primal.new_tensor(x)
         return x if x.ndim else x.to(self.device)  # a tensor of one number meets those of a GPU
 
-    def padded(self, x, count):
+    def padded(self, x: Operand, count: int) -> Tensor:
         """The rows of x, a series or a constant, with zeros up to `count` rows."""
         if isinstance(x, Series) and x.expansion is not self.expansion:
             raise NotImplementedError(
@@ -107,25 +113,25 @@ class Series:
             return rows
         return torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.primal)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.primal)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.unbind())
 
-    def __array__(self, *args, **kwargs):
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise TypeError("NumPy cannot see a series; call torch's function, torch.sin(x)")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({self.rows!r})"
 
     __hash__ = object.__hash__
 
 
-def answer(name, args, kwargs):
+def answer(name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
     """What a torch function gives for arguments among which is a series."""
     if _in_place(name) or kwargs.get("inplace") or kwargs.get("out") is not None:
         raise NotImplementedError(
@@ -150,9 +156,9 @@ def _in_place(name):
     return name.startswith("__i") or name == "__setitem__" if dunder else name.endswith("_")
 
 
-def quickly_bound(function):
+def quickly_bound(function: type[torch.autograd.Function]) -> None:
     """Compute the signature of an autograd.Function once: torch would at every call."""
-    function.forward.__signature__ = signature(function.forward)
+    function.forward.__signature__ = signature(function.forward)  # type: ignore[attr-defined]
 
 
 def _method(name, *args, **kwargs):

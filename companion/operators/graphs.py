@@ -7,10 +7,12 @@ LeakProbe     which tensors outlive their last name, and by how much memory grew
 
 import gc
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
 from companion._project import require
 
@@ -35,7 +37,7 @@ def graph_size(tensor: Tensor | Iterable[Tensor]) -> int:
     return len(graph_nodes(_tensors(tensor, "graph_size")))
 
 
-def saved_bytes(tensor: Tensor | Iterable[Tensor] | Callable) -> int:
+def saved_bytes(tensor: Tensor | Iterable[Tensor] | Callable[[], Any]) -> int:
     """The memory, in bytes, that the graph behind a tensor keeps for its backward.
 
     Each storage is counted once, however many operations saved it. The leaves of the graph
@@ -78,7 +80,7 @@ def _kind(value):
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def graph_nodes(tensors):
+def graph_nodes(tensors: Iterable[Tensor]) -> set[Node]:
     """All nodes of the graphs behind these tensors, by a walk with a stack: depth costs nothing."""
     stack = [t.grad_fn for t in tensors if t.grad_fn is not None]
     seen = set(stack)
@@ -90,7 +92,7 @@ def graph_nodes(tensors):
     return seen
 
 
-def graph_leaves(tensors):
+def graph_leaves(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The leaves that require a gradient, and that these tensors are or were computed from."""
     own = [t for t in tensors if t.is_leaf and t.requires_grad]
     return own + [node.variable for node in graph_nodes(tensors) if hasattr(node, "variable")]
@@ -129,7 +131,7 @@ class _Held:
 
 
 def _saved_by_hooks(function):
-    held = weakref.WeakSet()
+    held: weakref.WeakSet[_Held] = weakref.WeakSet()
 
     def pack(tensor):
         box = _Held(tensor.detach())
@@ -167,16 +169,17 @@ class LeakProbe:
     Source: chapter 9.
     """
 
-    def __init__(self):
-        self._watched = []
-        self._start = self._end = None
+    def __init__(self) -> None:
+        self._watched: list[weakref.ref[Tensor]] = []
+        self._start: int | None = None
+        self._end: int | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> "LeakProbe":
         gc.collect()
         self._start, self._end = _resident(), None
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         gc.collect()
         self._end = _resident()
 

@@ -7,14 +7,17 @@ with one autograd.Function for all pointwise functions. Sources: Griewank & Walt
 Bettencourt, Johnson & Duvenaud (2019); chapter 10.
 """
 
+from collections.abc import Callable
 from math import factorial
 from numbers import Integral
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from companion.operators import rules as rules  # fills the table that a Jet is looked up in
 from companion.operators.dispatch import Expansion, Series, quickly_bound
-from companion.operators.recurrences import product
+from companion.operators.recurrences import SeriesRule, product
 
 
 class Pointwise(torch.autograd.Function):
@@ -23,19 +26,19 @@ class Pointwise(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(rows, rule, order):
+    def forward(rows: Tensor, rule: SeriesRule, order: int) -> tuple[Tensor, ...]:
         v, w = rule(rows.unbind(), order)
         return torch.stack(v), *w
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         rows, ctx.rule, ctx.order = inputs
         ctx.save_for_backward(rows, *output[1:])
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx, cotangent, *_):
+    def backward(ctx: Any, cotangent: Tensor | None, *_: Any) -> tuple[Tensor | None, None, None]:
         if cotangent is None:
             return None, None, None
         rows, *w = ctx.saved_tensors
@@ -68,27 +71,29 @@ class Jet(Series):
     chapter 10.
     """
 
-    def __init__(self, rows, order, expansion=None):
+    def __init__(self, rows: Tensor, order: int, expansion: Expansion | None = None) -> None:
         super().__init__(rows)
         self.order, self.expansion = order, expansion
 
-    def like(self, rows):
+    def like(self, rows: Tensor) -> "Jet":
         """A jet of the same expansion with other rows."""
         self.check()
         rows = rows if len(rows) <= self.order + 1 else rows[: self.order + 1]
         return Jet(rows, self.order, self.expansion)
 
-    def pointwise(self, rule):
+    def pointwise(self, rule: SeriesRule) -> "Jet":
         """f of this jet, by the rule of f."""
         return self.like(Pointwise.apply(self.rows, rule, self.order)[0])
 
-    def times(self, other, multiply):
+    def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "Jet":
         """The product with another jet of this expansion."""
         u, w = self.padded(self, len(self.rows)), self.padded(other, len(other.rows))
         return self.like(torch.stack(product(u, w, self.order, multiply)))
 
 
-def taylor(f, x, v=1.0, *, order):
+def taylor(
+    f: Callable[[Tensor], Tensor], x: Tensor, v: Tensor | float = 1.0, *, order: int
+) -> list[Tensor]:
     """[y₀, …, yₙ], the normalised Taylor coefficients of t ↦ f(x + t v) at t = 0.
 
     yₖ = (1/k!) dᵏ/dtᵏ f(x + t v). f: a torch function or an nn.Module, as it is; x: a tensor of
@@ -103,7 +108,7 @@ def taylor(f, x, v=1.0, *, order):
 
     Source: Griewank & Walther, ch. 13; chapter 10.
     """
-    if not isinstance(order, Integral) or order < 0:
+    if not isinstance(order, (int, Integral)) or order < 0:
         raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
     check_points(x)
     v = torch.as_tensor(v, dtype=x.dtype, device=x.device)
@@ -111,14 +116,15 @@ def taylor(f, x, v=1.0, *, order):
         raise ValueError(f"a direction has the shape of x, {tuple(x.shape)}; got {tuple(v.shape)}")
     rows = torch.stack([x, v.expand_as(x)])[: order + 1]
     expansion = Expansion()
-    y = f(Jet(rows, order, expansion))
+    stand_in: Any = Jet(rows, order, expansion)
+    y: Any = f(stand_in)
     expanded = isinstance(y, Jet) and y.expansion is expansion
     coefficients = list(y.rows) if expanded else [check_value(y)]
     zeros = torch.zeros_like(coefficients[0])
     return coefficients + [zeros] * (order + 1 - len(coefficients))
 
 
-def check_points(x):
+def check_points(x: Any) -> None:
     """Refuse what cannot be differentiated at."""
     if isinstance(x, Series):
         raise NotImplementedError(
@@ -133,14 +139,14 @@ def check_points(x):
         raise TypeError(f"x is a tensor of floats; got {x.dtype}. Write x.double()")
 
 
-def check_value(y):
+def check_value(y: Any) -> Tensor:
     """y, which f returned, if it is a tensor."""
     if not isinstance(y, torch.Tensor):
         raise TypeError(f"f returns one tensor; got {type(y).__name__}. Join several by torch.cat")
     return y
 
 
-def derivatives(f, x, order):
+def derivatives(f: Callable[[Tensor], Tensor], x: Tensor, order: int) -> list[Tensor]:
     """[f(x), f′(x), …, f⁽ⁿ⁾(x)], in one pass, each of the shape of f(x).
 
     f acts element by element on a tensor of any shape, or row by row on points (n, 1), like a

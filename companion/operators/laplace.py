@@ -6,10 +6,15 @@ rows instead of 2d + 1. Source: Dangel, Siebert, Zeinhofer & Walther, *Collapsin
 (2025); Li et al., *Forward Laplacian* (2024); chapter 10.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.jets import check_points, check_value
+from companion.operators.recurrences import SeriesRule
 
 
 class Collapsed(torch.autograd.Function):
@@ -18,7 +23,7 @@ class Collapsed(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(rows, rule):
+    def forward(rows: Tensor, rule: SeriesRule) -> tuple[Tensor, ...]:
         v, first, second, third = slopes(rule, rows[0])
         out = first * rows
         out[0] = v
@@ -26,14 +31,14 @@ class Collapsed(torch.autograd.Function):
         return out, first, second, third
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         rows, ctx.rule = inputs
         ctx.save_for_backward(rows, *output[1:])
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx, cotangent, *_):
+    def backward(ctx: Any, cotangent: Tensor | None, *_: Any) -> tuple[Tensor | None, None]:
         if cotangent is None:
             return None, None
         rows, first, second, third = ctx.saved_tensors
@@ -50,7 +55,7 @@ class Collapsed(torch.autograd.Function):
 quickly_bound(Collapsed)
 
 
-def slopes(rule, u):
+def slopes(rule: SeriesRule, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """f, f′, f″ and f‴ / 2 at u, read off the series of f(u + t) and f′(u + t)."""
     v, w = rule([u, u.new_ones(())], 2)
     first, second, third = [*w, *[u.new_zeros(())] * (3 - len(w))]
@@ -76,20 +81,20 @@ def _dot(a, b):
 class LaplaceJet(Series):
     """(u, ∂u/∂xᵢ …, Δu) in the place of a tensor: rows (d + 2, *shape)."""
 
-    def __init__(self, rows, expansion):
+    def __init__(self, rows: Tensor, expansion: Expansion | None) -> None:
         super().__init__(rows)
         self.expansion = expansion
 
-    def like(self, rows):
+    def like(self, rows: Tensor) -> "LaplaceJet":
         """The same expansion with other rows."""
         self.check()
         return LaplaceJet(rows, self.expansion)
 
-    def pointwise(self, rule):
+    def pointwise(self, rule: SeriesRule) -> "LaplaceJet":
         """f of this series, by the rule of f."""
         return self.like(Collapsed.apply(self.rows, rule)[0])
 
-    def times(self, other, multiply):
+    def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "LaplaceJet":
         """Δ(u w) = u Δw + w Δu + 2 Σᵢ uᵢ wᵢ."""
         u, w = self.rows, self.padded(other, len(self.rows))
         left = torch.vmap(multiply, (None, 0))(u[0], w)
@@ -99,7 +104,7 @@ class LaplaceJet(Series):
         return self.like(torch.cat([left[:1], left[1:-1] + right[:-1], last]))
 
 
-def check_table(x):
+def check_table(x: Any) -> None:
     """Refuse what is no table of points, a row for each."""
     check_points(x)
     if x.ndim != 2 or x.shape[1] == 0:
@@ -108,7 +113,9 @@ def check_table(x):
         )
 
 
-def value_gradient_laplacian(f, x, axes=None):
+def value_gradient_laplacian(
+    f: Callable[[Tensor], Tensor], x: Tensor, axes: Sequence[int] | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """(f, (∂f/∂xᵢ for i in axes), Σᵢ ∂²f/∂xᵢ²) at points x (n, d): (n, m), (a, n, m), (n, m)."""
     check_table(x)
     axes = range(x.shape[1]) if axes is None else axes
@@ -117,14 +124,15 @@ def value_gradient_laplacian(f, x, axes=None):
         seeds[row + 1, :, axis] = 1
     rows = torch.cat([x[None], seeds[1:]])
     expansion = Expansion()
-    y = f(LaplaceJet(rows, expansion))
+    stand_in: Any = LaplaceJet(rows, expansion)
+    y: Any = f(stand_in)
     if not (isinstance(y, LaplaceJet) and y.expansion is expansion):
         zeros = torch.zeros_like(check_value(y))
         return y, zeros.expand(len(axes), *y.shape), zeros
     return y.rows[0], y.rows[1:-1], y.rows[-1]
 
 
-def laplacian(f, x):
+def laplacian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Δf = Σᵢ ∂²f/∂xᵢ² at the points x (n, d), for f: (n, d) → (n, m): (n, m).
 
     By one collapsed 2-jet through f as it is, differentiable with respect to x and the parameters

@@ -8,12 +8,15 @@ series*, 2000). Chapters 7, 8 and 10.
 
 import inspect
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import product
 from math import comb, gcd, prod
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from companion.operators.jets import check_points, check_value, taylor
 from companion.operators.laplace import check_table, value_gradient_laplacian
@@ -44,7 +47,12 @@ class Partials:
     return (n, m), IndexError for a column that x does not have. Source: chapter 7.
     """
 
-    def __init__(self, f, x, method=None):
+    _known: dict[tuple[int, ...], Tensor]
+    _slopes: dict[tuple[int, ...], Tensor]
+    _jets: dict[tuple[int, ...], list[Tensor]]
+    _laplacians: dict[tuple[int, ...], Tensor]
+
+    def __init__(self, f: Callable[[Tensor], Tensor], x: Tensor, method: str | None = None) -> None:
         check_table(x)
         if method not in (None, "reverse", "taylor"):
             raise ValueError(f'method is "reverse", "taylor" or None; got {method!r}')
@@ -53,7 +61,7 @@ class Partials:
             self.x = x if self.method == "taylor" else _alias(x)
         self._known, self._slopes, self._jets, self._laplacians = {}, {}, {}, {}
 
-    def __call__(self, *axes):
+    def __call__(self, *axes: int) -> Tensor:
         """∂ᵏu/∂x_{axes}, (n, m); the value when no axis is named."""
         axes = self._checked(axes)
         if axes not in self._known:
@@ -62,11 +70,11 @@ class Partials:
         return _as_caller_wants(self._known[axes])
 
     @property
-    def order(self):
+    def order(self) -> int:
         """The highest order of a derivative that was asked for so far."""
         return max([2 if self._laplacians else 0, *map(len, self._known)])
 
-    def gradient(self):
+    def gradient(self) -> Tensor:
         """∇u, (n, d), of a scalar u (m = 1)."""
         if self().shape[1] != 1:
             raise ValueError(
@@ -74,18 +82,19 @@ class Partials:
             )
         return torch.cat([self(axis) for axis in range(self.x.shape[1])], 1)
 
-    def jacobian(self):
+    def jacobian(self) -> Tensor:
         """∂uᵢ/∂xⱼ, (n, m, d)."""
         return torch.stack([self(axis) for axis in range(self.x.shape[1])], 2)
 
-    def divergence(self):
+    def divergence(self) -> Tensor:
         """Σᵢ ∂uᵢ/∂xᵢ, (n, 1), of a field with as many components as x has columns (m = d)."""
         m, d = self().shape[1], self.x.shape[1]
         if m != d:
             raise ValueError(f"a divergence needs as many components as columns; got {m} and {d}")
-        return sum(self(axis)[:, axis : axis + 1] for axis in range(d))
+        first, *rest = [self(axis)[:, axis : axis + 1] for axis in range(d)]
+        return sum(rest, first)
 
-    def laplacian(self, *axes):
+    def laplacian(self, *axes: int) -> Tensor:
         """Σᵢ ∂²u/∂xᵢ², (n, m), over the columns named, over all when none is."""
         axes = self._checked(axes) or tuple(range(self.x.shape[1]))
         if len(set(axes)) < len(axes):
@@ -95,7 +104,7 @@ class Partials:
                 self._laplacians[axes] = self._by_cost(self._collapsed, self._traced, axes)
         return _as_caller_wants(self._laplacians[axes])
 
-    def check_rows(self):
+    def check_rows(self) -> None:
         """Raise ValueError if a row of f(x) depends on another row of x, as under BatchNorm.
 
         Rows and components get random weights, ±1 to ±2: ∇Σᵢⱼ rᵢ cⱼ uᵢⱼ is r ∇Σᵢⱼ cⱼ uᵢⱼ if and only
@@ -190,7 +199,7 @@ class Partials:
         return sum(self(axis, axis) for axis in axes)
 
 
-def directions(axes, d):
+def directions(axes: Sequence[int], d: int) -> dict[tuple[int, ...], Fraction]:
     """{v: w} with ∂ᵏ/∂x_{axes} = Σ_v w_v u_v, u_v the k-th Taylor coefficient along v.
 
     The polarisation identity, 2⁻ᵏ Σ_{ε=±1} (Π εᵢ) u_v at v = Σᵢ εᵢ e_{axes[i]}; v and −v are one
@@ -220,7 +229,7 @@ def directions(axes, d):
     return {v: w for v, w in weights.items() if w}
 
 
-def partial(f, wrt=0):
+def partial(f: Callable[..., Tensor], wrt: int | str = 0) -> Callable[..., Tensor]:
     """∂f/∂x as a new function of the same arguments, where x is the argument wrt of f.
 
     wrt: its place or its name. The other arguments are held, even those that were computed from x:
@@ -239,7 +248,7 @@ def partial(f, wrt=0):
     """
     place = _place(f, wrt)
 
-    def derivative(*inputs, **options):
+    def derivative(*inputs: Any, **options: Any) -> Tensor:
         if place >= len(inputs):
             raise ValueError(
                 f"f was called with {len(inputs)} arguments and has no number {place}; write "
@@ -248,11 +257,11 @@ def partial(f, wrt=0):
         x = inputs[place]
         check_points(x)
 
-        def of_alias(alias):
+        def of_alias(alias: Tensor) -> Tensor:
             return check_value(f(*inputs[:place], alias, *inputs[place + 1 :], **options))
 
         if _transforming():
-            y, pull = torch.func.vjp(of_alias, x)
+            y, pull = torch.func.vjp(of_alias, x)  # type: ignore[misc]
             return pull(torch.ones_like(y))[0]
         with _recording():
             alias = _alias(x)
@@ -260,7 +269,8 @@ def partial(f, wrt=0):
             slope = _slope(y, alias, torch.ones_like(y))
         return _as_caller_wants(slope)
 
-    derivative.__wrapped__ = _called(f)  # whose names of arguments serve here too
+    # whose names of arguments serve here too
+    derivative.__wrapped__ = _called(f)  # type: ignore[attr-defined]
     return derivative
 
 
@@ -308,7 +318,7 @@ def _transforming():
 
 def _weights(*counts):
     """Random numbers in [−2, −1] and [1, 2], always the same ones, drawn from no stream of torch."""
-    draw = dict(generator=torch.Generator("cpu").manual_seed(0), device="cpu")
+    draw: dict[str, Any] = dict(generator=torch.Generator("cpu").manual_seed(0), device="cpu")
     signs = [2 * torch.randint(0, 2, (n,), **draw) - 1 for n in counts]
     return [s * (1 + torch.rand(len(s), **draw)) for s in signs]
 

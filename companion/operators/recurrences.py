@@ -12,11 +12,23 @@ hyperbolic). Source: Griewank & Walther, *Evaluating Derivatives*, 2nd ed., tabl
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
+from torch import Tensor
+
+Coefficients: TypeAlias = Sequence[Tensor] | Tensor  # u₀, u₁, …; what is missing is zero
+SeriesRule: TypeAlias = Callable[[Coefficients, int], tuple[list[Tensor], list[Tensor]]]
+Unary: TypeAlias = Callable[[Tensor], Tensor]
 
 
-def product(u, w, order, multiply=torch.mul):
+def product(
+    u: Coefficients,
+    w: Coefficients,
+    order: int,
+    multiply: Callable[[Tensor, Tensor], Tensor] = torch.mul,
+) -> list[Tensor]:
     """(u ⋆ w)ₖ = Σ_j uⱼ wₖ₋ⱼ, for all k up to the order; multiply may be matmul."""
     last = min(order, len(u) + len(w) - 2)
     return [_convolved(u, w, k, multiply) for k in range(last + 1)]
@@ -41,13 +53,13 @@ def _chained(u, w, k):
     return total
 
 
-def integrate(u, w, v0, order):
+def integrate(u: Coefficients, w: Coefficients, v0: Tensor, order: int) -> list[Tensor]:
     """v = f(u) from v₀ and the finished series w of f′(u)."""
     last = min(order, len(u) + len(w) - 2)
     return [v0] + [_chained(u, w, k) for k in range(1, last + 1)] if len(u) > 1 else [v0]
 
 
-def riccati(value, a, b, c):
+def riccati(value: Unary, a: int, b: int, c: int) -> SeriesRule:
     """The rule of a function with v′ = a + b v + c v².
 
     >>> tanh = riccati(torch.tanh, 1, 0, -1)
@@ -56,7 +68,7 @@ def riccati(value, a, b, c):
     [0.0, 1.0, 0.0, -0.3333]
     """
 
-    def rule(u, order):
+    def rule(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
         v = [value(u[0])]
         w = [_parabola(v[0], a, b, c)]
         for k in range(1, order + 1 if len(u) > 1 else 1):
@@ -80,10 +92,10 @@ def _slope(v, k, b, c):
     return torch.addcmul(total, v[k // 2], v[k // 2], value=c) if c and k % 2 == 0 else total
 
 
-def circular(value, partner, sign_value, sign_partner):
+def circular(value: Unary, partner: Unary, sign_value: int, sign_partner: int) -> SeriesRule:
     """The rule of f, whose partner g obeys f′ = sign_value · g and g′ = sign_partner · f."""
 
-    def rule(u, order):
+    def rule(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
         v, g = [value(u[0])], [partner(u[0])]
         for k in range(1, order + 1 if len(u) > 1 else 1):
             v_k, g_k = _chained(u, g, k), _chained(u, v, k)
@@ -94,10 +106,10 @@ def circular(value, partner, sign_value, sign_partner):
     return rule
 
 
-def power(r):
+def power(r: float) -> SeriesRule:
     """The rule of uʳ, u₀ ≠ 0: u v′ = r v u′."""
 
-    def rule(u, order):
+    def rule(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
         v = [u[0] ** r]
         inverse = 1 / u[0]
         for k in range(1, order + 1 if len(u) > 1 else 1):
@@ -111,30 +123,30 @@ def power(r):
     return rule
 
 
-def from_slope(value, slope):
+def from_slope(value: Unary, slope: Callable[[Coefficients, int], list[Tensor]]) -> SeriesRule:
     """The rule of f from its slope, written in series: slope(u, order) is the series of f′(u)."""
 
-    def rule(u, order):
+    def rule(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
         w = slope(u, order)
         return integrate(u, w, value(u[0]), order), w
 
     return rule
 
 
-def scaled(u, factor):
+def scaled(u: Coefficients, factor: float) -> list[Tensor]:
     """factor · u."""
     return [factor * t for t in u]
 
 
-def plus(u, shift):
+def plus(u: Coefficients, shift: float) -> list[Tensor]:
     """u + shift."""
     return [u[0] + shift, *u[1:]]
 
 
-def total(u, w):
+def total(u: Coefficients, w: Coefficients) -> list[Tensor]:
     """u + w."""
     long, short = (u, w) if len(u) >= len(w) else (w, u)
-    return [a + b for a, b in zip(long, short)] + long[len(short) :]
+    return [*[a + b for a, b in zip(long, short)], *long[len(short) :]]
 
 
 EXP = riccati(torch.exp, 0, 1, 0)
@@ -154,14 +166,14 @@ def _normal(u, order):
     return integrate(u, density, torch.special.ndtr(u[0]), order), density
 
 
-def silu(u, order):
+def silu(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
     """v = u σ(u) and w = σ + v − σ v."""
     s, _ = SIGMOID(u, order)
     v = product(u, s, order)
     return v, total(total(s, v), scaled(product(s, v, order), -1.0))
 
 
-def gelu(u, order):
+def gelu(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
     """v = u Φ(u) and w = Φ + u φ."""
     distribution, density = _normal(u, order)
     return product(u, distribution, order), total(distribution, product(u, density, order))
@@ -172,7 +184,7 @@ def _circle(sign):
     return lambda u, order: power(-0.5)(plus(scaled(product(u, u, order), sign), 1.0), order)[0]
 
 
-POINTWISE = {
+POINTWISE: dict[str, SeriesRule] = {
     "exp": EXP,
     "expm1": from_slope(torch.expm1, lambda u, n: EXP(u, n)[0]),
     "log": from_slope(torch.log, lambda u, n: RECIPROCAL(u, n)[0]),

@@ -7,14 +7,17 @@ maximum gives each argument ½ where the two are equal.
 """
 
 import math
+from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from companion.operators.dispatch import RULES, Series, quickly_bound
-from companion.operators.recurrences import POINTWISE, power
+from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
+from companion.operators.recurrences import POINTWISE, SeriesRule, power
 
 UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swapaxes
     movedim permute t expand broadcast_to repeat tile select narrow index_select take_along_dim
@@ -39,15 +42,15 @@ ALIASES = {
 }  # fmt: skip
 
 
-def first(*values):
+def first(*values: Operand) -> Series:
     """The first series among the values; it knows how to treat the others."""
     return next(v for v in values if isinstance(v, Series))
 
 
-def linear(function):
+def linear(function: Callable) -> Callable:
     """The rule of a function that is linear in its first argument."""
 
-    def rule(x, *args, **kwargs):
+    def rule(x: Series, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(a, Series) for a in (*args, *kwargs.values())):
             raise TypeError(f"a series as an option of {function.__name__}; use its .primal")
         return x.each(lambda row: function(row, *args, **kwargs))
@@ -55,32 +58,32 @@ def linear(function):
     return rule
 
 
-def joint(function):
+def joint(function: Callable) -> Callable:
     """The rule of a function that is linear in a list of tensors; constants stand in row 0."""
 
-    def rule(tensors, *args, **kwargs):
+    def rule(tensors: Any, *args: Any, **kwargs: Any) -> Any:
         kind, rows = aligned(*tensors)
         return kind.like(torch.vmap(lambda *row: function(row, *args, **kwargs))(*rows))
 
     return rule
 
 
-def aligned(*values):
+def aligned(*values: Operand) -> tuple[Series, list[Tensor]]:
     """(a series, the rows of all), with equally many rows."""
     kind = first(*values)
     count = max(len(v.rows) for v in values if isinstance(v, Series))
     return kind, [kind.padded(v, count) for v in values]
 
 
-def moved(x, *args, **kwargs):
+def moved(x: Operand, *args: Any, **kwargs: Any) -> Any:
     """x.to(…): another dtype or device; also a constant's, to those of a series."""
     args = [a.primal if isinstance(a, Series) else a for a in args]
     if not isinstance(x, Series):
         return x.to(*args, **kwargs)
-    return x.each(lambda row: row.to(*args, **kwargs))
+    return x.each(lambda row: row.to(*args, **kwargs))  # type: ignore[arg-type]
 
 
-def prod(x, dim=None, keepdim=False):
+def prod(x: Series, dim: int | None = None, keepdim: bool = False) -> Any:
     """Π xᵢ along an axis, or of all elements."""
     if dim is None:
         return reduce(mul, x.flatten().unbind())
@@ -88,7 +91,7 @@ def prod(x, dim=None, keepdim=False):
     return result.unsqueeze(dim) if keepdim else result
 
 
-def add(x, y, alpha=1):
+def add(x: Operand, y: Operand, alpha: float = 1) -> Any:
     """x + alpha y; a constant touches the primal alone."""
     kind, rows = aligned(x, y)
     if all(r.ndim == rows[0].ndim for r in rows):
@@ -96,14 +99,14 @@ def add(x, y, alpha=1):
     return kind.like(torch.vmap(lambda a, b: torch.add(a, b, alpha=alpha))(*rows))
 
 
-def mul(x, y):
+def mul(x: Operand, y: Operand) -> Any:
     """x y."""
     if isinstance(x, Series) and isinstance(y, Series):
         return x.times(y, torch.mul)
     return scaled(x, y, torch.mul) if isinstance(x, Series) else scaled(y, x, torch.mul)
 
 
-def scaled(x, factor, multiply):
+def scaled(x: Series, factor: Operand, multiply: Callable) -> Any:
     """multiply(x, factor), for a factor that is constant: a number, an array, a tensor."""
     factor = x.constant(factor) if isinstance(factor, np.ndarray) else factor
     if not isinstance(factor, torch.Tensor) or factor.ndim <= x.ndim:
@@ -111,7 +114,7 @@ def scaled(x, factor, multiply):
     return x.each(lambda row: multiply(row, factor))
 
 
-def matmul(x, y):
+def matmul(x: Operand, y: Operand) -> Any:
     """x @ y."""
     if isinstance(x, Series) and isinstance(y, Series):
         return x.times(y, torch.matmul)
@@ -120,7 +123,7 @@ def matmul(x, y):
     return x.like(x.rows @ y) if y.ndim == 2 else x.each(lambda row: row @ y)
 
 
-def layer(x, weight, bias=None):
+def layer(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Any:
     """x Wᵀ + b: one product for all coefficients, and the bias to the primal."""
     if not isinstance(x, Series) or isinstance(weight, Series):
         raise TypeError("linear takes a series as its input only; its weight is a tensor")
@@ -133,17 +136,17 @@ class Layer(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(rows, weight, bias):
+    def forward(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         out = F.linear(rows, weight)
         out[0] += bias
         return out
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
-    def backward(ctx, cotangent):
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         rows, weight = ctx.saved_tensors
         to_rows = cotangent @ weight if ctx.needs_input_grad[0] else None
         to_weight = cotangent.flatten(0, -2).T @ rows.flatten(0, -2)
@@ -153,14 +156,16 @@ class Layer(torch.autograd.Function):
 quickly_bound(Layer)
 
 
-def div(x, y, rounding_mode=None):
+def div(x: Operand, y: Operand, rounding_mode: str | None = None) -> Any:
     """x / y."""
     if rounding_mode is not None:
         raise NotImplementedError("div with a rounding_mode has no derivative worth a series")
-    return mul(x, torch.reciprocal(y)) if isinstance(y, Series) else scaled(x, y, torch.div)
+    if isinstance(y, Series):
+        return mul(x, torch.reciprocal(y))  # type: ignore[arg-type]
+    return scaled(x, y, torch.div)
 
 
-def pow(x, n):
+def pow(x: Operand, n: Operand) -> Any:
     """xⁿ: whole numbers n by repeated squaring, right at x = 0 too; others, and tensors n, need x₀ ≠ 0."""
     if isinstance(n, (Series, torch.Tensor)) or not isinstance(x, Series):
         return _exponential(x, n)
@@ -174,7 +179,7 @@ def _exponential(x, n):
     x = x if isinstance(x, Series) else torch.as_tensor(x, device=n.device).to(n.dtype)
     value = (x.primal if isinstance(x, Series) else x) ** (n.primal if isinstance(n, Series) else n)
     sign = torch.where(value < 0, -1.0, 1.0).masked_fill(torch.isnan(value), math.nan)
-    return torch.exp(n * torch.log(torch.abs(x))) * sign.to(value.dtype)
+    return torch.exp(n * torch.log(torch.abs(x))) * sign.to(value.dtype)  # type: ignore[arg-type]
 
 
 def _whole_power(x, n):
@@ -187,7 +192,7 @@ def _whole_power(x, n):
     return result
 
 
-def where(condition, x, y):
+def where(condition: Operand, x: Operand, y: Operand) -> Any:
     """x where the condition holds, y elsewhere."""
     if getattr(condition, "dtype", None) != torch.bool:  # x.where(condition, y)
         condition, x = x, condition
@@ -195,12 +200,12 @@ def where(condition, x, y):
     return kind.like(torch.vmap(lambda a, b: torch.where(condition, a, b))(*rows))
 
 
-def maximum(x, y):
+def maximum(x: Operand, y: Operand) -> Any:
     """The larger one, each with weight ½ where the two are equal."""
     return where(x > y, x, where(x < y, y, (x + y) / 2))
 
 
-def clamp(x, min=None, max=None):
+def clamp(x: Operand, min: Operand = None, max: Operand = None) -> Any:
     """x within [min, max]; the slope at the ends is 1, as in torch."""
     low = x if min is None else where(x < min, min, x)
     return low if max is None else where(low > max, max, low)
@@ -214,20 +219,24 @@ def _along(x, dim, *options):
     return x if dtype is None else x.to(dtype)
 
 
-def log_softmax(x, dim=None, _stacklevel=3, dtype=None):
+def log_softmax(
+    x: Operand, dim: int | None = None, _stacklevel: Any = 3, dtype: torch.dtype | None = None
+) -> Any:
     """xᵢ − log Σ e^{xⱼ}."""
     x = _along(x, dim, _stacklevel, dtype)
     return x - logsumexp(x, dim, True)
 
 
-def softmax(x, dim=None, _stacklevel=3, dtype=None):
+def softmax(
+    x: Operand, dim: int | None = None, _stacklevel: Any = 3, dtype: torch.dtype | None = None
+) -> Any:
     """e^{xᵢ} / Σ e^{xⱼ}."""
     x = _along(x, dim, _stacklevel, dtype)
     e = torch.exp(x - x.primal.detach().amax(dim, keepdim=True))
     return e / e.sum(dim, keepdim=True)
 
 
-def logsumexp(x, dim, keepdim=False):
+def logsumexp(x: Operand, dim: Any, keepdim: bool = False) -> Any:
     """log Σ e^{xⱼ}, the largest taken out first (0 where it is infinite, as torch does)."""
     largest = x.primal.detach().amax(dim, keepdim=True)
     largest = largest.masked_fill(largest.isinf(), 0.0)
@@ -235,7 +244,7 @@ def logsumexp(x, dim, keepdim=False):
     return total if keepdim else total.squeeze(dim)
 
 
-def gelu(x, approximate="none"):
+def gelu(x: Operand, approximate: str = "none") -> Any:
     """x Φ(x), or its approximation by tanh."""
     if approximate == "none":
         return x.pointwise(POINTWISE["gelu"])
@@ -243,40 +252,40 @@ def gelu(x, approximate="none"):
     return 0.5 * x * (1 + torch.tanh(inner))
 
 
-def softplus(x, beta=1.0, threshold=20.0):
+def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """log(1 + e^{βx}) / β; smooth beyond the usual threshold too, where torch's is a line."""
     series = x if beta == 1 else beta * x
     smooth = series.pointwise(POINTWISE["softplus"]) / beta
     return smooth if threshold >= 20 else where(series > threshold, x, smooth)
 
 
-def dropout(x, p=0.5, training=True):
+def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Any:
     """x with elements dropped, the same ones in every coefficient."""
     return x * F.dropout(torch.ones_like(x.primal), p, training)
 
 
-def elu(x, alpha=1.0):
+def elu(x: Operand, alpha: float = 1.0) -> Any:
     """x where x > 0, α (eˣ − 1) elsewhere."""
     return where(x > 0, x, alpha * torch.expm1(where(x > 0, 0.0, x)))
 
 
-def hardtanh(x, min_val=-1.0, max_val=1.0):
+def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x within [min_val, max_val]; the slope at the ends is 0, as in torch."""
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
 
 
-def glu(x, dim=-1):
+def glu(x: Operand, dim: int = -1) -> Any:
     """a σ(b), for the halves a and b of x."""
     a, b = x.chunk(2, dim)
     return a * torch.sigmoid(b)
 
 
-def pointwise(f):
+def pointwise(f: SeriesRule) -> Callable[[Series], Any]:
     """The rule of a function that acts element by element."""
     return lambda x: x.pointwise(f)
 
 
-def fact(function):
+def fact(function: Callable) -> Callable:
     """The rule of a function that looks at the value only."""
     value = lambda a: a.primal if isinstance(a, Series) else a
     return lambda *args, **kwargs: function(
@@ -284,10 +293,10 @@ def fact(function):
     )
 
 
-def step(function):
+def step(function: Callable) -> Callable:
     """The rule of a function that is constant between its jumps."""
 
-    def rule(*args, **kwargs):
+    def rule(*args: Any, **kwargs: Any) -> Any:
         first(*args, *kwargs.values()).check()
         return fact(function)(*args, **kwargs)
 

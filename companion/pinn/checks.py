@@ -4,16 +4,20 @@ check(problem) puts the exact solution into the equation, the conditions and the
 refuse_misfits, which evaluates everything once at a few points. Chapters 12, 13 and 15.
 """
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import combinations_with_replacement
 
 import torch
+from torch import Tensor, nn
 
 from companion.operators import Partials
 from companion.pinn.networks import Kinks
+from companion.pinn.objective import Trial, exact_of
+from companion.pinn.problem import Function, Problem
 
 
-def check(problem, n=200, tolerance=1e-10):
+def check(problem: Problem, n: int = 200, tolerance: float = 1e-10) -> dict[str, float]:
     """{term: largest |residual|} of the problem on its exact solution; all must be small.
 
     With an ansatz there is a term of this name: how far what it fixes on the faces of the box lies
@@ -52,7 +56,7 @@ def check(problem, n=200, tolerance=1e-10):
     return found
 
 
-def built_in(problem):
+def built_in(problem: Problem) -> float:
     """The largest |u − u*| on the faces of the box where u is the same for two networks.
 
     The two are e^{Σ x̂} and its double: what they agree on, in u and in its derivatives below the
@@ -68,7 +72,7 @@ def built_in(problem):
     x = torch.cat([box.edge(20, **{axis: e}) for axis, ends in box.ends().items() for e in ends])
     one, two = problem.solution(stand_in(1.0)), problem.solution(stand_in(2.0))
     refuse_shape("the ansatz", one(x), x, problem.outputs)
-    u, v, exact = Partials(one, x), Partials(two, x), Partials(problem.exact, x)
+    u, v, exact = Partials(one, x), Partials(two, x), Partials(exact_of(problem), x)
     worst = []
     for order in range(problem.order):
         for axes in combinations_with_replacement(range(box.dimension), order):
@@ -77,7 +81,7 @@ def built_in(problem):
     return torch.stack(worst).max().item()
 
 
-def refuse_misfits(trial):
+def refuse_misfits(trial: Trial) -> None:
     """Raise ValueError for a network that cannot solve the problem, before anything is trained."""
     problem, network = trial.problem, trial.network
     parameters = list(network.parameters())
@@ -99,7 +103,9 @@ def refuse_misfits(trial):
     refuse_terms(problem, trial, trial.unknowns(), x)
 
 
-def refuse_terms(problem, u_of, unknowns, x):
+def refuse_terms(
+    problem: Problem, u_of: Function, unknowns: Mapping[str, Tensor], x: Tensor
+) -> None:
     """Raise ValueError for a term that cannot be evaluated at the points x (n, d), pairs each with
     all others, or takes more derivatives than Problem(order=…) says."""
     for name, (at, values, _) in problem.terms(x).items():
@@ -129,7 +135,7 @@ def refuse_terms(problem, u_of, unknowns, x):
             )
 
 
-def refuse_mixing(network, x):
+def refuse_mixing(network: Function, x: Tensor) -> None:
     """Raise ValueError for a network whose rows depend on each other, or that draws at random."""
     u = network(x)
     if not u.isfinite().all():
@@ -139,7 +145,7 @@ def refuse_mixing(network, x):
     Partials(network, x).check_rows()
 
 
-def refuse_kinks(problem, network, x):
+def refuse_kinks(problem: Problem, network: Function, x: Tensor) -> None:
     """Raise ValueError for a network that cannot bend, in an equation of order 2 or more."""
     with Kinks() as kinks:
         network(x)
@@ -151,7 +157,7 @@ def refuse_kinks(problem, network, x):
         )
 
 
-def refuse_mixtures(parameters):
+def refuse_mixtures(parameters: Iterable[nn.Parameter]) -> None:
     """Raise ValueError unless all parameters are of one floating type and on one device."""
     kinds = sorted({f"{p.dtype} on {p.device}" for p in parameters})
     if len(kinds) > 1:
@@ -161,7 +167,7 @@ def refuse_mixtures(parameters):
         )
 
 
-def refuse_shape(what, u, x, outputs):
+def refuse_shape(what: str, u: Tensor, x: Tensor, outputs: int) -> None:
     """Raise ValueError unless u is (n, outputs) at the points x (n, d)."""
     if u.shape != (len(x), outputs):
         raise ValueError(

@@ -5,15 +5,22 @@ one graph, and inductor makes one program of it, without Python between the oper
 goes in and comes out: nothing in the graph remembers. What Adam(steps, compiled=k) runs on.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
 from operator import getitem
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from companion.pinn.objective import Objective, nearby
+from companion.pinn.objective import Objective, Trial, nearby
+
+if TYPE_CHECKING:
+    from companion.pinn.stages import Adam
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # those of torch.optim.Adam
 OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
@@ -36,15 +43,16 @@ class CompiledAdam:
     Raises ValueError when the step cannot be traced, RuntimeError when it cannot be compiled.
     """
 
-    def __init__(self, stage, objective):
+    def __init__(self, stage: Adam, objective: Objective) -> None:
         self.stage, self.objective, self.block = stage, objective, stage.compiled
         self.flat = Flat(objective.trial)
         self.names = list(objective.terms())
         self.moments = [torch.zeros_like(self.flat.joined(self.flat.places)) for _ in range(2)]
-        self.before, self.program, self.shape = self.moments, None, objective.x.shape
+        self.before, self.shape = self.moments, objective.x.shape
+        self.program: Callable[..., Any] | None = None
         self.once = self.traced()
 
-    def steps(self, number):
+    def steps(self, number: int) -> dict[str, Tensor]:
         """`block` steps; returns {term: its values (block,) before each of them}."""
         if self.objective.x.shape != self.shape:
             return self._made(self.eager(), number, self.block)
@@ -52,20 +60,20 @@ class CompiledAdam:
             self.program = compiled(in_place(self.once, self.flat), self.inputs(0, self.block))
         return self._made(self.program, number, self.block)
 
-    def step(self, number):
+    def step(self, number: int) -> dict[str, Tensor]:
         """One step; returns the terms of the loss before it."""
         made = self._made(self.eager(), number, 1)
         return {name: values[0] for name, values in made.items()}
 
-    def undo(self):
+    def undo(self) -> None:
         """Set the moments to what they were before the last call of steps."""
         self.moments = self.before
 
-    def eager(self):
+    def eager(self) -> Callable[..., tuple[Tensor]]:
         """As many steps as there are rates, operation by operation."""
         return in_place(adam_step(self.objective, self.flat), self.flat)
 
-    def traced(self):
+    def traced(self) -> GraphModule:
         """The graph of one step, which goes elsewhere as the step does."""
         step, inputs = adam_step(self.objective, self.flat), self.step_inputs()
         *state, rates, x, factors = inputs
@@ -74,11 +82,11 @@ class CompiledAdam:
         refuse_constants(graph, step, (*state, rates, x, factors))
         return graph
 
-    def step_inputs(self):
+    def step_inputs(self) -> tuple[Tensor, ...]:
         """What adam_step takes, as inputs is what in_place(adam_step) takes."""
         return self.flat.joined(self.flat.places), *self.inputs(0, 1)[len(self.flat.places) :]
 
-    def inputs(self, number, count):
+    def inputs(self, number: int, count: int) -> tuple[Tensor, ...]:
         """What a graph of count steps takes, from step `number` on."""
         x, balance = self.objective.x, self.objective.balance
         rates = [self._rates(number + i) for i in range(count)]
@@ -97,11 +105,11 @@ class CompiledAdam:
             (losses,) = program(*self.inputs(number, count))
         return dict(zip(self.names, losses.unbind(1)))
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What resuming needs."""
         return {"moments": self.moments}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where state_dict() was written."""
         self.moments = [m.to(old) for m, old in zip(state["moments"], self.moments)]
 
@@ -109,15 +117,15 @@ class CompiledAdam:
 class Flat:
     """What a trial trains as one long vector: one kernel updates it."""
 
-    def __init__(self, trial):
+    def __init__(self, trial: Trial) -> None:
         named = trial.free()
         self.names, self.places = list(named), [p.detach() for p in named.values()]
 
-    def joined(self, tensors):
+    def joined(self, tensors: Iterable[Tensor]) -> Tensor:
         """The tensors, one for each parameter, as a vector."""
         return torch.cat([v.reshape(-1) for v in tensors])
 
-    def parts(self, vector):
+    def parts(self, vector: Tensor) -> list[Tensor]:
         """The tensors again, views of the vector."""
         parts = vector.split([p.numel() for p in self.places])
         return [part.view(p.shape) for part, p in zip(parts, self.places)]
@@ -126,11 +134,11 @@ class Flat:
 class Losses(nn.Module):
     """The terms of an objective as a function of the points and the weights' factors."""
 
-    def __init__(self, objective):
+    def __init__(self, objective: Objective) -> None:
         super().__init__()
         self.trial, self.objective = objective.trial, objective
 
-    def forward(self, x, balance):
+    def forward(self, x: Tensor, balance: Tensor) -> dict[str, Tensor]:
         """{term: its loss}; one jet for all derivatives, where the network has a Taylor rule."""
         try:
             return self._by(self.objective.method or "taylor", x, balance)
@@ -144,7 +152,7 @@ class Losses(nn.Module):
         return new.losses()
 
 
-def adam_step(objective, flat):
+def adam_step(objective: Objective, flat: Flat) -> Callable[..., tuple[Tensor, ...]]:
     """One step of Adam as a function of all that it depends on; nothing is changed in place.
 
     (parameters, first moments, second moments, rates (1, 2), x, factors of the weights) → the same
@@ -153,7 +161,9 @@ def adam_step(objective, flat):
     losses = Losses(objective)
     names = [f"trial.{name}" for name in flat.names]
 
-    def step(old, first, second, rates, x, factors):
+    def step(
+        old: Tensor, first: Tensor, second: Tensor, rates: Tensor, x: Tensor, factors: Tensor
+    ) -> tuple[Tensor, ...]:
         with torch.enable_grad():
             leaves = [p.requires_grad_() for p in flat.parts(old.detach())]
             found = list(functional_call(losses, dict(zip(names, leaves)), (x, factors)).values())
@@ -168,14 +178,14 @@ def adam_step(objective, flat):
     return step
 
 
-def in_place(step, flat):
+def in_place(step: Callable[..., tuple[Tensor, ...]], flat: Flat) -> Callable[..., tuple[Tensor]]:
     """As many steps in a row as there are rates (k, 2): the parameters and the moments are changed.
 
     (parameters …, first moments, second moments, rates, x, factors) → the terms (k, ·) before each.
     """
     count = len(flat.places)
 
-    def steps(*inputs):
+    def steps(*inputs: Tensor) -> tuple[Tensor]:
         places, moments = inputs[:count], inputs[count : count + 2]
         rates, *data = inputs[count + 2 :]
         vector, found = flat.joined(places), []
@@ -190,7 +200,7 @@ def in_place(step, flat):
     return steps
 
 
-def traced(function, inputs):
+def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
     """The operations of function at these inputs, as a graph of torch.fx.
 
     Raises ValueError when what is done depends on the values, which a graph cannot say.
@@ -202,7 +212,9 @@ def traced(function, inputs):
         raise ValueError(f"{UNTRACEABLE} torch says: {first_line(error)}") from error
 
 
-def refuse_constants(graph, function, inputs):
+def refuse_constants(
+    graph: GraphModule, function: Callable[..., Any], inputs: Sequence[Tensor]
+) -> None:
     """Raise ValueError unless the graph of a function gives what the function gives at inputs.
 
     make_fx refuses an if, float and .item(); what numpy or tolist has taken out of a tensor is a
@@ -217,7 +229,7 @@ def refuse_constants(graph, function, inputs):
         raise ValueError(f"{UNTRACEABLE} At other points the graph would be another function")
 
 
-def compiled(function, inputs):
+def compiled(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any]:
     """The function at such inputs as one program. Raises RuntimeError when there can be none."""
     graph = Graph()
     places = tuple(graph.placeholder(f"input_{i}") for i in range(len(inputs)))
@@ -235,6 +247,6 @@ def compiled(function, inputs):
         ) from error
 
 
-def first_line(error):
+def first_line(error: BaseException) -> str:
     """The first line of an error that says something."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

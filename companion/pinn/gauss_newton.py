@@ -9,24 +9,29 @@ Source: Levenberg (1944), Marquardt (1963); Müller & Zeinhofer (2023) for netwo
 """
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeAlias
 
 import torch
+from torch import Tensor
 from torch._guards import TracingContext, tracing
 from torch._subclasses import FakeTensorMode
 from torch.func import functional_call, jacrev, vmap
 from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from companion.pinn.objective import nearby
-from companion.pinn.stages import need_positive, need_whole
+from companion.pinn.objective import Objective, nearby
+from companion.pinn.stages import Stage, need_positive, need_whole
+
+Parameters: TypeAlias = dict[str, Tensor]  # by name
 
 LARGE = 3000  # parameters; beyond, JᵀJ and its Cholesky factor take seconds a step
 
 
 @dataclass(frozen=True)
-class GaussNewton:
+class GaussNewton(Stage):
     """steps of θ ← θ − (JᵀJ + μI)⁻¹ Jᵀr, by Cholesky; μ falls when a step succeeds, else rises.
 
     With fewer residuals than parameters it is the same step as Jᵀ(JJᵀ + μI)⁻¹ r, and cheaper so.
@@ -52,16 +57,18 @@ class GaussNewton:
     damping: float = 1e-3
     tries: int = 12
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         need_whole(self, steps=1, tries=1)
         need_positive(self, "damping")
 
-    def begin(self, objective):
+    def begin(self, objective: Objective) -> "Stepper":
         """The stepper of this stage."""
         return Stepper(self, objective)
 
 
-def linearisation(of_point, names, *tensors):
+def linearisation(
+    of_point: Callable[..., Tensor], names: Sequence[str], *tensors: Tensor
+) -> tuple[Tensor, Tensor]:
     """r (n, k) and J (n, k, parameters) of a residual given at one point.
 
     tensors: the parameters of these names, the points (n, d) and the values there.
@@ -73,7 +80,7 @@ def linearisation(of_point, names, *tensors):
     return r, torch.cat([jacobian[n].reshape(*r.shape, -1) for n in parameters], 2)
 
 
-def traced(f, *args):
+def traced(f: Callable[..., Any], *args: Tensor) -> tuple[GraphModule, GraphModule]:
     """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone.
 
     One mode for the shapes of all nodes: make_fx would make a new one at each, which takes longer
@@ -82,7 +89,7 @@ def traced(f, *args):
     with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))):
         whole = make_fx(f)(*args)
     part = Graph()
-    part.output(part.graph_copy(whole.graph, {})[0])
+    part.output(part.graph_copy(whole.graph, {})[0])  # type: ignore[index]
     found = whole, GraphModule(whole, part)
     for module in found:
         module.graph.eliminate_dead_code()
@@ -90,7 +97,7 @@ def traced(f, *args):
     return found
 
 
-def damped_step(jacobian, rows, gram, damping):
+def damped_step(jacobian: Tensor, rows: Tensor, gram: Tensor, damping: float) -> Tensor | None:
     """(JᵀJ + μI)⁻¹ Jᵀr; None where it has no Cholesky factor.
 
     gram: JᵀJ, or JJᵀ where J has fewer rows than columns; Jᵀ(JJᵀ + μI)⁻¹ r is the same step.
@@ -107,9 +114,9 @@ def damped_step(jacobian, rows, gram, damping):
 class Stepper:
     """Gauss–Newton's state: the damping μ, and the graphs of its residuals."""
 
-    def __init__(self, stage, objective):
+    def __init__(self, stage: GaussNewton, objective: Objective) -> None:
         self.stage, self.objective, self.damping = stage, objective, stage.damping
-        self.known = {}  # see graphs
+        self.known: dict[Any, tuple[GraphModule, GraphModule]] = {}  # see graphs
         parameters = self.parameters()
         count = sum(p.numel() for p in parameters.values())
         if count > LARGE:
@@ -120,11 +127,11 @@ class Stepper:
         for name, (x, values, _) in objective.terms().items():  # what fails, fails before the fit
             self.graphs(name, parameters, x, values)
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Tensor]:
         """{name: value} of all that is trained."""
         return {n: p.detach() for n, p in self.objective.trial.free().items()}
 
-    def step(self, number):
+    def step(self, number: int) -> dict[str, Tensor]:
         """One accepted step (or none, when no damping helps); returns the terms before it."""
         parameters = self.parameters()
         terms, rows, jacobian, scales = self.linearised(parameters)
@@ -143,12 +150,14 @@ class Stepper:
             self.damping = min(self.damping * 4, 1e10)
         return terms
 
-    def moved(self, parameters, step):
+    def moved(self, parameters: Parameters, step: Tensor) -> dict[str, Tensor]:
         """The parameters θ − step."""
         pieces = step.split([p.numel() for p in parameters.values()])
         return {n: p - d.view_as(p) for (n, p), d in zip(parameters.items(), pieces)}
 
-    def linearised(self, parameters):
+    def linearised(
+        self, parameters: Parameters
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor, dict[str, Tensor]]:
         """The terms of the loss, the residuals r under their weights, J = ∂r/∂θ, and the weights."""
         terms, rows, blocks, scales = {}, [], [], {}
         for name, (x, values, weight) in self.objective.terms().items():
@@ -162,23 +171,25 @@ class Stepper:
                 terms[name] = torch.full_like(terms[name], math.nan)  # no step can be made of it
         return terms, torch.cat(rows), torch.cat(blocks), scales
 
-    def scale(self, name, x, r, weight):
+    def scale(self, name: str, x: Tensor, r: Tensor, weight: float) -> Tensor:
         """√(weight / n) for every row of the residual r (n, k): (n, 1)."""
         scale = torch.full_like(x[:, :1], weight / len(x)).sqrt()
         if self.objective.causal and name == "equation":
             scale = scale * self.objective.causal.weights(r, x).sqrt()
         return scale
 
-    def squares(self, parameters, scales):
+    def squares(self, parameters: Parameters, scales: Mapping[str, Tensor]) -> Tensor:
         """|r|² at other parameters, under the same weights."""
-        found = 0.0
+        found: Any = 0.0
         for name, (x, values, _) in self.objective.terms().items():
             _, residual = self.graphs(name, parameters, x, values)
             r = residual(*parameters.values(), x, values)
             found = found + (scales[name] * r).square().sum()
         return found
 
-    def graphs(self, name, parameters, x, values):
+    def graphs(
+        self, name: str, parameters: Parameters, x: Tensor, values: Tensor
+    ) -> tuple[GraphModule, GraphModule]:
         """The graphs of a term, traced and compared at the first call with this number of points."""
         key = name, x.shape
         if key not in self.known:
@@ -196,7 +207,9 @@ class Stepper:
             self.known[key] = found
         return self.known[key]
 
-    def compare(self, alone, name, parameters, x, values):
+    def compare(
+        self, alone: GraphModule, name: str, parameters: Parameters, x: Tensor, values: Tensor
+    ) -> None:
         """Raise ValueError unless the residual, point by point, is that of all points at once.
 
         It is taken at other parameters and points than those of the tracing: near a solution there
@@ -214,31 +227,31 @@ class Stepper:
                 f"{worst:.1e} when each is alone"
             )
 
-    def point(self, name):
+    def point(self, name: str) -> Callable[[Parameters, Tensor, Tensor], Tensor]:
         """The residual of one term at one point, as a function of the parameters: (k,)."""
         return lambda parameters, x, values: self.rows(name, parameters, x[None], values[None])[0]
 
-    def rows(self, name, parameters, x, values):
+    def rows(self, name: str, parameters: Parameters, x: Tensor, values: Tensor) -> Tensor:
         """The residual (n, k) of one term at its points, as a function of the parameters."""
         trial = self.objective.trial
 
-        def u(points):
+        def u(points: Tensor) -> Tensor:
             return functional_call(trial, parameters, (points,))
 
         free = {n: parameters[f"thetas.{n}"] for n in trial.thetas}
         unknowns = {n: trial.problem.unknowns[n].value(free[n]) for n in free}
         return trial.problem.rows(name, u, unknowns, x, values, "taylor")
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What resuming needs."""
         return {"damping": self.damping}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where state_dict() was written."""
         self.damping = state["damping"]
 
 
-def untraceable(name):
+def untraceable(name: str) -> str:
     """What is said of a term that is no function of its own point."""
     return (
         f"GaussNewton cannot trace {name} at a single point. Does it look at a value (if …, "

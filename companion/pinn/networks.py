@@ -6,14 +6,15 @@ seed. Chapters 12 to 14.
 
 from itertools import pairwise
 from numbers import Integral
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from companion.pinn.problem import Box
+from companion.pinn.problem import Box, Function
 
-SMOOTH = {
+SMOOTH: dict[str, Function] = {
     "tanh": torch.tanh,
     "sin": torch.sin,
     "silu": nn.functional.silu,
@@ -21,7 +22,10 @@ SMOOTH = {
     "softplus": nn.functional.softplus,
     "sigmoid": torch.sigmoid,
 }
-KINKED = {"relu": torch.relu, "leaky_relu": nn.functional.leaky_relu}  # f″ = 0 almost everywhere
+KINKED: dict[str, Function] = {
+    "relu": torch.relu,
+    "leaky_relu": nn.functional.leaky_relu,
+}  # f″ = 0 almost everywhere
 ACTIVATIONS = SMOOTH | KINKED
 # What such activations are called where torch runs them.
 STRAIGHT = {"relu", "leaky_relu", "_prelu_kernel", "threshold", "hardtanh", "hardsigmoid"}
@@ -44,13 +48,21 @@ class MLP(nn.Module):
     Source: chapters 12 and 14.
     """
 
-    def __init__(self, box, widths=(20, 20), outputs=1, activation="tanh", spread=1.0, seed=0):
+    def __init__(
+        self,
+        box: Box,
+        widths: tuple[int, ...] | list[int] = (20, 20),
+        outputs: int = 1,
+        activation: str | Function = "tanh",
+        spread: float = 1.0,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         _refuse_activation(activation)
         _refuse_sizes(widths, outputs)
         self.box, self.activation = box, activation
 
-        def draw(layers):
+        def draw(layers: list[nn.Linear]) -> None:
             for layer in layers:
                 nn.init.xavier_normal_(layer.weight)
                 nn.init.zeros_(layer.bias)
@@ -58,7 +70,7 @@ class MLP(nn.Module):
 
         self.layers = _drawn((box.dimension, *widths, outputs), seed, draw)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers
         bend = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
         h = self.box.centred(x)
@@ -79,7 +91,7 @@ def _refuse_activation(activation):
 
 def _refuse_sizes(widths, outputs):
     layers = tuple(widths) if isinstance(widths, (tuple, list)) else ()
-    if not layers or not all(isinstance(k, Integral) and k >= 1 for k in (*layers, outputs)):
+    if not layers or not all(isinstance(k, Integral) and int(k) >= 1 for k in (*layers, outputs)):
         raise ValueError(
             "needed are the widths of the hidden layers, as widths=(20,) or (20, 20), and outputs, "
             f"each 1 or more; got widths {widths} and outputs {outputs}"
@@ -118,7 +130,17 @@ class Fourier(nn.Module):
     Source: Tancik et al., *Fourier features let networks learn high frequency functions* (2020).
     """
 
-    def __init__(self, box, features=16, size=1.0, widths=(20,), outputs=1, seed=0):
+    frequencies: Tensor
+
+    def __init__(
+        self,
+        box: Box,
+        features: int = 16,
+        size: float = 1.0,
+        widths: tuple[int, ...] | list[int] = (20,),
+        outputs: int = 1,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         if features < 1:
             raise ValueError(f"needed are 1 or more features; got {features}")
@@ -126,10 +148,10 @@ class Fourier(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randn(features, box.dimension, generator=generator, dtype=torch.float64)
         self.register_buffer("frequencies", 2 * torch.pi * size * drawn)
-        unit = Box(**{f"f{i}": (-1.0, 1.0) for i in range(2 * features)})
+        unit = Box(None, **{f"f{i}": (-1.0, 1.0) for i in range(2 * features)})
         self.net = MLP(unit, widths, outputs, seed=seed)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         phase = self.box.centred(x) @ self.frequencies.T
         return self.net(torch.cat([torch.sin(phase), torch.cos(phase)], 1))
 
@@ -148,19 +170,26 @@ class Siren(nn.Module):
     (2020), section 3.2.
     """
 
-    def __init__(self, box, widths=(32, 32), outputs=1, omega=30.0, seed=0):
+    def __init__(
+        self,
+        box: Box,
+        widths: tuple[int, ...] | list[int] = (32, 32),
+        outputs: int = 1,
+        omega: float = 30.0,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         _refuse_sizes(widths, outputs)
         self.box, self.omega = box, omega
 
-        def draw(layers):
+        def draw(layers: list[nn.Linear]) -> None:
             for k, layer in enumerate(layers):
                 bound = (6 / layer.in_features) ** 0.5 / omega if k else 1 / layer.in_features
                 nn.init.uniform_(layer.weight, -bound, bound)
 
         self.layers = _drawn((box.dimension, *widths, outputs), seed, draw)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers
         h = self.box.centred(x)
         for layer in hidden:
@@ -179,11 +208,13 @@ class Kinks(TorchDispatchMode):
     {'relu'}
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.seen = set()
+        self.seen: set[str] = set()
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         name = func.overloadpacket.__name__.removesuffix("_")
         if name in STRAIGHT:
             self.seen.add(name)

@@ -4,10 +4,13 @@ Trial is what is trained, Objective its loss, term by term. Chapters 12 to 14.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from companion.pinn.problem import Function, Problem, Terms
 
 
 class Trial(nn.Module):
@@ -17,7 +20,7 @@ class Trial(nn.Module):
     Raises ValueError for a network without parameters, or when all are frozen.
     """
 
-    def __init__(self, problem, network):
+    def __init__(self, problem: Problem, network: nn.Module) -> None:
         super().__init__()
         self.problem, self.network = problem, network
         parameters = list(network.parameters())
@@ -32,14 +35,14 @@ class Trial(nn.Module):
                 "unknowns. Free a layer: network.layers[-1].requires_grad_(True)"
             )
 
-    def free(self):
+    def free(self) -> dict[str, nn.Parameter]:
         """{name: parameter} of all that is trained; one with requires_grad=False is a constant."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.problem.solution(self.network)(x)
 
-    def unknowns(self):
+    def unknowns(self) -> dict[str, Tensor]:
         """{name: value} of the physical parameters."""
         return {n: p.value(self.thetas[n]) for n, p in self.problem.unknowns.items()}
 
@@ -60,11 +63,11 @@ class Causal:
     axis: int = 0
     epsilon: float = 1e3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.epsilon < math.inf:
             raise ValueError(f"epsilon is 0 or more, and finite; got {self!r}")
 
-    def weights(self, rows, x):
+    def weights(self, rows: Tensor, x: Tensor) -> Tensor:
         """(n, 1), for the residual (n, k) at the points x; no gradient flows through them.
 
         Points of the same time have the same weight.
@@ -80,7 +83,14 @@ class Causal:
 class Objective:
     """The residuals of a trial at collocation points, weighted, as rows and as one loss."""
 
-    def __init__(self, problem, trial, x, causal=None, method=None):
+    def __init__(
+        self,
+        problem: Problem,
+        trial: Trial,
+        x: Tensor,
+        causal: Causal | None = None,
+        method: str | None = None,
+    ) -> None:
         if causal and not 0 <= causal.axis < problem.domain.dimension:
             raise ValueError(
                 f"{causal} needs the column of time: {problem.domain} has the columns 0 to "
@@ -90,14 +100,14 @@ class Objective:
         self.causal, self.method = causal, method
         self.balance: dict[str, float] = {}  # factors on the weights, see rebalance
 
-    def terms(self):
+    def terms(self) -> Terms:
         """{term: (its points, its values, its weight)}, balance included."""
         return {
             name: (x, values, weight * self.balance.get(name, 1.0))
             for name, (x, values, weight) in self.problem.terms(self.x).items()
         }
 
-    def losses(self):
+    def losses(self) -> dict[str, Tensor]:
         """{term: weight · mean |residual|²}."""
         unknowns, found = self.trial.unknowns(), {}
         for name, (x, values, weight) in self.terms().items():
@@ -108,7 +118,7 @@ class Objective:
             found[name] = weight * squares.sum(1).mean()
         return found
 
-    def losses_and_norms(self):
+    def losses_and_norms(self) -> tuple[dict[str, float], dict[str, float]]:
         """({term: its loss}, {term: ‖∂ loss / ∂ parameters‖}), as floats."""
         losses, parameters, norms = self.losses(), list(self.trial.free().values()), {}
         for name, loss in losses.items():
@@ -116,7 +126,7 @@ class Objective:
             norms[name] = math.sqrt(sum(g.square().sum().item() for g in parts))
         return {name: loss.item() for name, loss in losses.items()}, norms
 
-    def rebalance(self, inertia=0.5):
+    def rebalance(self, inertia: float = 0.5) -> None:
         """Move the weight of each condition towards that which gives it the equation's gradient norm.
 
         The idea is that of Wang, Teng & Perdikaris, *Understanding and mitigating gradient flow
@@ -131,12 +141,19 @@ class Objective:
                 self.balance[name] = old * (inertia + (1 - inertia) * factor)
 
 
-def nearby(tensors, x):
+def nearby(tensors: Iterable[Tensor], x: Tensor) -> tuple[list[Tensor], Tensor]:
     """(other tensors, other points of the same box): what a graph must follow, see pinn.compiled."""
     return [1.01 * v + 0.01 for v in tensors], x + 0.01 * (x.flip(0) - x)
 
 
-def relative_error(u_of, problem, n=1000):
+def exact_of(problem: Problem) -> Function:
+    """The exact solution of a problem. Raises ValueError where it has none."""
+    if problem.exact is None:
+        raise ValueError("needed is Problem(exact=...), a closed form or a reference")
+    return problem.exact
+
+
+def relative_error(u_of: nn.Module, problem: Problem, n: int = 1000) -> float:
     """‖u − u*‖ / ‖u*‖ at about n points of the domain; u* is taken in float64.
 
     On a grid up to three dimensions; beyond, a grid would have hardly a point inside.
@@ -144,5 +161,5 @@ def relative_error(u_of, problem, n=1000):
     x = problem.domain.points(n, "grid" if problem.domain.dimension <= 3 else "sobol")
     like = next(u_of.parameters())
     with torch.no_grad():
-        exact = problem.exact(x)
+        exact = exact_of(problem)(x)
         return ((u_of(x.to(like)).to(exact) - exact).norm() / exact.norm()).item()

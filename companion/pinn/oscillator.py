@@ -7,7 +7,7 @@ import torch
 from companion.pinn.problem import Box, Condition, Problem
 
 
-def oscillator(end=2 * math.pi, hard=True):
+def oscillator(end: float = 2 * math.pi, hard: bool = True) -> Problem:
     """y″ + y = 0 on [0, end]; y(0) = 0 and y′(0) = 1 by an ansatz (hard) or as conditions (soft).
 
     The ansatz y = s + s² n(t), with s = tanh t, has y(0) = 0 and y′(0) = 1 whatever n is, and does

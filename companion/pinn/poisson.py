@@ -5,13 +5,14 @@ from itertools import pairwise
 from numbers import Integral
 
 import torch
+from torch import Tensor
 
 from companion.pinn.problem import Box, Condition, Problem
 
 PI = math.pi
 
 
-def poisson_interval(hard=True):
+def poisson_interval(hard: bool = True) -> Problem:
     """u″ = −f on (0, 1), u(0) = u(1) = 0; manufactured: u = sin πx + ½ sin 4πx.
 
     >>> from companion.pinn import check
@@ -21,10 +22,10 @@ def poisson_interval(hard=True):
     Source: chapter 15.
     """
 
-    def exact(x):
+    def exact(x: Tensor) -> Tensor:
         return torch.sin(PI * x) + 0.5 * torch.sin(4 * PI * x)
 
-    def source(x):
+    def source(x: Tensor) -> Tensor:
         return PI**2 * torch.sin(PI * x) + 8 * PI**2 * torch.sin(4 * PI * x)
 
     ends = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
@@ -38,7 +39,7 @@ def poisson_interval(hard=True):
     )
 
 
-def poisson_square(hard=True, edge_points=40):
+def poisson_square(hard: bool = True, edge_points: int = 40) -> Problem:
     """Δu = −f on (0, 1)², u = 0 on the edge; manufactured: u = sin πx sin πy.
 
     >>> from companion.pinn import check
@@ -48,7 +49,7 @@ def poisson_square(hard=True, edge_points=40):
     Source: chapter 15.
     """
 
-    def exact(x):
+    def exact(x: Tensor) -> Tensor:
         return torch.sin(PI * x[:, :1]) * torch.sin(PI * x[:, 1:])
 
     box = Box(x=(0.0, 1.0), y=(0.0, 1.0))
@@ -76,16 +77,16 @@ class LShape(Box):
     Source: chapter 15.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(x=(-1.0, 1.0), y=(-1.0, 1.0))
 
-    def points(self, n, how="sobol", seed=0):
+    def points(self, n: int | tuple[int, ...], how: str = "sobol", seed: int = 0) -> Tensor:
         """About n points, of those of the square which lie in the L; never none."""
         wanted = max(math.ceil(4 * n / 3), 8) if isinstance(n, Integral) and n > 0 else n
         drawn = super().points(wanted, how, seed)
         return drawn[~((drawn[:, 0] > 0) & (drawn[:, 1] < 0))]
 
-    def edge(self, n, **fixed):
+    def edge(self, n: int, **fixed: float) -> Tensor:
         """n points of the L where the named axes have the given values.
 
         Raises ValueError when there are none, as at x = 1, y = −1.
@@ -97,7 +98,7 @@ class LShape(Box):
         part = Box(x=(-1.0, 0.0 if y < 0 else 1.0), y=(0.0 if x > 0 else -1.0, 1.0))
         return part.edge(n, **fixed)
 
-    def rim(self, n):
+    def rim(self, n: int) -> Tensor:
         """8 ⌊n/8⌋ points, at least 8, evenly on the edge, its six corners among them."""
         corners = [(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1), (0, 0)]
         corners = torch.tensor(corners, dtype=torch.float64)
@@ -109,7 +110,7 @@ class LShape(Box):
         return torch.cat(pieces)
 
 
-def poisson_lshape(rim_points=240):
+def poisson_lshape(rim_points: int = 240) -> Problem:
     """Δu = 0 on the L, u given on its edge; u = r^{2/3} sin(2θ/3), not smooth at the corner.
 
     θ is the angle from the positive x axis, between 0 and 3π/2 in the L. |∇u| grows as r^{−1/3} at
@@ -122,7 +123,7 @@ def poisson_lshape(rim_points=240):
     Source: the standard test of Grisvard, *Elliptic problems in nonsmooth domains*; chapter 15.
     """
 
-    def exact(x):
+    def exact(x: Tensor) -> Tensor:
         r2 = x.square().sum(1, keepdim=True)
         angle = torch.atan2(x[:, 1:], x[:, :1])
         angle = torch.where(angle < -1e-12, angle + 2 * PI, angle)

@@ -18,11 +18,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
+from typing import Any, TypeAlias
 
 import torch
 from scipy.stats import qmc
+from torch import Tensor
 
 from companion.operators import Partials
+
+Function: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → u (n, outputs)
+Terms: TypeAlias = dict[str, tuple[Tensor, Tensor, float]]  # its points, its values, its weight
 
 # What History calls its own, and check.
 RECORDED = {"stage", "number", "step", "seconds", "loss", "norms", "unknowns", "error", "ansatz"}
@@ -41,7 +46,7 @@ class Box:
     Raises ValueError for an axis whose ends are not low < high, both finite. Source: chapter 12.
     """
 
-    def __init__(self, units: Mapping[str, str] | None = None, **axes):
+    def __init__(self, units: Mapping[str, str] | None = None, **axes: tuple[float, float]) -> None:
         if not axes:
             raise ValueError("a Box has at least one axis: Box(t=(0.0, 1.0))")
         for name, ends in axes.items():
@@ -54,25 +59,25 @@ class Box:
             raise ValueError(f"units for axes that are not there: {', '.join(sorted(stray))}")
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         """d, the number of axes."""
         return len(self.names)
 
-    def column(self, name):
+    def column(self, name: str) -> int:
         """The column of an axis, for u(X). Raises ValueError for an axis that is not there."""
         if name not in self.names:
             raise ValueError(f"{name}: this box has {', '.join(self.names)}")
         return self.names.index(name)
 
-    def ends(self):
+    def ends(self) -> dict[str, tuple[float, float]]:
         """{axis: (low, high)}."""
         return dict(zip(self.names, zip(self.low.tolist(), self.high.tolist())))
 
-    def label(self, name):
+    def label(self, name: str) -> str:
         """The axis with its unit, for a plot."""
         return f"{name} ({self.units[name]})" if name in self.units else name
 
-    def points(self, n, how="sobol", seed=0):
+    def points(self, n: int | tuple[int, ...], how: str = "sobol", seed: int = 0) -> Tensor:
         """About n points (n, d): on a "grid" (n may be a tuple, one for each axis; both ends
         are included), "uniform", by "latin" hypercube, or of a scrambled "sobol" sequence.
 
@@ -86,23 +91,23 @@ class Box:
             ramps = [torch.linspace(0, 1, k, dtype=torch.float64) for k in counts]
             unit = torch.cartesian_prod(*ramps)
             return self.scaled(unit.reshape(-1, self.dimension))
+        count: Any = n  # not a tuple, which is for grids alone
         if how == "uniform":
             generator = torch.Generator().manual_seed(seed)
-            unit = torch.rand(n, self.dimension, generator=generator, dtype=torch.float64)
+            unit = torch.rand(count, self.dimension, generator=generator, dtype=torch.float64)
         else:
             sampler = qmc.Sobol if how == "sobol" else qmc.LatinHypercube
             engine = sampler(self.dimension, rng=seed)
-            drawn = (
-                engine.random_base2(math.ceil(math.log2(n))) if how == "sobol" else engine.random(n)
-            )
-            unit = torch.from_numpy(drawn[:n])
+            power = math.ceil(math.log2(count))
+            drawn = engine.random_base2(power) if how == "sobol" else engine.random(count)
+            unit = torch.from_numpy(drawn[:count])
         return self.scaled(unit)
 
     def _refuse_counts(self, n, how):
         if how not in SAMPLERS:
             raise ValueError(f"points are drawn by {', '.join(SAMPLERS)}; got {how!r}")
         counts = n if isinstance(n, tuple) else (n,)
-        whole = all(isinstance(k, Integral) and k >= 1 for k in counts)
+        whole = all(isinstance(k, Integral) and int(k) >= 1 for k in counts)
         if not whole or (isinstance(n, tuple) and len(n) != self.dimension):
             raise ValueError(
                 f"needed is one number of points, 1 or more, or, on a grid, a tuple with one for "
@@ -114,11 +119,11 @@ class Box:
                 f'sampler="grid" in fit'
             )
 
-    def scaled(self, unit):
+    def scaled(self, unit: Tensor) -> Tensor:
         """From [0, 1]ᵈ to this box."""
         return self.low + (self.high - self.low) * unit
 
-    def centred(self, x):
+    def centred(self, x: Tensor) -> Tensor:
         """From this box to [−1, 1]ᵈ. Raises ValueError for points of another dimension."""
         if x.shape[-1] != self.dimension:
             raise ValueError(
@@ -128,7 +133,7 @@ class Box:
         low, high = self.low.to(x), self.high.to(x)
         return 2 * (x - low) / (high - low) - 1
 
-    def edge(self, n, **fixed):
+    def edge(self, n: int, **fixed: float) -> Tensor:
         """n points on the face where the named axes have the given values: edge(50, x=0.0)."""
         if stray := set(fixed) - set(self.names):
             raise ValueError(f"{', '.join(sorted(stray))}: this box has {', '.join(self.names)}")
@@ -136,7 +141,7 @@ class Box:
             if name in fixed and not low <= fixed[name] <= high:
                 raise ValueError(f"{name}={fixed[name]} lies outside {self}")
         free = {name: ends for name, ends in self.ends().items() if name not in fixed}
-        inner = Box(**free).points(n, "grid") if free else torch.zeros(1, 0).double()
+        inner = Box(None, **free).points(n, "grid") if free else torch.zeros(1, 0).double()
         columns = [
             torch.full((len(inner),), float(fixed[name]), dtype=torch.float64)
             if name in fixed
@@ -145,7 +150,7 @@ class Box:
         ]
         return torch.stack(columns, 1)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         ends = [f"{name}=({low:g}, {high:g})" for name, (low, high) in self.ends().items()]
         return f"Box({', '.join(ends)})"
 
@@ -175,12 +180,12 @@ class Condition:
     """
 
     name: str
-    points: torch.Tensor
-    values: torch.Tensor | float = 0.0
-    of: Callable = lambda u, x: u()
+    points: Tensor
+    values: Tensor | float = 0.0
+    of: Callable[[Partials, Tensor], Tensor] = lambda u, x: u()
     weight: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "points", torch.as_tensor(self.points).double())
         if self.points.ndim != 2 or not len(self.points):
             raise ValueError(
@@ -203,10 +208,12 @@ class Condition:
                 f"{tuple(values.shape)}; needed are values ({len(self.points)}, c). Write values[:, None]"
             )
 
-    def residual(self, u, x, values):
+    def residual(self, u: Partials, x: Tensor, values: Tensor) -> Tensor:
         """of(u, x) − values, one row for each point."""
         found = self.of(u, x)
-        one_for_all = self.values.ndim == 0 and found.ndim == 2 and len(found) == len(x)
+        one_for_all = (
+            torch.as_tensor(self.values).ndim == 0 and found.ndim == 2 and len(found) == len(x)
+        )
         if found.shape != values.shape and not one_for_all:
             raise ValueError(
                 f"condition {self.name!r}: of(u, x) has shape {tuple(found.shape)} and the values "
@@ -237,7 +244,7 @@ class Unknown:
     high: float = math.inf
     truth: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.low < self.guess < self.high:
             raise ValueError(
                 f"needed is low < guess < high; got {self.low}, {self.guess}, {self.high}"
@@ -245,7 +252,7 @@ class Unknown:
         if self.truth is not None and not self.low <= self.truth <= self.high:
             raise ValueError(f"the truth {self.truth} lies outside ({self.low}, {self.high})")
 
-    def free(self):
+    def free(self) -> Tensor:
         """θ of the guess."""
         guess, low, high = (
             torch.tensor(v, dtype=torch.float64) for v in (self.guess, self.low, self.high)
@@ -256,7 +263,7 @@ class Unknown:
             return torch.log(guess - low)
         return torch.log(high - guess) if math.isfinite(self.high) else guess
 
-    def value(self, theta):
+    def value(self, theta: Tensor) -> Tensor:
         """The parameter that θ stands for."""
         if math.isfinite(self.low) and math.isfinite(self.high):
             return self.low + (self.high - self.low) * torch.sigmoid(theta)
@@ -279,15 +286,15 @@ class Problem:
     """
 
     domain: Box
-    residual: Callable
+    residual: Callable[..., Tensor]
     conditions: tuple[Condition, ...] = ()
-    ansatz: Callable | None = None
-    exact: Callable | None = None
+    ansatz: Callable[[Tensor, Tensor], Tensor] | None = None
+    exact: Function | None = None
     unknowns: Mapping[str, Unknown] = field(default_factory=dict)
     outputs: int = 1
     order: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = ["equation", *(c.name for c in self.conditions)]
         if len(set(names)) < len(names):
             raise ValueError(
@@ -317,33 +324,45 @@ class Problem:
                 f"({', '.join(['u', 'x', *(f'{n}=…' for n in self.unknowns)])}): {error}"
             ) from None
 
-    def solution(self, network):
+    def solution(self, network: Function) -> Function:
         """u as a function of x: the network inside the ansatz, if there is one."""
-        return network if self.ansatz is None else lambda x: self.ansatz(x, network(x))
+        ansatz = self.ansatz
+        return network if ansatz is None else lambda x: ansatz(x, network(x))
 
-    def terms(self, x):
+    def terms(self, x: Tensor) -> Terms:
         """{term: (its points, its values, its weight)}: the equation at x, and every condition."""
         found = {"equation": (x, x[:, :0], 1.0)}
         for c in self.conditions:
-            values = c.values if c.values.ndim else c.values.expand(len(c.points), 1)
+            values = torch.as_tensor(c.values)
+            values = values if values.ndim else values.expand(len(c.points), 1)
             found[c.name] = c.points.to(x), values.to(x), c.weight
         return found
 
-    def rows(self, name, u_of, unknowns, x, values, method=None):
+    def rows(
+        self,
+        name: str,
+        u_of: Function,
+        unknowns: Mapping[str, Tensor],
+        x: Tensor,
+        values: Tensor,
+        method: str | None = None,
+    ) -> Tensor:
         """The residual (n, k) of one term at its points x (n, d), for a function u and unknowns."""
         u = Partials(u_of, x, method)
         if name == "equation" and method == "taylor" and self.domain.dimension == 1:
             u(*[0] * self.order)  # asked for first, one jet serves the lower orders too
         return self.rows_of(name, u, unknowns, x, values)
 
-    def rows_of(self, name, u, unknowns, x, values):
+    def rows_of(
+        self, name: str, u: Partials, unknowns: Mapping[str, Tensor], x: Tensor, values: Tensor
+    ) -> Tensor:
         """The same, from the Partials u at x."""
         if name == "equation":
             return self.checked(name, self.residual(u, x, **unknowns), x)
         condition = next(c for c in self.conditions if c.name == name)
         return self.checked(name, condition.residual(u, x, values), x)
 
-    def checked(self, name, rows, x):
+    def checked(self, name: str, rows: Tensor, x: Tensor) -> Tensor:
         """rows, if they are a residual (n, k) at the points x (n, d)."""
         if not isinstance(rows, torch.Tensor):
             raise TypeError(f"{name} returns a tensor (n, k); got {type(rows).__name__}")

@@ -9,6 +9,7 @@ True
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +19,14 @@ from companion.pinn.oscillator import oscillator
 from companion.pinn.poisson import poisson_interval, poisson_square
 from companion.pinn.problem import Problem
 from companion.pinn.sir import Epidemic, sir, sir_inverse
-from companion.pinn.training import fit
+from companion.pinn.training import History, fit
 
 SIGMA = 0.01  # noise on I: one percent of the population
 
 
-def measured(seed=0, epidemic=None, count=30):
+def measured(
+    seed: int = 0, epidemic: Epidemic | None = None, count: int = 30
+) -> tuple[np.ndarray, np.ndarray]:
     """(times, I with noise SIGMA): what sir_inverse is given; the noise comes from the seed."""
     epidemic = epidemic or Epidemic()
     times = np.linspace(0, epidemic.days, count + 1)[1:]
@@ -43,17 +46,17 @@ class Recipe:
     activation: str = "tanh"
     damping: float = 1e-3
 
-    def network(self, problem, seed):
+    def network(self, problem: Problem, seed: int) -> MLP:
         """The network of this recipe, fresh."""
         return MLP(problem.domain, self.widths, problem.outputs, self.activation, self.spread, seed)
 
-    def fit(self, seed, steps, **options):
+    def fit(self, seed: int, steps: int, **options: Any) -> tuple[Problem, MLP, History]:
         """(problem, trained network, History)."""
         problem = self.problem()
         network = self.network(problem, seed)
-        options = {"points": self.points, "sampler": self.sampler, "progress": False} | options
+        given: dict[str, Any] = {"points": self.points, "sampler": self.sampler, "progress": False}
         stages = [GaussNewton(steps, self.damping)]
-        return problem, network, fit(problem, network, stages, seed=seed, **options)
+        return problem, network, fit(problem, network, stages, seed=seed, **(given | options))
 
 
 RECIPES = {

@@ -5,14 +5,20 @@ needs no equation. There is no closed form: the reference is SciPy's DOP853 at r
 to torch by a Chebyshev series, so that it can be differentiated. Chapters 16 and 17.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.polynomial.chebyshev import Chebyshev
 from scipy.integrate import solve_ivp
+from torch import Tensor
 
+from companion.operators import Partials
 from companion.pinn.problem import Box, Condition, Problem, Unknown
+
+Numbers: TypeAlias = Sequence[float] | np.ndarray | Tensor
 
 
 @dataclass(frozen=True)
@@ -28,28 +34,28 @@ class Epidemic:
     infected: float = 0.01
     days: float = 160.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (min(self.beta, self.gamma, self.days) > 0 and 0 < self.infected < 1):
             raise ValueError(
                 f"needed are rates and days above 0, infected between 0 and 1; got {self}"
             )
 
     @property
-    def reproduction(self):
+    def reproduction(self) -> float:
         """R₀ = β / γ: how many one case infects."""
         return self.beta / self.gamma
 
     @property
-    def start(self):
+    def start(self) -> tuple[float, float]:
         """(S, I) at t = 0."""
         return 1 - self.infected, self.infected
 
-    def rates(self, t, y):
+    def rates(self, t: float, y: np.ndarray) -> tuple[float, float]:
         """(S′, (ln I)′), for SciPy; in the logarithm I keeps its digits when it is small."""
         s, log_i = y
         return -self.beta * s * np.exp(log_i), self.beta * s - self.gamma
 
-    def solve(self, times, log=False):
+    def solve(self, times: Sequence[float] | np.ndarray, log: bool = False) -> np.ndarray:
         """SciPy's dense (S, I), or (S, ln I), at times (k,): (2, k).
 
         Raises ValueError for a time before the start or after the last day.
@@ -62,7 +68,7 @@ class Epidemic:
         s, log_i = found.sol(times)
         return np.stack([s, log_i if log else np.exp(log_i)])
 
-    def within(self, times):
+    def within(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
         """Times (k,) as an array, if all lie in [0, days]."""
         times = np.asarray(times, dtype=float)
         if not ((times >= 0) & (times <= self.days)).all():
@@ -73,7 +79,7 @@ class Epidemic:
         return times
 
 
-def reference(epidemic, log=False):
+def reference(epidemic: Epidemic, log: bool = False) -> Callable[[Tensor], Tensor]:
     """t (n, 1) → (S, I), or (S, ln I), as a torch function of t, to about 1e-11.
 
     t lies in [0, days]: beyond, the series means nothing. Raises ValueError when a series of degree
@@ -100,20 +106,20 @@ def reference(epidemic, log=False):
         )
     series = [torch.from_numpy(without_noise(c)) for c in series]
 
-    def evaluate(t):
+    def evaluate(t: Tensor) -> Tensor:
         x = 2 * t / epidemic.days - 1
         return torch.cat([clenshaw(coefficients.to(t), x) for coefficients in series], 1)
 
     return evaluate
 
 
-def without_noise(coefficients):
+def without_noise(coefficients: np.ndarray) -> np.ndarray:
     """The series up to its last coefficient above rounding: a derivative would magnify the rest."""
     size = np.abs(coefficients)
     return coefficients[: np.flatnonzero(size > 1e-13 * size.max())[-1] + 1]
 
 
-def clenshaw(coefficients, x):
+def clenshaw(coefficients: Tensor, x: Tensor) -> Tensor:
     """Σₖ cₖ Tₖ(x) by Clenshaw's recurrence: b ← cₖ + 2 x b₁ − b₂."""
     b, after = torch.zeros_like(x), torch.zeros_like(x)
     for c in coefficients[1:].flip(0):
@@ -121,7 +127,7 @@ def clenshaw(coefficients, x):
     return coefficients[0] + x * b - after
 
 
-def sir(epidemic=None, log=True, tau=10.0):
+def sir(epidemic: Epidemic | None = None, log: bool = True, tau: float = 10.0) -> Problem:
     """The forward problem for u = (S, I), or (S, ln I) with log, the start built in.
 
     The ansatz is u = u₀ + (1 − e^{−t/τ}) n(t). In the variables (S, I) the constant (1, 0) leaves
@@ -144,7 +150,7 @@ def sir(epidemic=None, log=True, tau=10.0):
     )
 
 
-def equations(u, beta, gamma, log):
+def equations(u: Partials, beta: float | Tensor, gamma: float | Tensor, log: bool) -> Tensor:
     """The residuals of S and I, (n, 2); for ln I the second is divided by I."""
     s, i = u()[:, :1], u()[:, 1:]
     ds, di = u(0)[:, :1], u(0)[:, 1:]
@@ -156,7 +162,7 @@ def equations(u, beta, gamma, log):
 def _from_start(epidemic, log, tau):
     s, i = epidemic.start
 
-    def ansatz(t, n):
+    def ansatz(t: Tensor, n: Tensor) -> Tensor:
         first = torch.tensor([s, np.log(i) if log else i], dtype=t.dtype, device=t.device)
         return first + (1 - torch.exp(-t / tau)) * n
 
@@ -164,8 +170,14 @@ def _from_start(epidemic, log, tau):
 
 
 def sir_inverse(
-    times, infected, sigma, epidemic=None, susceptible=None, weight=100.0, guess=(0.4, 0.2)
-):
+    times: Numbers,
+    infected: Numbers,
+    sigma: float,
+    epidemic: Epidemic | None = None,
+    susceptible: Numbers | None = None,
+    weight: float = 100.0,
+    guess: tuple[float, float] = (0.4, 0.2),
+) -> Problem:
     """β and γ from measured I (k,), and S if there is any, at times (k,), with known noise σ.
 
     The variables are (S, ln I). The loss is the mean of |data − I|² plus weight times that of the
@@ -191,7 +203,7 @@ def sir_inverse(
         for name, (y, of) in seen.items()
     )
 
-    def residual(u, t, beta, gamma):
+    def residual(u: Partials, t: Tensor, beta: Tensor, gamma: Tensor) -> Tensor:
         return weight**0.5 / sigma * equations(u, beta, gamma, log=True)
 
     return Problem(

@@ -8,13 +8,42 @@ block of several has steps(number) too, which makes that many at once, and undo(
 import math
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from companion.pinn.compiled import CompiledAdam
+from companion.pinn.objective import Objective
 
 
-def need_whole(stage, **least):
+class Stepper(Protocol):
+    """What makes the steps of a stage."""
+
+    def step(self, number: int) -> dict[str, Tensor]:
+        """One step; returns the terms of the loss before it."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What resuming needs."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where state_dict() was written."""
+        ...
+
+
+class Stage(Protocol):
+    """What fit goes through one after another: Adam, LBFGS, GaussNewton, or one of your own."""
+
+    steps: int
+
+    def begin(self, objective: Objective) -> Stepper:
+        """What makes them, for this objective."""
+        ...
+
+
+def need_whole(stage: Stage, **least: int) -> None:
     """Raise ValueError unless these settings of a stage are whole numbers, so much or more."""
     for name, number in least.items():
         value = getattr(stage, name)
@@ -22,14 +51,14 @@ def need_whole(stage, **least):
             raise ValueError(f"{name} is a whole number, {number} or more; got {stage!r}")
 
 
-def need_positive(stage, name):
+def need_positive(stage: Stage, name: str) -> None:
     """Raise ValueError unless this setting of a stage is above 0 and finite."""
     if not 0 < getattr(stage, name) < math.inf:
         raise ValueError(f"{name} is a number above 0, and finite; got {stage!r}")
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Stage):
     """steps of Adam with rate lr, falling along a cosine to lr/100 if decay.
 
     compiled: 0, or how many steps are one compiled graph, update included (see pinn.compiled): the
@@ -53,27 +82,27 @@ class Adam:
     decay: bool = True
     compiled: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         need_whole(self, steps=1, compiled=0)
         need_positive(self, "lr")
         if self.compiled > self.steps:
             raise ValueError(f"compiled is at most the steps of the stage; got {self!r}")
 
-    def begin(self, objective):
+    def begin(self, objective: Objective) -> Stepper:
         """What makes the steps: torch's optimiser, or a compiled graph."""
         if self.compiled:
             return CompiledAdam(self, objective)
         parameters = objective.trial.free().values()
         return _Torch(self, torch.optim.Adam(parameters, lr=self.lr), objective)
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         """The learning rate of a step."""
         part = 0.5 * (1 + math.cos(math.pi * step / self.steps)) if self.decay else 1.0
         return self.lr * (0.01 + 0.99 * part)
 
 
 @dataclass(frozen=True)
-class LBFGS:
+class LBFGS(Stage):
     """steps of L-BFGS with the strong Wolfe line search, each of `inner` iterations.
 
     memory: how many of the last moves the curvature is made of. Raises ValueError for settings that
@@ -93,10 +122,10 @@ class LBFGS:
     inner: int = 10
     memory: int = 50
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         need_whole(self, steps=1, inner=1, memory=1)
 
-    def begin(self, objective):
+    def begin(self, objective: Objective) -> Stepper:
         """The torch optimiser that makes the steps."""
         optimizer = torch.optim.LBFGS(
             objective.trial.free().values(),
@@ -108,7 +137,7 @@ class LBFGS:
         )
         return _Torch(self, optimizer, objective)
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         """L-BFGS chooses its own."""
         return 1.0
 
@@ -116,19 +145,21 @@ class LBFGS:
 class _Torch:
     """A stage that one of torch's optimisers runs."""
 
-    def __init__(self, stage, optimizer, objective):
+    def __init__(
+        self, stage: "Adam | LBFGS", optimizer: torch.optim.Optimizer, objective: Objective
+    ) -> None:
         self.stage, self.optimizer, self.objective = stage, optimizer, objective
 
-    def step(self, number):
+    def step(self, number: int) -> dict[str, Tensor]:
         """One step; returns the terms of the loss before it."""
-        found = {}
+        found: dict[str, Tensor] = {}
         for group in self.optimizer.param_groups:
             group["lr"] = self.stage.rate(number)
 
         def closure():
             self.optimizer.zero_grad()
             losses = self.objective.losses()
-            loss = sum(losses.values())
+            loss: Any = sum(losses.values())
             if not found:
                 found.update({name: value.detach() for name, value in losses.items()})
             if loss.isfinite():
@@ -138,10 +169,10 @@ class _Torch:
         self.optimizer.step(closure)
         return found
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What resuming needs."""
         return self.optimizer.state_dict()
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where state_dict() was written."""
         self.optimizer.load_state_dict(state)

@@ -9,15 +9,20 @@ import signal
 import threading
 import time
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from companion.pinn.checks import refuse_misfits
-from companion.pinn.objective import Objective, Trial, relative_error
+from companion.pinn.objective import Causal, Objective, Trial, relative_error
+from companion.pinn.problem import Problem
+from companion.pinn.stages import Stage
 
 
 @dataclass
@@ -29,40 +34,40 @@ class History:
     has an exact solution) and the unknowns. stopped: why it ended early, or None.
     """
 
-    records: list = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
     stopped: str | None = None
 
     @property
-    def error(self):
+    def error(self) -> float | Any:
         """The last relative L2 error; None without an exact solution."""
         return self.records[-1].get("error") if self.records else None
 
     @property
-    def unknowns(self):
+    def unknowns(self) -> dict[str, float]:
         """The last values of the unknowns."""
         return self.records[-1]["unknowns"] if self.records else {}
 
-    def column(self, name):
+    def column(self, name: str) -> list[Any]:
         """One entry of all records."""
         return [record.get(name) for record in self.records]
 
 
 def fit(
-    problem,
-    network,
-    stages,
+    problem: Problem,
+    network: nn.Module,
+    stages: Sequence[Stage],
     *,
-    points=256,
-    sampler="sobol",
-    seed=0,
-    causal=None,
-    balance=False,
-    resample=0,
-    report=100,
-    checkpoint=None,
-    progress=True,
-    method=None,
-):
+    points: int | tuple[int, ...] = 256,
+    sampler: str = "sobol",
+    seed: int = 0,
+    causal: Causal | None = None,
+    balance: bool = False,
+    resample: int = 0,
+    report: int = 100,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    method: str | None = None,
+) -> History:
     """Train the network (in place) until its solution obeys the problem; returns the History.
 
     stages: Adam(...), LBFGS(...), GaussNewton(...), one after another. points: how many collocation
@@ -101,7 +106,7 @@ def fit(
 class Interrupt:
     """Ctrl-C inside this block waits until a step is finished; a second one does not."""
 
-    def __enter__(self):
+    def __enter__(self) -> "Interrupt":
         self.pressed, self._before = False, None
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._press)
@@ -112,7 +117,7 @@ class Interrupt:
             raise KeyboardInterrupt
         self.pressed = True
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
 
@@ -128,7 +133,7 @@ class Plan:
     resample: int
     report: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.report < 1 or self.resample < 0:
             raise ValueError(
                 f"needed are report ≥ 1 and resample ≥ 0 steps; got {self.report}, {self.resample}"
@@ -140,29 +145,38 @@ class Plan:
 class Run:
     """The state of a fit: everything that a checkpoint holds."""
 
-    def __init__(self, problem, network, stages, plan, causal, method):
+    def __init__(
+        self,
+        problem: Problem,
+        network: nn.Module,
+        stages: Sequence[Stage],
+        plan: Plan,
+        causal: Causal | None,
+        method: str | None,
+    ) -> None:
         refuse_stages(stages)
         refuse_blocks(stages, plan)
         self.problem, self.stages, self.plan = problem, tuple(stages), plan
         self.trial, self.history = Trial(problem, network), History()
         refuse_misfits(self.trial)
         self.done, self.draws, self.seconds = 0, 0, 0.0
-        self.good, self.failed = None, False
+        self.good: list[Tensor] | None = None
+        self.failed = False
         self.like = next(network.parameters())  # the dtype and the device of the points
         self.objective = Objective(problem, self.trial, self.drawn(), causal, method)
         self.steppers = [stage.begin(self.objective) for stage in self.stages]
         self.total = sum(stage.steps for stage in self.stages)
 
-    def drawn(self):
+    def drawn(self) -> Tensor:
         """The collocation points: draw after draw, other ones of the seed."""
         seed = self.plan.seed + 1_000_003 * self.draws
         return self.problem.domain.points(self.plan.points, self.plan.sampler, seed).to(self.like)
 
-    def due(self):
+    def due(self) -> bool:
         """Whether a record is: every so many steps, and at the end of each stage."""
         return self.done % self.plan.report == 0 or self.place(self.done)[1] == 0
 
-    def place(self, done):
+    def place(self, done: int) -> tuple[int, int]:
         """(the number of the stage, the step in it) after so many steps."""
         for number, stage in enumerate(self.stages):
             if done < stage.steps:
@@ -170,7 +184,7 @@ class Run:
             done -= stage.steps
         return len(self.stages), 0
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Other points, other weights, when their time has come."""
         plan = self.plan
         if plan.resample and self.done and self.done % plan.resample == 0:
@@ -179,7 +193,7 @@ class Run:
         if plan.balance and self.done % plan.report == 0:
             self.objective.rebalance()
 
-    def step(self):
+    def step(self) -> int:
         """One step of the stage whose turn it is, or a block of them; returns how many were made.
 
         A NaN ends the fit before it does harm.
@@ -195,13 +209,13 @@ class Run:
         self.seconds += time.perf_counter() - start
         return made or 1
 
-    def room(self):
+    def room(self) -> int:
         """How many steps there are until something is to be done between two of them."""
         number, step = self.place(self.done)
         every = [n for n in (self.plan.report, self.plan.resample) if n]
         return min([self.stages[number].steps - step, *(n - self.done % n for n in every)])
 
-    def block(self, stepper, step, before):
+    def block(self, stepper: Any, step: int, before: list[Tensor]) -> int:
         """Several steps at once, if the stepper can and there is room for them; how many were made.
 
         A block that meets a NaN is undone, and its steps are made singly from then on: so the one
@@ -219,17 +233,17 @@ class Run:
         stepper.block = 0
         return 0
 
-    def finite(self):
+    def finite(self) -> bool:
         """Whether all parameters are."""
         return all(p.isfinite().all() for p in self.trial.parameters())
 
-    def restore(self, values):
+    def restore(self, values: Sequence[Tensor]) -> None:
         """Set the parameters."""
         with torch.no_grad():
             for p, value in zip(self.trial.parameters(), values):
                 p.copy_(value)
 
-    def single(self, number, step, before):
+    def single(self, number: int, step: int, before: list[Tensor]) -> None:
         """One step, and the end of the fit if it fails."""
         losses = self.steppers[number].step(step)
         wrong = [name for name, loss in losses.items() if not loss.isfinite()]
@@ -238,7 +252,7 @@ class Run:
         if wrong or not self.finite():
             self.fail(wrong, f"step {step} of {type(self.stages[number]).__name__}")
 
-    def fail(self, wrong, where):
+    def fail(self, wrong: list[str], where: str) -> None:
         """Go back to the last good parameters, and say what went wrong."""
         self.restore(self.good or ())
         if not wrong:
@@ -248,7 +262,7 @@ class Run:
         self.failed = True
         self.history.stopped = f"NaN or infinity in {', '.join(wrong)} at {where}"
 
-    def record(self):
+    def record(self) -> dict[str, float]:
         """Add one record to the history, of the parameters as they are; returns the terms."""
         number, _ = self.place(self.done - 1)
         stage = type(self.stages[number]).__name__
@@ -265,12 +279,12 @@ class Run:
         self.history.records.append(record)
         return losses
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """All but the stages that makes this fit another one."""
         how = {"causal": repr(self.objective.causal), "method": self.objective.method}
         return asdict(self.plan) | how
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the state, whole or not at all."""
         number, _ = self.place(self.done - 1)
         state = {
@@ -286,7 +300,7 @@ class Run:
         torch.save(state, partly)
         partly.replace(path)
 
-    def load(self, path):
+    def load(self, path: str | Path) -> None:
         """Take up where a checkpoint was written; raise ValueError if it was in another fit."""
         state = torch.load(path, map_location="cpu", weights_only=True)
         plan, stages = self.settings(), [repr(stage) for stage in self.stages]
@@ -312,7 +326,7 @@ class Run:
                 "another file"
             ) from error
 
-    def refuse_another_problem(self):
+    def refuse_another_problem(self) -> None:
         """Raise ValueError unless the losses are those of the last record."""
         last, (now, _) = self.history.records[-1], self.objective.losses_and_norms()
         for name, loss in now.items():
@@ -321,7 +335,7 @@ class Run:
                 raise ValueError(f"{name} is {loss:.4g} in this one, and was {then} there")
 
 
-def refuse_stages(stages):
+def refuse_stages(stages: Sequence[Stage]) -> None:
     """Raise ValueError or TypeError unless stages is a list of them."""
     if not isinstance(stages, (list, tuple)):
         raise TypeError(f"stages come as a list: [{stages!r}]")
@@ -332,7 +346,7 @@ def refuse_stages(stages):
             raise TypeError(f"a stage is Adam(...), LBFGS(...) or GaussNewton(...); got {stage!r}")
 
 
-def refuse_blocks(stages, plan):
+def refuse_blocks(stages: Sequence[Stage], plan: Plan) -> None:
     """Raise ValueError for a compiled stage whose steps would all be made singly."""
     for stage in stages:
         block = getattr(stage, "compiled", 0)

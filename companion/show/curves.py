@@ -4,6 +4,9 @@ Every function takes data, draws it on the given or a new Axes and returns the A
 the top of a chapter; the functions do not depend on it.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +16,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from companion.engines.differences import measured_best, running_median
 
 __all__ = ["BACKGROUND", "COLOURS", "INK", "cost_curves", "error_curves", "style"]
+
+Curves: TypeAlias = Mapping[str, Sequence[Any]]  # label: a pair of arrays
 
 BACKGROUND, INK, GRID = "#fdfcf9", "#22262b", "#e4e1d8"
 # The hues of Okabe and Ito, darkened until each has a contrast of 4.5 to the background.
@@ -56,7 +61,7 @@ def style() -> None:
             "axes.edgecolor": INK,
             "xtick.color": INK,
             "ytick.color": INK,
-            "axes.prop_cycle": mpl.cycler(color=COLOURS.values()),
+            "axes.prop_cycle": mpl.rcsetup.cycler(color=COLOURS.values()),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -70,7 +75,12 @@ def style() -> None:
     )
 
 
-def error_curves(curves: dict, *, theory: dict | None = None, ax: Axes | None = None) -> Axes:
+def error_curves(
+    curves: Curves,
+    *,
+    theory: Curves | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Error against step, both logarithmic: one U per scheme, with its measured best step.
 
     `curves` maps a label to (hs, errors), each of shape (k,), as from `error_curve`. Every error is
@@ -109,7 +119,7 @@ def error_curves(curves: dict, *, theory: dict | None = None, ax: Axes | None = 
 
 
 def cost_curves(
-    curves: dict,
+    curves: Curves,
     *,
     xlabel: str,
     ylabel: str,
@@ -131,9 +141,8 @@ def cost_curves(
     ax = ax or plt.subplots()[1]
     ax.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel)
     lines = [ax.plot(x, cost, "o-", label=label)[0] for label, (x, cost) in curves.items()]
-    if xscale == "linear" and all(
-        float(x).is_integer() for line in lines for x in line.get_xdata()
-    ):
+    places = [float(x) for line in lines for x in np.asarray(line.get_xdata())]
+    if xscale == "linear" and all(x.is_integer() for x in places):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_ends(ax, lines)
     return ax
@@ -161,10 +170,10 @@ def _label_ends(ax, lines):
 
 def _spread(heights, gap):
     """Heights moved apart to at least `gap`, in their order, each cluster about its own middle."""
-    clusters = []  # of [mean wish, indices]
+    clusters: list[Any] = []  # of [mean wish, indices]
     for i in np.argsort(heights, kind="stable"):
         clusters.append([heights[i], [i]])
-        while len(clusters) > 1 and _overlap(*clusters[-2:], gap):
+        while len(clusters) > 1 and _overlap(clusters[-2], clusters[-1], gap):
             _, upper = clusters.pop()
             members = clusters.pop()[1] + upper
             clusters.append([np.mean([heights[j] for j in members]), members])

@@ -6,6 +6,7 @@ everything as close to its neighbours as the gaps allow. Plain numbers in, plain
 same for the same graph.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -31,9 +32,9 @@ class Edge:
 class Layout:
     """The upper left corner and the size of every box, the edges, and the size of the whole."""
 
-    corners: list
-    sizes: list
-    edges: list
+    corners: list[tuple[float, float]]
+    sizes: list[tuple[float, float]]
+    edges: list[Edge]
     width: float
     height: float
 
@@ -51,7 +52,7 @@ class _Columns:
     orders: list = field(default_factory=list)  # the items of each column from top to bottom
 
 
-def layered(sizes: list, inputs: list) -> Layout:
+def layered(sizes: list[tuple[float, float]], inputs: Sequence[Sequence[int]]) -> Layout:
     """The layout of a graph: node i needs the size (width, height) sizes[i] and has an arrow from
     each node of inputs[i].
 
@@ -79,7 +80,7 @@ def layered(sizes: list, inputs: list) -> Layout:
 
 def _columns(sizes, inputs):
     """Every node in the column of its longest path from an input, passing edges in lanes."""
-    column = []
+    column: list[int] = []
     for xs in inputs:
         column.append(1 + max((column[i] for i in xs), default=-1))
     columns = _Columns(column, [h for _, h in sizes], [])
@@ -113,7 +114,7 @@ def _order(columns):
             wish = {
                 i: _mean([place[j] for j in columns.neighbours[i][side]], here[i]) for i in here
             }
-            orders[c].sort(key=wish.get)
+            orders[c].sort(key=wish.__getitem__)
         if (crossings := _crossings(columns, orders)) < fewest:
             best, fewest = [list(order) for order in orders], crossings
     columns.orders = best
@@ -176,7 +177,7 @@ def _edges(columns, corners, sizes, ys, spans):
 
 def _ports(columns, ys, ends):
     """For each route, how far from the middle of the box `ends(route)[0]` its arrow touches it."""
-    at = {}
+    at: dict[int, list[tuple[float, int]]] = {}
     for r, route in enumerate(columns.routes):
         box, other = ends(route)
         at.setdefault(box, []).append((ys[other], r))

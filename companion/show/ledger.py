@@ -9,6 +9,7 @@ when one of them is run, and not before.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from companion._project import require
 from companion.engines import Dual, Jet, Var, gradients, log, sin
@@ -17,13 +18,16 @@ from companion.show.table import html_table, text_table
 
 __all__ = ["EXACT", "POINT", "RUNGS", "Ledger", "Row", "f", "f_torch", "ledger", "measure"]
 
+Function: TypeAlias = Callable[[Any, Any], Any]  # f(x1, x2)
+Gradient: TypeAlias = Callable[[Function, float, float], Any]  # -> (∂f/∂x₁, ∂f/∂x₂)
+
 POINT = (2.0, 5.0)
 EXACT = (5.5, 2 - math.cos(5.0))
 HEADINGS = ("method", "∂f/∂x₁", "∂f/∂x₂", "error", "evaluations of f")
 CAPTION = "f(x₁, x₂) = ln x₁ + x₁x₂ − sin x₂ at (2, 5); error: the larger of the two"
 
 
-def f(x1, x2):
+def f(x1: Any, x2: Any) -> Any:
     """ln x₁ + x₁x₂ − sin x₂, for all that the engines know: numbers, arrays, Dual, Var, Jet.
 
     >>> round(f(2.0, 5.0), 6)
@@ -32,7 +36,7 @@ def f(x1, x2):
     return log(x1) + x1 * x2 - sin(x2)
 
 
-def f_torch(x1, x2):
+def f_torch(x1: Any, x2: Any) -> Any:
     """ln x₁ + x₁x₂ − sin x₂ once more, with torch's functions: for tensors and all that act as one.
 
     >>> import torch
@@ -113,7 +117,7 @@ def ledger(*rungs: str) -> Ledger:
     )
 
 
-def measure(method: str, gradient: Callable, f: Callable = f) -> Row:
+def measure(method: str, gradient: Gradient, f: Function = f) -> Row:
     """The row of a method: gradient(f, x1, x2) -> (∂f/∂x₁, ∂f/∂x₂), run at (2, 5).
 
     The f that the method gets counts its evaluations. Numbers of your own that the engines do not
@@ -220,13 +224,13 @@ def _torch_jets(f, x1, x2):
     return [taylor(lambda x: f(x[0], x[1]), point, v, order=1)[1] for v in directions]
 
 
-TORCH = {
+TORCH: dict[str, Gradient] = {
     "torch, reverse": _torch_reverse,
     "torch, forward": _torch_forward,
     "torch.func": _torch_func,
     "torch jets": _torch_jets,
 }
-RUNGS = {
+RUNGS: dict[str, Gradient] = {
     "forward difference": _differences("forward"),
     "central difference": _differences("central"),
     "complex step": _complex_step,

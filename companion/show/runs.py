@@ -30,7 +30,7 @@ class Runs:
     errors: Sequence[float]
     seconds: Sequence[float]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.errors or len(self.errors) != len(self.seconds):
             raise ValueError(
                 f"{self.method}: needed is one time for each error, one or more; got "

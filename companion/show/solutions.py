@@ -4,6 +4,11 @@ Every function takes data, draws it on the given or a new Axes and returns the A
 points may be arrays or tensors, of any device.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +17,12 @@ from matplotlib.lines import Line2D
 
 from companion.show.curves import BACKGROUND, COLOURS, INK
 
+if TYPE_CHECKING:
+    from companion.pinn import History, Problem
+
 __all__ = ["error_map", "history_curves", "phase_plane", "ridge", "solutions"]
+
+Numbers: TypeAlias = Sequence[float] | np.ndarray | torch.Tensor
 
 
 def _array(values):
@@ -23,7 +33,13 @@ def _array(values):
 
 
 def solutions(
-    t, curves: dict, *, xlabel: str, ylabel: str, exact: str = "exact", ax: Axes | None = None
+    t: Numbers,
+    curves: Mapping[str, Numbers],
+    *,
+    xlabel: str,
+    ylabel: str,
+    exact: str = "exact",
+    ax: Axes | None = None,
 ) -> Axes:
     """u against t, one line for each label; the one named by `exact` is dashed, in ink, on top.
 
@@ -52,7 +68,13 @@ def solutions(
 
 
 def error_map(
-    problem, u_of, *, component: int = 0, n: int = 101, limits=None, ax: Axes | None = None
+    problem: Problem,
+    u_of: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    component: int = 0,
+    n: int = 101,
+    limits: tuple[float, float] | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """|u − u*| over a domain of two axes, coloured by its logarithm; white outside the domain.
 
@@ -134,7 +156,7 @@ def _cells(x, box, n):
 
 
 def history_curves(
-    history, *, x: str = "step", what: str = "losses", ax: Axes | None = None
+    history: History, *, x: str = "step", what: str = "losses", ax: Axes | None = None
 ) -> Axes:
     """A fit as curves: every term of the loss, or its gradient norm, and the error where there is one.
 
@@ -186,7 +208,13 @@ def _mark_stages(ax, at, records):
 
 
 def phase_plane(
-    paths: dict, *, field=None, xlabel: str, ylabel: str, exact: str = "", ax: Axes | None = None
+    paths: Mapping[str, tuple[Numbers, Numbers]],
+    *,
+    field: Callable[[np.ndarray, np.ndarray], Any] | None = None,
+    xlabel: str,
+    ylabel: str,
+    exact: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Paths in the plane of two unknowns, each from a dot to a ring, over the arrows of a field.
 
@@ -214,14 +242,29 @@ def phase_plane(
         u, v = field(x, y)
         size = np.hypot(u, v)
         size = np.where(size > 0, size, 1)
-        arrows = {"angles": "xy", "pivot": "mid", "width": 0.004, "color": "#b9b6ad", "zorder": 1}
+        arrows: dict[str, Any] = {
+            "angles": "xy",
+            "pivot": "mid",
+            "width": 0.004,
+            "color": "#b9b6ad",
+            "zorder": 1,
+        }
         ax.quiver(x, y, u / size, v / size, **arrows)
     _legend_above(ax)
     return ax
 
 
 def ridge(
-    x, y, cost, *, best, xlabel: str, ylabel: str, truth=None, levels=(2.30, 5.99), ax=None
+    x: Numbers,
+    y: Numbers,
+    cost: Numbers,
+    *,
+    best: Sequence[float],
+    xlabel: str,
+    ylabel: str,
+    truth: Sequence[float] | None = None,
+    levels: Sequence[float] = (2.30, 5.99),
+    ax: Axes | None = None,
 ) -> Axes:
     """Where two parameters are as good as the best: regions of χ² − min χ² below some levels.
 

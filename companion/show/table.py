@@ -1,5 +1,6 @@
 """A table as text and as HTML: the first column to the left, the others to the right."""
 
+from collections.abc import Sequence
 from html import escape
 
 __all__ = ["html_table", "text_table"]
@@ -7,7 +8,7 @@ __all__ = ["html_table", "text_table"]
 CELL = "white-space: nowrap; padding: 0.2rem 0.7rem"
 
 
-def text_table(headings, rows):
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Headings (k,) and rows of k strings each, as lines of text.
 
     >>> print(text_table(("method", "error"), [("Dual", "0"), ("difference", "1e-08")]))
@@ -27,7 +28,9 @@ def _line(cells, widths):
     return "  ".join([first.strip().ljust(widths[0]), *rest])
 
 
-def html_table(headings, rows, caption, label):
+def html_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str, label: str
+) -> str:
     """The same as HTML, in a box that scrolls on a phone and that a reader of the screen names label.
 
     >>> "<caption>small &lt; large</caption>" in html_table(("a",), [("1",)], "small < large", "Sizes")

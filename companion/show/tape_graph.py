@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import escape
 
 from companion.engines.dual import show
-from companion.engines.kinds import plain, shape
 from companion.engines.tape import Var, gradients, tape
+from companion.engines.values import plain, shape
 from companion.show.layout import Edge, Layout, layered
 
 __all__ = ["MOST_NODES", "Step", "TapeGraph", "steps", "tape_graph"]
@@ -89,7 +89,9 @@ class TapeGraph:
         )
 
 
-def tape_graph(y: Var, names: Mapping | Iterable[str] = (), adjoints: bool = True) -> TapeGraph:
+def tape_graph(
+    y: Var, names: Mapping[Var, str] | Iterable[str] = (), adjoints: bool = True
+) -> TapeGraph:
     """The tape of y as a graph: each node with its operation, its value v, its adjoint v̄ = ∂y/∂v.
 
     names: {Var: "x1"}, or a list of names for the inputs in the order of their creation; nodes
@@ -111,7 +113,9 @@ def tape_graph(y: Var, names: Mapping | Iterable[str] = (), adjoints: bool = Tru
     return TapeGraph(steps(y, names, adjoints))
 
 
-def steps(y: Var, names: Mapping | Iterable[str] = (), adjoints: bool = True) -> tuple[Step, ...]:
+def steps(
+    y: Var, names: Mapping[Var, str] | Iterable[str] = (), adjoints: bool = True
+) -> tuple[Step, ...]:
     """The Wengert list of y as text, a `Step` for each Var on the tape.
 
     Arguments and errors are those of `tape_graph`.
@@ -263,7 +267,7 @@ def _size(step):
     return 2 * PAD + LETTER * max(len(text) for _, text in lines), 1.2 * PAD + LINE * len(lines)
 
 
-def _box(step, place, layout: Layout):
+def _box(step: Step, place: int, layout: Layout) -> str:
     (x, y), (w, h) = layout.corners[place], layout.sizes[place]
     text = "".join(
         f'<text class="{kind}" x="{x + PAD:.1f}" y="{y + LINE * (i + 1):.1f}">{escape(line)}</text>'
@@ -274,7 +278,7 @@ def _box(step, place, layout: Layout):
     return f'<g class="{kind}">{rect}{text}</g>'
 
 
-def _arrow(edge: Edge):
+def _arrow(edge: Edge) -> str:
     (x, y), *rest = edge.points
     path, at = f"M{x:.1f} {y:.1f}", (x, y)
     for i, (x, y) in enumerate(rest):

@@ -2,7 +2,8 @@
 
 SPECIFICATION is JSON: {"path": folders, "modules": names at the top, "distributions": names}. Everything else
 that lies in these folders is as if it were not installed, to `import` and to importlib.metadata. The standard
-library is there. With -I and -S nothing else is on the path: no folder of the caller, no .pth file.
+library is there. With -I and -S nothing else is on the path: no folder of the caller, no .pth file. There is
+no network but this machine's own.
 """
 
 import json
@@ -32,7 +33,20 @@ class Only:
                 yield found
 
 
+def offline(event, arguments):
+    """An audit hook that refuses what would leave this machine."""
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if host not in (None, "", b"", "localhost", "127.0.0.1", "::1"):
+        raise OSError(f"no network here: {host} was asked for")
+
+
 if __name__ == "__main__":
+    sys.addaudithook(offline)
     specification = json.loads(sys.argv[1])
     sys.path += specification["path"]
     sys.meta_path[sys.meta_path.index(PathFinder)] = Only(

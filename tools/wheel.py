@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, PathDistribution, distribution
 from pathlib import Path
 
@@ -91,11 +92,16 @@ def modules(dist: Distribution) -> set[str]:
 
 
 class Installed:
-    """Python for someone who installed this wheel with these extras ("", "torch", "pinn,show")."""
+    """Python for someone who installed this wheel with these extras ("", "torch", "pinn,show").
 
-    def __init__(self, site: Path, extras: str = ""):
+    beside: other distributions that were installed, too.
+    """
+
+    def __init__(self, site: Path, extras: str = "", beside: Iterable[str] = ()):
         (info,) = site.glob("derivative_ladder-*.dist-info")
         brought = closure(PathDistribution(info), set(filter(None, extras.split(","))))
+        for name in beside:
+            brought |= closure(distribution(name), set())
         here = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
         self.site, self.extras = site, extras
         self.specification = {
@@ -104,11 +110,16 @@ class Installed:
             "distributions": sorted(brought),
         }
 
+    @property
+    def command(self) -> list[str]:
+        """What a program and its arguments are appended to."""
+        hidden = str(Path(__file__).with_name("hidden.py"))
+        return [sys.executable, "-I", "-S", hidden, json.dumps(self.specification)]
+
     def run(self, *program: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
         """The program ("-m", "companion", or a file) with its arguments, run to its end."""
-        command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("hidden.py"))]
         return subprocess.run(
-            [*command, json.dumps(self.specification), *program],
+            [*self.command, *program],
             cwd=cwd,
             env={**os.environ, **environment},
             text=True,
