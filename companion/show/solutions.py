@@ -18,11 +18,13 @@ from matplotlib.lines import Line2D
 from companion.show.curves import BACKGROUND, COLOURS, INK
 
 if TYPE_CHECKING:
+    import torch
+
     from companion.pinn import History, Problem
 
 __all__ = ["error_map", "history_curves", "phase_plane", "ridge", "solutions"]
 
-Numbers: TypeAlias = Sequence[float] | np.ndarray | torch.Tensor
+Numbers: TypeAlias = "Sequence[float] | np.ndarray | torch.Tensor"
 
 
 def _array(values):
