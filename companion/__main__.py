@@ -24,6 +24,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from itertools import zip_longest
@@ -84,7 +85,7 @@ def release(version: str) -> list[int]:
     >>> release("2.13.0+cpu")
     [2, 13, 0]
     """
-    return [int(part) for part in re.match(r"\d*(\.\d+)*", version)[0].split(".") if part]
+    return [int(part) for part in re.split(r"[^\d.]", version)[0].split(".") if part]
 
 
 def within(version: str, bounds: str) -> bool:
@@ -220,7 +221,7 @@ def overwritten(ours: Distribution) -> list[str]:
     found = []
     for file, written, *_ in csv.reader((ours.read_text("RECORD") or "").splitlines()):
         if file.startswith("companion/") and written:
-            path = Path(ours.locate_file(file))
+            path = Path(str(ours.locate_file(file)))
             kind, _, expected = written.partition("=")
             digest = hashlib.new(kind, path.read_bytes() if path.is_file() else b"").digest()
             if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != expected:
@@ -239,7 +240,7 @@ def clash() -> list[str]:
     if not ours:
         bare = "neither pyproject.toml beside it nor an installed distribution says what it needs"
         return found + [f"{HERE} is a bare copy: {bare}; type\n    {REPAIR}"] * (not source())
-    if (home := Path(ours.locate_file("companion"))).resolve() != HERE.resolve():
+    if (home := Path(str(ours.locate_file("companion")))).resolve() != HERE.resolve():
         # an editable installation has its files elsewhere, and says so by having none here
         return [*found, f"{HERE} is imported, but {NAME} is installed in {home}"]
     if changed := overwritten(ours):
@@ -296,7 +297,7 @@ def faults(report: dict) -> list[str]:
     return found + [report["device"]["error"]] * bool(report["device"]["error"])
 
 
-def table(rows: list[tuple[str, ...]]) -> list[str]:
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows of equal length as lines, each column as wide as its widest cell.
 
     >>> table([("numpy", "2.4.6", "ok"), ("torch", "", "absent")])

@@ -65,7 +65,7 @@ def test_the_book_runs_with_the_extra_of_the_book(site: Path, tmp_path: Path) ->
     }
 
 
-@pytest.mark.parametrize("extra", ["torch", "pinn", "show"])
+@pytest.mark.parametrize("extra", ["pinn", "show"])
 def test_an_extra_is_complete_after_its_command(extra: str, site: Path, tmp_path: Path) -> None:
     status, report = asked(Installed(site, extra), tmp_path, COMPANION_DEVICE="cpu")
     assert status == 0

@@ -58,7 +58,7 @@ def metadata(site: Path):
 
 def sources() -> set[str]:
     """The files of the package that its wheel must hold, and no others."""
-    kinds = (".py", ".json", ".typed")
+    kinds = (".py", ".pyi", ".json", ".typed")
     files = (ROOT / "companion").rglob("*.*")
     return {file.relative_to(ROOT).as_posix() for file in files if file.suffix in kinds}
 
