@@ -108,7 +108,10 @@ def write_text_fonts(sans: Path) -> None:
     """Every font that is cut, and fonts.css, which names them."""
     dejavu = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     wanted = set(subset.parse_unicodes(CHARACTERS.replace("\n", " ")))
-    upright, italic = sans / "files" / "SourceSans3[wght].ttf", sans / "files" / "SourceSans3-Italic[wght].ttf"
+    upright, italic = (
+        sans / "files" / "SourceSans3[wght].ttf",
+        sans / "files" / "SourceSans3-Italic[wght].ttf",
+    )
     faces = [
         ("book-sans", upright, "Book Sans", "400 700", "normal"),
         ("book-sans-italic", italic, "Book Sans", "400 700", "italic"),
@@ -122,7 +125,9 @@ def write_text_fonts(sans: Path) -> None:
         css.append(FACE.format(family=family, file=f"{name}.woff2", weight=weight, style=style))
     missing = wanted - (covered(made["book-sans"]) & covered(made["book-code"]))
     made["book-symbols"] = cut(dejavu / "DejaVuSans.ttf", "Book Symbols", missing, "400")
-    css.append(FACE.format(family="Book Symbols", file="book-symbols.woff2", weight="400", style="normal"))
+    css.append(
+        FACE.format(family="Book Symbols", file="book-symbols.woff2", weight="400", style="normal")
+    )
     for name, font in made.items():
         (FONTS / f"{name}.woff2").write_bytes(font)
     (FONTS / "fonts.css").write_text("".join(css), encoding="utf-8")
@@ -151,11 +156,15 @@ def write_icons() -> None:
     ):
         icons = icon_rules(names, css)
         font = cut(awesome / "webfonts" / file, family, set(icons.values()), weight)
-        written.append(FACE.format(family=family, file=as_data(font), weight=weight, style="normal"))
+        written.append(
+            FACE.format(family=family, file=as_data(font), weight=weight, style="normal")
+        )
         written.append(f':root {{ --fa-font-{kind}: {weight} 1em/1 "{family}", "Book Sans"; }}\n')
         short = {"solid": "fas", "brands": "fab"}[kind]
         written.append(f".fa-{kind}, .{short} {{ font: var(--fa-font-{kind}); }}\n")
-        written += [f'.fa-{name}::before {{ content: "\\{code:x}"; }}\n' for name, code in icons.items()]
+        written += [
+            f'.fa-{name}::before {{ content: "\\{code:x}"; }}\n' for name, code in icons.items()
+        ]
     (FONTS / "icons.css").write_text("".join(written), encoding="utf-8")
     shutil.copy(awesome / "LICENSE.txt", FONTS / "LICENSE-Font-Awesome.txt")
 
@@ -163,7 +172,9 @@ def write_icons() -> None:
 def write_katex(katex: Path) -> None:
     """KaTeX's style sheet and those of its fonts that it names, in woff2 only."""
     css = (katex / "dist" / "katex.min.css").read_text("utf-8")
-    css = re.sub(r"url\(fonts/([\w-]+\.woff2)\) format\(\"woff2\"\)[^;}]*", r'url(\1) format("woff2")', css)
+    css = re.sub(
+        r"url\(fonts/([\w-]+\.woff2)\) format\(\"woff2\"\)[^;}]*", r'url(\1) format("woff2")', css
+    )
     (FONTS / "katex.css").write_text(css + "\n", encoding="utf-8")
     for name in set(re.findall(r"url\(([\w-]+\.woff2)\)", css)):
         shutil.copy(katex / "dist" / "fonts" / name, FONTS)

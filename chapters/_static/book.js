@@ -17,6 +17,7 @@ async function fontsAreLoaded() {
 // An inline formula breaks between its parts: where a part does not fit its line, the whole becomes such a box.
 function boxWideFormulas() {
   for (const formula of document.querySelectorAll("span.math")) {
+    formula.classList.remove("wide");
     const line = formula.closest("p, li, dd, td, th, h1, h2, h3, figcaption");
     if (line && formula.getBoundingClientRect().width > line.clientWidth) formula.classList.add("wide");
   }
@@ -29,10 +30,14 @@ function makeBoxesFocusable() {
   }
 }
 
-addEventListener("DOMContentLoaded", async () => {
-  await fontsAreLoaded();
+function fitBoxes() {
   boxWideFormulas();
   makeBoxesFocusable();
+}
+
+addEventListener("DOMContentLoaded", async () => {
+  await fontsAreLoaded();
+  fitBoxes();
   show();
-  addEventListener("resize", makeBoxesFocusable);
+  addEventListener("resize", fitBoxes);
 });
