@@ -5,8 +5,8 @@
 Text is Source Sans 3, code is DejaVu Sans Mono, and what Source Sans lacks comes from DejaVu Sans. Each is cut
 down to the letters, the signs and the arrows that a page on mathematics may use. The licence of Source reserves
 its name, so the cut fonts are called Book Sans, Book Code, Book Symbols. The icons are the few of Font Awesome that
-the theme and its extensions show, in place of its script of 1.5 MB and its fonts of 0.3. KaTeX's own fonts and style sheet, which
-go with the script that _ext/maths.py runs, are taken as they are.
+the theme and its extensions show, in place of its script of 1.5 MB and its fonts of 0.3. KaTeX's own fonts and
+style sheet, which go with the script that _ext/maths.py runs, are taken as they are.
 
 Source Sans comes from a package of PyPI, KaTeX from one of npm (so this tool needs `npm`, and nothing else
 here does), DejaVu from the matplotlib that is installed, Font Awesome from the theme.
@@ -18,9 +18,8 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
+from html import unescape
 from pathlib import Path
 
 import matplotlib
@@ -60,8 +59,8 @@ def unpacked(folder: Path) -> tuple[Path, Path]:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", SANS, "--dest", folder]
     subprocess.run(pip, check=True)
     subprocess.run(["npm", "pack", "--silent", KATEX], cwd=folder, check=True)
-    zipfile.ZipFile(next(folder.glob("*.whl"))).extractall(folder / "sans")
-    tarfile.open(next(folder.glob("*.tgz"))).extractall(folder / "katex", filter="data")
+    shutil.unpack_archive(next(folder.glob("*.whl")), folder / "sans", "zip")
+    shutil.unpack_archive(next(folder.glob("*.tgz")), folder / "katex", filter="data")
     return folder / "sans" / "fontpkg_source_sans_3", folder / "katex" / "package"
 
 
@@ -75,7 +74,7 @@ def rename(font: TTFont, family: str) -> None:
 
 def cut(source: Path, family: str, characters: set[int], weights: str) -> bytes:
     """A font of these characters only, as woff2; weights are "400" or "400 700"."""
-    font = TTFont(source)
+    font = TTFont(source, recalcTimestamp=False)  # the same bytes every time
     options = subset.Options(
         flavor="woff2",
         hinting=False,
@@ -184,7 +183,7 @@ def write_katex(katex: Path) -> None:
 def write_drawing_font(drawing: Path, sans: Path) -> None:
     """A drawing that a page shows as an image sees no font of the page: it carries its letters inside."""
     svg = re.sub(r"<style>.*?</style>\s*", "", drawing.read_text("utf-8"), flags=re.DOTALL)
-    letters = set(map(ord, "".join(re.findall(r">([^<]+)</text>", svg))))
+    letters = set(map(ord, unescape("".join(re.findall(r">([^<]+)</text>", svg)))))
     font = cut(sans / "files" / "SourceSans3[wght].ttf", "Book Sans", letters, "400 700")
     face = f'@font-face {{ font-family: "Book Sans"; src: url({as_data(font)}); font-weight: 400 700 }}'
     svg = re.sub(r"(<svg[^>]*>\s*)", rf"\1<style>{face}</style>\n  ", svg, count=1)

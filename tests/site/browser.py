@@ -12,8 +12,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
-import matplotlib
 from axe_playwright_python.sync_playwright import Axe
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from playwright.sync_api import BrowserContext, CDPSession, Page, TimeoutError, sync_playwright
 
 from tests.site import looks
@@ -38,12 +39,37 @@ def installed() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+def wide_font(file: Path) -> None:
+    """A font that has nearly every character, as one and the same wide box."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((100, 0))
+    pen.lineTo((100, 700))
+    pen.lineTo((1900, 700))
+    pen.closePath()
+    box = pen.glyph()
+    letters = [*range(0x20, 0xD800), *range(0xE000, 0xFFFE), *range(0x1D400, 0x1FB00)]
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder([".notdef", "box"])
+    font.setupCharacterMap(
+        {0x10000: "box"}
+    )  # beyond 16 bits: so it is a table for any number of letters
+    cmap = font.font["cmap"]
+    cmap.tables = [table for table in cmap.tables if table.format == 12]
+    cmap.tables[0].cmap = dict.fromkeys(letters, "box")
+    font.setupGlyf({".notdef": box, "box": box})
+    font.setupHorizontalMetrics({".notdef": (2000, 100), "box": (2000, 100)})
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": "Machine", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(file)
+
+
 @contextmanager
 def one_font() -> Iterator[dict[str, str]]:
-    """Variables that leave a browser one font of the machine, wide and bold: nobody can take it for the book's."""
+    """Variables that leave a browser one font of the machine, and that nobody can take for the book's."""
     with tempfile.TemporaryDirectory() as folder:
-        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-        shutil.copy(fonts / "DejaVuSans-Bold.ttf", folder)
+        wide_font(Path(folder, "machine.ttf"))
         settings = Path(folder, "fonts.conf")
         settings.write_text(FONTCONFIG.format(folder=folder))
         yield {"FONTCONFIG_FILE": str(settings)}
