@@ -5,6 +5,7 @@
 - docutils gives an entry of the bibliography a role that ARIA 1.3 deprecates; it is an item of a list.
 - sphinx-exercise gives the content of every exercise the same id, and likewise of every solution; nothing
   links there, so the ids go.
+- myst-nb marks a page that ran with an emoji, which no font of the book has; a plain tick says the same.
 - An image comes without its size, and what stands below it jumps when it arrives; so it is given its size.
 """
 
@@ -28,6 +29,7 @@ MENDED = {
     'role="doc-biblioentry"': 'role="listitem"',
     '<section id="exercise-content">': "<section>",
     '<section id="solution-content">': "<section>",
+    "✅": "✓",
 }
 
 
