@@ -65,12 +65,12 @@ def visit_math_block(self: HTML5Translator, node: nodes.math_block) -> None:
     if r"\\" in tex and not node.get("nowrap"):
         tex = rf"\begin{{split}}{tex}\end{{split}}"
     self.body.append(self.starttag(node, "div", CLASS="math"))
-    self.body.append(shown(node, tex, displayed=True))
     if node.get("number"):
         number = get_node_equation_number(self, node)
         self.body.append(f'<span class="eqno">({number})')
         self.add_permalink_ref(node, "Link to this equation")
         self.body.append("</span>")
+    self.body.append(shown(node, tex, displayed=True))
     self.body.append("</div>\n")
     raise nodes.SkipNode
 
