@@ -5,8 +5,14 @@
 - docutils gives an entry of the bibliography a role that ARIA 1.3 deprecates; it is an item of a list.
 - sphinx-exercise gives the content of every exercise the same id, and likewise of every solution; nothing
   links there, so the ids go.
+- myst-nb marks a page that ran with an emoji, which no font of the book has; a plain tick says the same.
+- An image comes without its size, and what stands below it jumps when it arrives; so it is given its size.
 """
 
+import re
+from pathlib import Path
+
+from PIL import Image
 from sphinx.application import Sphinx
 
 
@@ -23,13 +29,40 @@ MENDED = {
     'role="doc-biblioentry"': 'role="listitem"',
     '<section id="exercise-content">': "<section>",
     '<section id="solution-content">': "<section>",
+    "✅": "✓",
 }
 
 
-def mend_body(_app: Sphinx, _page: str, _template: str, context: dict, _doctree: object) -> None:
+IMAGE = re.compile(r'<img (?![^>]*\bheight=)([^>]*\bsrc="[^"]*_images/([^"/]+)")')
+
+
+def size(picture: Path) -> tuple[int, int]:
+    """Width and height in pixels; a drawing says its own."""
+    if picture.suffix == ".svg":
+        root = re.search(r"<svg[^>]*>", picture.read_text("utf-8"))[0]
+        width, height = (re.search(rf'\b{side}="(\d+)', root)[1] for side in ("width", "height"))
+        return int(width), int(height)
+    with Image.open(picture) as opened:
+        return opened.size
+
+
+def with_sizes(body: str, pictures: dict[str, Path]) -> str:
+    """Every image of these with its width and height; the style sheet shrinks it to its column."""
+
+    def sized(found: re.Match) -> str:
+        width, height = size(pictures[found[2]])
+        return f'<img width="{width}" height="{height}" {found[1]}'
+
+    return IMAGE.sub(sized, body)
+
+
+def mend_body(app: Sphinx, _page: str, _template: str, context: dict, _doctree: object) -> None:
+    if "body" not in context:
+        return
     for wrong, right in MENDED.items():
-        if "body" in context:
-            context["body"] = context["body"].replace(wrong, right)
+        context["body"] = context["body"].replace(wrong, right)
+    pictures = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
+    context["body"] = with_sizes(context["body"], pictures)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,7 +1,7 @@
 """The built book, as a reader gets it: no warning, no dead link, every page right in a browser.
 
-The browser reaches this machine only, so a page that needs the network is red. At the end faults
-are planted in copies of a page, to see each reported.
+The browser reaches this machine only and sees none of its fonts, so a page that needs the network, or a font
+that it does not bring, is red. At the end faults are planted in copies of a page, to see each reported.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from sphinxcontrib import katex
 
 from tests.site import browser as site
 from tests.site import static
@@ -98,6 +99,28 @@ def test_every_image_has_alt_text(pages: dict) -> None:
     assert_none([f for path, page in pages.items() for f in static.images_without_alt(path, page)])
 
 
+def test_every_image_says_its_size(pages: dict) -> None:
+    assert_none([f for path, page in pages.items() for f in static.images_without_size(path, page)])
+
+
+def test_a_drawing_carries_the_font_of_its_letters() -> None:
+    drawings = (ROOT / "chapters" / "_static").glob("*.svg")
+    assert_none(
+        [
+            f
+            for file in drawings
+            for f in static.letters_without_font(file.name, file.read_text("utf-8"))
+        ]
+    )
+
+
+def test_the_style_sheet_and_the_script_of_katex_are_of_one_version() -> None:
+    css = (ROOT / "chapters" / "_static" / "fonts" / "katex.css").read_text("utf-8")
+    script = Path(katex.__file__).with_name("katex.min.js").read_text("utf-8")
+    in_css = re.search(r'content:"(\d+\.\d+\.\d+)"', css)[1]
+    assert f'"{in_css}"' in script, "run tools/fonts.py with the version of the installed script"
+
+
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_a_chapter_has_card_solutions_and_launch_buttons(
     path: str, pages: dict, book: Path
@@ -111,10 +134,22 @@ def test_a_chapter_has_card_solutions_and_launch_buttons(
 # ---------------------------------------------------------------- the pages in a browser
 
 
-@pytest.mark.parametrize("mode", site.WIDTHS)
+@pytest.mark.parametrize("scheme", site.SCHEMES)
 @pytest.mark.parametrize("path", PAGES + EXTRAS)
-def test_a_page_is_right(path: str, mode: str, browser: site.BrowserContext, address: str) -> None:
-    assert_none(site.page_faults(browser, address, path, mode))
+def test_a_page_is_right(
+    path: str, scheme: str, browser: site.BrowserContext, address: str
+) -> None:
+    assert_none(site.page_faults(browser, address, path, scheme))
+
+
+def test_fonts_and_pictures_that_come_late_move_nothing(
+    browser: site.BrowserContext, book: Path
+) -> None:
+    assert_none(site.late_faults(browser, book, PAGES[0]))
+
+
+def test_a_page_whose_fonts_never_come_is_shown(browser: site.BrowserContext, book: Path) -> None:
+    assert_none(site.fontless_faults(browser, book, PAGES[0]))
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
@@ -152,6 +187,11 @@ IN_THE_HTML = [
     ('<img src="gone.png" alt="gone">', "dead link gone.png", static.dead_links),
     ('<img src="../_static/logo.svg">', "has no alt text", static.images_without_alt),
     ('<img src="../_static/logo.svg" alt=" ">', "has no alt text", static.images_without_alt),
+    (
+        '<img src="../_images/a.png" alt="a">',
+        "says no width and height",
+        static.images_without_size,
+    ),
     ('<p id="twice"></p><p id="twice"></p>', "the id 'twice' stands 2 times", static.duplicate_ids),
     (
         '<div class="solution"><p class="admonition-title">Q</p></div>',
@@ -190,20 +230,34 @@ def test_a_wrong_chapter_page_is_reported(pattern: str, new: str, words: str, bo
     assert any(words in fault for fault in faults), faults
 
 
+# Something that comes above the text as soon as the text is shown.
+JUMP = """<script>new MutationObserver(() => requestAnimationFrame(() => requestAnimationFrame(() =>
+document.querySelector("article").prepend(document.createElement("hr"), document.createElement("hr"))
+))).observe(document.documentElement, {attributes: true})</script>"""
+
 IN_THE_BROWSER = [
     ("<script>throw new Error('planted')</script>", "page error: planted"),
     ("<script>console.error('planted')</script>", "console error: planted"),
     ('<img src="https://example.org/a.png" alt="a">', "outside request: https://example.org/a.png"),
     ('<script src="gone.js"></script>', "HTTP 404"),
     ('<img src="gone.png" alt="gone">', "image not loaded"),
-    ('<p style="width: 3000px">wide</p>', "the page is 30"),
+    ('<p style="width: 400px">wide</p>', "px wide on a screen of 390"),
+    ('<p style="width: 800px">wide</p>', "px wide on a screen of 768"),
+    ('<p style="width: 3000px">wide</p>', "px wide on a screen of 1280"),
+    ('<p style="overflow-wrap: normal">' + "long" * 8 + "</p>", "with wider letters, the page is"),
     ('<div style="overflow-x: hidden"></div><table style="width: 900px"><td>t</table>', "<table"),
     ("<p>\\frac{1}{2}</p>", "raw TeX"),
-    ('<p><span class="math notranslate nohighlight">x^2</span></p>', "mathematics not rendered"),
+    ('<p><span class="math">x^2</span></p>', "mathematics not rendered"),
     (
-        '<p><span class="math notranslate nohighlight">\\(\\frac\\)</span></p>',
+        '<p><span class="math"><code class="wrong-formula">\\frac</code></span></p>',
         "mathematics is wrong",
     ),
+    ("<p>a 漢</p>", "no font of the book has '漢' (in \"Book Sans\""),
+    ("<pre>a 漢</pre>", "no font of the book has '漢' (in \"Book Code\""),
+    ('<p style="font-family: serif">a</p>', "no font of the book has 'a' (in serif)"),
+    ('<i class="fa-solid fa-ghost"></i>', "an icon without a picture: fa-solid fa-ghost"),
+    ('<script src="heavy.js"></script>', "a first visit weighs"),
+    (JUMP, "the layout shifts by"),
     ('<svg width="9" height="9"><path d="M0 0h9"/></svg>', "inline svg without title"),
     ('<div class="solution">open</div>', "an open solution"),
     ('<p style="color: #999; background: #aaa">pale</p>', "axe: color-contrast"),
@@ -227,10 +281,19 @@ def test_a_fault_in_the_browser_is_reported(
     for folder in ("_static", "_images"):
         (tmp_path / folder).symlink_to(book / folder)
     (tmp_path / PAGE).write_text(planted(book, fragment), encoding="utf-8")
-    mode = "light" if words.startswith("axe") else "phone"
+    (tmp_path / "chapters" / "heavy.js").write_text("//" + "x" * site.HEAVIEST)
     with site.served(tmp_path) as url:
-        faults = site.page_faults(browser, url, PAGE, mode)
+        faults = site.page_faults(browser, url, PAGE, "light", axe=words.startswith("axe"))
     assert any(words in fault for fault in faults), faults
+
+
+def test_a_drawing_without_its_font_is_reported() -> None:
+    drawing = "<svg><text>ab</text></svg>"
+    assert static.letters_without_font("x.svg", drawing) == [
+        "x.svg: its letters have no font inside"
+    ]
+    logo = (ROOT / "chapters" / "_static" / "logo.svg").read_text("utf-8").replace("Ladder<", "Z<")
+    assert static.letters_without_font("x.svg", logo) == ["x.svg: no letter 'Z' in its font"]
 
 
 def test_a_word_that_is_nowhere_is_reported(browser: site.BrowserContext, address: str) -> None:

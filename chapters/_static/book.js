@@ -1,23 +1,43 @@
+// The page is shown once its fonts are there, so that nothing moves under the reader's eyes; after three seconds
+// it is shown in any case.
+const root = document.documentElement;
+root.classList.add("waiting");
+const show = () => root.classList.remove("waiting");
+setTimeout(show, 3000);
+
+async function fontsAreLoaded() {
+  do {
+    document.body.getBoundingClientRect(); // a layout asks for the fonts that it needs
+    await document.fonts.ready;
+  } while (document.fonts.status === "loading");
+}
+
 // What is wider than its column scrolls in a box of its own, by finger or, being focusable, by keyboard.
 
-// Inline mathematics cannot break: where it does not fit its line it becomes such a box.
+// An inline formula breaks between its parts: where a part does not fit its line, the whole becomes such a box.
 function boxWideFormulas() {
   for (const formula of document.querySelectorAll("span.math")) {
+    formula.classList.remove("wide");
     const line = formula.closest("p, li, dd, td, th, h1, h2, h3, figcaption");
     if (line && formula.getBoundingClientRect().width > line.clientWidth) formula.classList.add("wide");
   }
 }
 
 function makeBoxesFocusable() {
-  const boxes = "span.math.wide, div.math, mjx-container, div.text_html, .pst-scrollable-table-container";
+  const boxes = "span.math.wide, .katex-display, div.text_html, .pst-scrollable-table-container";
   for (const box of document.querySelectorAll(boxes)) {
     if (box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible") box.tabIndex = 0;
   }
 }
 
-addEventListener("load", async () => {
-  await window.MathJax?.startup?.promise;
+function fitBoxes() {
   boxWideFormulas();
   makeBoxesFocusable();
-  addEventListener("resize", makeBoxesFocusable);
+}
+
+addEventListener("DOMContentLoaded", async () => {
+  await fontsAreLoaded();
+  fitBoxes();
+  show();
+  addEventListener("resize", fitBoxes);
 });

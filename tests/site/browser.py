@@ -1,21 +1,37 @@
-"""What only a browser can see. Pages are opened with every other host blocked; each check returns
-its faults, in words.
+"""What only a browser can see. Pages are opened with every other host blocked and with every font of the machine
+hidden; each check returns its faults, in words. No check waits for a clock.
 """
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, TimeoutError, sync_playwright
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from playwright.sync_api import BrowserContext, CDPSession, Page, TimeoutError, sync_playwright
+
+from tests.site import looks
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-WIDTHS = {"light": 1280, "dark": 1280, "phone": 390}
+SCHEMES = {"light": 1280, "dark": 390}  # how wide the window is in which a page is opened
+WIDTHS = (1280, 768, 390, 320)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+HEAVIEST = 2_000_000  # bytes of a first visit, uncompressed
+MOST_SHIFT = 0.01
+PATIENCE = 120_000  # milliseconds: a busy machine is no fault of a page
+FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{folder}</dir><cachedir>{folder}/cache</cachedir></fontconfig>
+"""
+# The page shows itself after three seconds even without its fonts; not here, where three seconds may be few.
+NO_CLOCK = """const later = window.setTimeout;
+window.setTimeout = (what, wait, ...rest) => wait === 3000 ? 0 : later(what, wait, ...rest);"""
 
 
 def installed() -> str | None:
@@ -23,30 +39,87 @@ def installed() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+def wide_font(file: Path) -> None:
+    """A font that has nearly every character, as one and the same wide box."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((100, 0))
+    pen.lineTo((100, 700))
+    pen.lineTo((1900, 700))
+    pen.closePath()
+    box = pen.glyph()
+    letters = [*range(0x20, 0xD800), *range(0xE000, 0xFFFE), *range(0x1D400, 0x1FB00)]
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder([".notdef", "box"])
+    font.setupCharacterMap(
+        {0x10000: "box"}
+    )  # beyond 16 bits: so it is a table for any number of letters
+    cmap = font.font["cmap"]
+    cmap.tables = [table for table in cmap.tables if table.format == 12]
+    cmap.tables[0].cmap = dict.fromkeys(letters, "box")
+    font.setupGlyf({".notdef": box, "box": box})
+    font.setupHorizontalMetrics({".notdef": (2000, 100), "box": (2000, 100)})
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": "Machine", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(file)
+
+
+@contextmanager
+def one_font() -> Iterator[dict[str, str]]:
+    """Variables that leave a browser one font of the machine, and that nobody can take for the book's."""
+    with tempfile.TemporaryDirectory() as folder:
+        wide_font(Path(folder, "machine.ttf"))
+        settings = Path(folder, "fonts.conf")
+        settings.write_text(FONTCONFIG.format(folder=folder))
+        yield {"FONTCONFIG_FILE": str(settings)}
+
+
 @contextmanager
 def chromium() -> Iterator[BrowserContext]:
-    """A window of a browser that can reach this machine and nothing else."""
+    """A window of a browser that can reach this machine and nothing else, and sees none of its fonts."""
     # not by page.route, which would switch the browser's cache off
     offline = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
-    with sync_playwright() as playwright:
+    with one_font() as variables, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=installed(), args=["--no-sandbox", offline]
+            executable_path=installed(),
+            args=["--no-sandbox", offline],
+            env={**os.environ, **variables},
+            timeout=PATIENCE,
         )
-        yield browser.new_context()
+        context = browser.new_context(reduced_motion="reduce")
+        context.set_default_timeout(PATIENCE)
+        yield context
         browser.close()
 
 
 class Quiet(SimpleHTTPRequestHandler):
+    """Says nothing: the browser records what goes wrong. Fonts and pictures wait until they may go."""
+
+    def __init__(self, *args: object, let_go: Event, **rest: object) -> None:
+        self.let_go = let_go
+        super().__init__(*args, **rest)
+
+    def do_GET(self) -> None:
+        if self.path.split("?")[0].endswith((".woff2", ".png", "ladder.svg")):
+            self.let_go.wait()
+        super().do_GET()
+
     def log_message(self, *_: object) -> None:
-        """Say nothing: the browser records what goes wrong."""
+        pass
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, let_go: Event | None = None) -> Iterator[str]:
     """The address of a server of that folder, on this machine only."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    if let_go is None:
+        let_go = Event()
+        let_go.set()
+    handler = partial(Quiet, directory=folder, let_go=let_go)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
+    let_go.set()
     server.shutdown()
     server.server_close()
 
@@ -83,71 +156,18 @@ def record(page: Page, base: str) -> list[str]:
 
 
 def settle(page: Page) -> None:
-    """Wait until mathematics and fonts are there."""
+    """Wait until the page is shown, its fonts are there, and it has been drawn a few times."""
+    page.wait_for_function("!document.documentElement.classList.contains('waiting')")
+    draw(page, 4)
+
+
+def draw(page: Page, times: int = 2) -> None:
+    """Wait until the page has been drawn anew."""
     page.evaluate(
-        "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready }"
+        "async times => { await document.fonts.ready;"
+        " for (; times; times--) await new Promise(requestAnimationFrame) }",
+        times,
     )
-
-
-MATHS = r"""() => {
-  const faults = [];
-  for (const place of document.querySelectorAll('article .math'))
-    if (!place.querySelector('mjx-container'))
-      faults.push('mathematics not rendered: ' + place.textContent.slice(0, 60));
-  for (const wrong of document.querySelectorAll('mjx-merror, [data-mjx-error]'))
-    faults.push('mathematics is wrong: ' + wrong.textContent.slice(0, 60));
-  const skip = 'pre, code, script, style, mjx-container, .math';
-  const tex = /\\[(\[]|\$\$|\\(frac|begin|partial|dot|bar|sin|ln)\b/;
-  const article = document.querySelector('article') || document.body;
-  const walk = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const text = walk.currentNode.textContent;
-    if (tex.test(text) && !walk.currentNode.parentElement.closest(skip))
-      faults.push('raw TeX: ' + text.trim().slice(0, 60));
-  }
-  return faults;
-}"""
-
-PICTURES = r"""() => {
-  const faults = [];
-  for (const image of document.images)
-    if (!image.complete || image.naturalWidth === 0) faults.push('image not loaded: ' + image.src);
-  for (const svg of document.querySelectorAll('article svg')) {
-    const title = svg.querySelector(':scope > title');
-    const named = title || svg.matches('[aria-label], [aria-labelledby]');
-    if (!named && !svg.closest('[aria-hidden=true], mjx-container, button, summary'))
-      faults.push('inline svg without title or aria-label: ' + svg.outerHTML.slice(0, 80));
-  }
-  return faults;
-}"""
-
-OVERFLOW = r"""() => {
-  const {clientWidth: width, scrollWidth: needed} = document.documentElement;
-  const faults = [];
-  if (needed > width + 1) faults.push(`the page is ${needed} px wide on a screen of ${width}`);
-  const held = node => node && node.tagName !== 'ARTICLE' &&
-    (getComputedStyle(node).overflowX !== 'visible' || held(node.parentElement));
-  for (const node of document.querySelectorAll('article *')) {
-    const box = node.getBoundingClientRect();
-    if (box.width > 0 && box.right > width + 1 && !held(node.parentElement) && !held(node))
-      faults.push(`${node.outerHTML.slice(0, 80)} ends at ${Math.round(box.right)} px`);
-  }
-  return faults.slice(0, 5);
-}"""
-
-OPEN_SOLUTIONS = r"""() => [...document.querySelectorAll('.solution')]
-  .filter(one => !one.classList.contains('toggle-hidden'))
-  .map(one => 'an open solution: ' + one.textContent.trim().slice(0, 40))"""
-
-
-ONE_TOKEN_A_KIND = r"""() => {
-  const seen = new Set();
-  for (const token of document.querySelectorAll('.highlight span')) {
-    const kind = token.className + (token.closest('.cell_output') ? ' of an output' : '');
-    if (seen.has(kind)) token.replaceWith(token.textContent);
-    seen.add(kind);
-  }
-}"""
 
 
 def axe_faults(page: Page) -> list[str]:
@@ -155,7 +175,7 @@ def axe_faults(page: Page) -> list[str]:
 
     Of the thousands of tokens of code on a page, one of each kind stays: axe is slow on many elements.
     """
-    page.evaluate(ONE_TOKEN_A_KIND)
+    page.evaluate(looks.ONE_TOKEN_A_KIND)
     # no preload: axe would fetch the style sheets once more, from wrong addresses
     rules = {"type": "tag", "values": WCAG}
     options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
@@ -172,22 +192,122 @@ def theme_faults(page: Page, scheme: str) -> list[str]:
     return [] if shown == scheme else [f"the theme is {shown!r} where {scheme!r} was asked for"]
 
 
-def page_faults(context: BrowserContext, base: str, path: str, mode: str) -> list[str]:
-    """Everything wrong with one page, opened as 'light', 'dark' or 'phone'."""
+def first_visit_faults(page: Page) -> list[str]:
+    """What the visit weighed, and whether anything moved while it went on."""
+    weight = page.evaluate(looks.WEIGHT)
+    shift, moved = page.evaluate(looks.SHIFTS)
+    faults = []
+    if weight > HEAVIEST:
+        faults.append(f"a first visit weighs {weight} bytes, more than {HEAVIEST}")
+    if shift >= MOST_SHIFT:
+        faults.append(f"the layout shifts by {shift:.3f}: {moved}")
+    return faults
+
+
+def overflow_faults(page: Page) -> list[str]:
+    """What is wider than the window: in windows of every width, the narrow ones also with wider letters."""
+    faults = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        draw(page)
+        faults += page.evaluate(looks.OVERFLOW)
+        if width <= 390:
+            page.evaluate(looks.SPREAD, True)
+            faults += [f"with wider letters, {fault}" for fault in page.evaluate(looks.OVERFLOW)]
+            page.evaluate(looks.SPREAD, False)
+    return faults
+
+
+def fonts_used(devtools: CDPSession) -> list[list[dict]]:
+    """The fonts that the browser took for each span of the hidden box."""
+    root = devtools.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+    found = devtools.send("DOM.querySelectorAll", {"nodeId": root, "selector": "#letters > span"})
+    return [
+        devtools.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        for node in found["nodeIds"]
+    ]
+
+
+def font_faults(page: Page) -> list[str]:
+    """The characters of the page that no font of the book has, so that one of the machine must serve."""
+    page.evaluate(looks.LETTERS)
+    draw(page)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("DOM.enable")
+    devtools.send("CSS.enable")
+    foreign = [any(not font["isCustomFont"] for font in fonts) for fonts in fonts_used(devtools)]
+    faults = []
+    if any(foreign):
+        page.evaluate(looks.ONE_BY_ONE, foreign)
+        draw(page)
+        letters = page.evaluate(
+            "[...document.querySelectorAll('#letters > span')]"
+            ".map(span => [span.textContent, span.style.fontFamily])"
+        )
+        faults = [
+            f"no font of the book has {letter!r} (in {family})"
+            for (letter, family), fonts in zip(letters, fonts_used(devtools))
+            if not all(font["isCustomFont"] for font in fonts)
+        ]
+    devtools.detach()
+    page.evaluate("document.getElementById('letters').remove()")
+    return faults
+
+
+def page_faults(
+    context: BrowserContext, base: str, path: str, scheme: str, axe: bool = True
+) -> list[str]:
+    """Everything wrong with one page, opened 'light' on a desktop or 'dark' on a phone."""
     page = context.new_page()
-    page.set_viewport_size({"width": WIDTHS[mode], "height": 900})
-    scheme = "dark" if mode == "dark" else "light"
+    page.add_init_script(NO_CLOCK)
+    page.set_viewport_size({"width": SCHEMES[scheme], "height": 900})
     page.emulate_media(color_scheme=scheme)
     faults = record(page, base)
     page.goto(f"{base}/{path}")
     settle(page)
+    faults += first_visit_faults(page)
     faults += theme_faults(page, scheme)
-    for look in (MATHS, PICTURES, OVERFLOW, OPEN_SOLUTIONS):
+    for look in (looks.MATHS, looks.PICTURES, looks.OPEN_SOLUTIONS):
         faults += page.evaluate(look)
-    if mode != "phone":  # the colours and the elements of a phone are those of 'light'
+    faults += overflow_faults(page)
+    faults += font_faults(page)
+    if axe:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        draw(page)
         faults += axe_faults(page)
     page.close()
     return faults
+
+
+def late_faults(context: BrowserContext, folder: Path, path: str) -> list[str]:
+    """What moves on a page whose fonts and pictures come after everything else."""
+    let_go = Event()
+    with served(folder, let_go) as base:
+        page = context.new_page()
+        page.add_init_script(NO_CLOCK)
+        page.goto(f"{base}/{path}", wait_until="domcontentloaded")
+        early = not page.evaluate("document.documentElement.classList.contains('waiting')")
+        let_go.set()
+        page.wait_for_load_state("load")
+        settle(page)
+        faults = ["the page is shown before its fonts are there"] if early else []
+        faults += first_visit_faults(page)
+        page.close()
+    return faults
+
+
+def fontless_faults(context: BrowserContext, folder: Path, path: str) -> list[str]:
+    """Nothing, if the page is shown while its fonts are still being waited for."""
+    with served(folder, Event()) as base:
+        page = context.new_page()
+        page.goto(f"{base}/{path}", wait_until="domcontentloaded")
+        try:
+            page.wait_for_function("!document.documentElement.classList.contains('waiting')")
+        except TimeoutError:
+            return ["the page waits for its fonts for ever"]
+        finally:
+            page.close()
+    return []
 
 
 def search_faults(context: BrowserContext, base: str, word: str, path: str) -> list[str]:
@@ -195,12 +315,12 @@ def search_faults(context: BrowserContext, base: str, word: str, path: str) -> l
     page = context.new_page()
     faults = record(page, base)
     page.goto(f"{base}/search.html?q={word}")
+    said = "document.querySelector('p.search-summary')?.textContent"
+    page.wait_for_function(f"/found|did not match/.test({said})")  # then the search has ended
     listed = (
         "path => [...document.querySelectorAll('ul.search a')].some(a => a.href.includes(path))"
     )
-    try:
-        page.wait_for_function(listed, arg=path, timeout=5000)
-    except TimeoutError:
+    if not page.evaluate(listed, path):
         faults.append(f"a search for {word!r} does not list {path}")
     page.close()
     return faults
@@ -213,13 +333,11 @@ def unfolding_faults(context: BrowserContext, base: str, path: str) -> list[str]
     settle(page)
     solution = page.locator(".solution").first
     inside = solution.locator(".cell_input").first
-    before = inside.is_visible()
+    faults = [f"{path}: a solution is open before the click"] if inside.is_visible() else []
     solution.locator(".admonition-title").first.click(position={"x": 5, "y": 5})
-    page.wait_for_timeout(300)
-    after = inside.is_visible()
+    try:
+        inside.wait_for(state="visible")
+    except TimeoutError:
+        faults.append(f"{path}: a click does not unfold the solution")
     page.close()
-    return (
-        []
-        if (before, after) == (False, True)
-        else [f"{path}: shown before {before}, after {after}"]
-    )
+    return faults

@@ -5,12 +5,15 @@ A page is its path below the site's root, with forward slashes, and its parsed H
 
 import posixpath
 import re
+from base64 import b64decode
 from collections import Counter
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 
 REPOSITORY = "derivative-ladder/derivative-ladder"
 COST = re.compile(r"(\d+) s to run, (\d+) MiB of memory")
@@ -71,6 +74,29 @@ def images_without_alt(path: str, page: BeautifulSoup) -> list[str]:
     silent = [tag for tag in page.select("img") if tag.get("alt") is None]
     silent += [tag for tag in article.select("img[alt]") if not tag["alt"].strip()]
     return [f"{path}: the image {tag.get('src')} has no alt text" for tag in silent]
+
+
+def images_without_size(path: str, page: BeautifulSoup) -> list[str]:
+    """A picture that comes late moves nothing if its size is known."""
+    pictures = page.select('article img[src*="_images/"]')
+    return [
+        f"{path}: the image {tag['src']} says no width and height"
+        for tag in pictures
+        if not {"width", "height"} <= set(tag.attrs)
+    ]
+
+
+def letters_without_font(name: str, svg: str) -> list[str]:
+    """The letters of a drawing that the font inside it lacks: as an image it sees no font of the page."""
+    drawing = parse(svg)
+    written = set("".join(tag.get_text() for tag in drawing.select("text")))
+    font = re.search(r"data:font/woff2;base64,([^)]+)", svg)
+    if written and not font:
+        return [f"{name}: its letters have no font inside"]
+    had = TTFont(BytesIO(b64decode(font[1]))).getBestCmap() if font else {}
+    return [
+        f"{name}: no letter {letter!r} in its font" for letter in written if ord(letter) not in had
+    ]
 
 
 def launch_faults(path: str, page: BeautifulSoup, root: Path) -> list[str]:

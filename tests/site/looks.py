@@ -1,0 +1,135 @@
+"""What to look at in a page: JavaScript that returns the faults it sees, in words."""
+
+MATHS = r"""() => {
+  const faults = [];
+  for (const place of document.querySelectorAll('article .math'))
+    if (!place.querySelector('.katex'))
+      faults.push('mathematics not rendered: ' + place.textContent.slice(0, 60));
+  for (const wrong of document.querySelectorAll('.wrong-formula, .katex-error'))
+    faults.push('mathematics is wrong: ' + wrong.textContent.slice(0, 60));
+  const skip = 'pre, code, script, style, .math';
+  const tex = /\\[(\[]|\$\$|\\(frac|begin|partial|dot|bar|sin|ln)\b/;
+  const article = document.querySelector('article') || document.body;
+  const walk = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent;
+    if (tex.test(text) && !walk.currentNode.parentElement.closest(skip))
+      faults.push('raw TeX: ' + text.trim().slice(0, 60));
+  }
+  return faults;
+}"""
+
+PICTURES = r"""() => {
+  const faults = [];
+  for (const image of document.images)
+    if (!image.complete || image.naturalWidth === 0) faults.push('image not loaded: ' + image.src);
+  for (const svg of document.querySelectorAll('article svg')) {
+    const title = svg.querySelector(':scope > title');
+    const named = title || svg.matches('[aria-label], [aria-labelledby]');
+    if (!named && !svg.closest('[aria-hidden=true], button, summary'))
+      faults.push('inline svg without title or aria-label: ' + svg.outerHTML.slice(0, 80));
+  }
+  for (const icon of document.querySelectorAll('i[class*="fa-"]'))
+    if (getComputedStyle(icon, '::before').content === 'none')
+      faults.push('an icon without a picture: ' + icon.className);
+  return faults;
+}"""
+
+OVERFLOW = r"""() => {
+  const {clientWidth: width, scrollWidth: needed} = document.documentElement;
+  const faults = [];
+  if (needed > width + 1) faults.push(`the page is ${needed} px wide on a screen of ${width}`);
+  const held = node => node && node.tagName !== 'ARTICLE' &&
+    (getComputedStyle(node).overflowX !== 'visible' || held(node.parentElement));
+  for (const node of document.querySelectorAll('article *')) {
+    const box = node.getBoundingClientRect();
+    if (box.width > 0 && box.right > width + 1 && !held(node.parentElement) && !held(node))
+      faults.push(`${node.outerHTML.slice(0, 80)} ends at ${Math.round(box.right)} px`);
+  }
+  return faults.slice(0, 5);
+}"""
+
+OPEN_SOLUTIONS = r"""() => [...document.querySelectorAll('.solution')]
+  .filter(one => !one.classList.contains('toggle-hidden'))
+  .map(one => 'an open solution: ' + one.textContent.trim().slice(0, 40))"""
+
+
+ONE_TOKEN_A_KIND = r"""() => {
+  const seen = new Set();
+  for (const token of document.querySelectorAll('.highlight span')) {
+    const kind = token.className + (token.closest('.cell_output') ? ' of an output' : '');
+    if (seen.has(kind)) token.replaceWith(token.textContent);
+    seen.add(kind);
+  }
+}"""
+
+# Longer letters than any: what fits then fits in another font as well. Formulas have fonts of their own.
+SPREAD = """on => {
+  document.getElementById('spread')?.remove();
+  if (!on) return;
+  const style = document.createElement('style');
+  style.id = 'spread';
+  style.textContent = 'body { letter-spacing: 0.15em } .katex { letter-spacing: 0 }';
+  document.head.append(style);
+}"""
+
+# The kinds of text on a page, as spans of a hidden box: one for each family, weight and slant, with its letters.
+LETTERS = r"""() => {
+  const kinds = new Map();
+  const add = (style, text) => {
+    const key = [style.fontFamily, style.fontWeight, style.fontStyle].join('|');
+    if (!kinds.has(key)) kinds.set(key, [style, new Set()]);
+    for (const letter of text) if (!/[\s\p{C}]/u.test(letter)) kinds.get(key)[1].add(letter);
+  };
+  const skip = 'script, style, noscript, math, svg title, svg desc';
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const parent = walk.currentNode.parentElement;
+    if (!parent.closest(skip)) add(getComputedStyle(parent), walk.currentNode.textContent);
+  }
+  for (const node of document.querySelectorAll('body *'))
+    for (const place of ['::before', '::after']) {
+      const style = getComputedStyle(node, place);
+      if (/^"/.test(style.content)) add(style, JSON.parse(style.content.replace(/" \/ .*$/, '"')));
+    }
+  const box = document.createElement('div');
+  box.id = 'letters';
+  box.style = 'position: absolute; visibility: hidden; width: 300px; overflow: hidden';
+  for (const [style, letters] of kinds.values()) {
+    if (!letters.size) continue;
+    const span = document.createElement('span');
+    span.style.fontFamily = style.fontFamily;
+    span.style.fontWeight = style.fontWeight;
+    span.style.fontStyle = style.fontStyle;
+    span.textContent = [...letters].join('');
+    box.append(span, document.createElement('br'));
+  }
+  document.body.append(box);
+}"""
+
+# Of the kinds that count, a span for each letter; the others go.
+ONE_BY_ONE = """counts => [...document.querySelectorAll('#letters > span')].forEach((span, i) => {
+  const letters = counts[i] ? [...span.textContent] : [];
+  span.replaceWith(...letters.map(letter => {
+    const one = span.cloneNode();
+    one.textContent = letter;
+    return one;
+  }));
+})"""
+
+WEIGHT = """() => performance.getEntries()
+  .filter(entry => entry.entryType === 'navigation' || entry.entryType === 'resource')
+  .reduce((sum, entry) => sum + entry.decodedBodySize, 0)"""
+
+SHIFTS = """() => new Promise(resolve => {
+  const shifts = [];
+  const watch = list => shifts.push(...list.getEntries());
+  const observer = new PerformanceObserver(watch);
+  observer.observe({type: 'layout-shift', buffered: true});
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+    watch({getEntries: () => observer.takeRecords()});
+    const moved = shifts.flatMap(shift => shift.sources)
+      .map(source => (source.node?.nodeName || '?') + '.' + (source.node?.className || ''));
+    resolve([shifts.reduce((sum, shift) => sum + shift.value, 0), moved.slice(0, 5)]);
+  })));
+})"""
