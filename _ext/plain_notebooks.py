@@ -26,6 +26,7 @@ from pathlib import Path
 import nbformat
 import plain_markdown as markdown
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx_exercise.nodes import is_exercise_node, solution_node
@@ -184,14 +185,16 @@ def author_and_year(entry: object) -> str:
 def with_names_of_authors(builder: "PlainNotebooks", doctree: nodes.document) -> None:
     """A citation is '(Wengert 1964)', a link to its entry: a number says nothing beside no list."""
     known = {each.key: each for each in builder.env.get_domain("cite").citations}
-    for cited in list(doctree.findall(lambda node: node.get("refdomain") == "cite" if isinstance(node, nodes.Element) else False)):
+    for cited in list(doctree.findall(addnodes.pending_xref)):
+        if cited["refdomain"] != "cite":
+            continue
         links = []
         for key in re.split(r"\s*,\s*", cited["reftarget"]):
             source = known[key]
             address = f"{builder.get_target_uri(source.bibliography_key.docname)}#{source.citation_id}"
             links.append(nodes.reference("", author_and_year(source.entry), refuri=address))
         between = [part for link in links for part in (nodes.Text("; "), link)][1:]
-        cited.replace_self([nodes.Text("("), *between, nodes.Text(")")])
+        cited.replace_self(nodes.inline("", "", nodes.Text("("), *between, nodes.Text(")")))
 
 
 # ---------------------------------------------------------------- the builder
