@@ -27,7 +27,7 @@ def digest(root: Path, files: Iterable[Path]) -> str:
 
 def take_digests(app: Sphinx, config: Config) -> None:
     root = Path(app.srcdir)
-    data = (root / "chapters" / "data").glob("*.json")
+    data = (root / "companion" / "data").glob("*.json")
     used = [*(root / "companion").rglob("*.py"), *data, root / "requirements.txt"]
     config.nb_execution_cache_path = str(root / "_build" / "executed" / digest(root, used))
     config.digest_of_extensions = digest(root, (root / "_ext").glob("*.py"))

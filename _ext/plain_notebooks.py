@@ -26,6 +26,7 @@ from pathlib import Path
 import nbformat
 import plain_markdown as markdown
 from docutils import nodes
+from jupyter_cache import get_cache
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
@@ -221,9 +222,19 @@ class PlainNotebooks(Builder):
             formats=self.config.numfig_format,
         )
 
+    def executed(self, docname: str) -> dict:
+        """The chapter with the outputs of its page, pictures and all; as it is stored, if nothing is run."""
+        chapter = nbformat.read(self.env.doc2path(docname), as_version=4)
+        if self.config.nb_execution_mode == "cache":
+            cache = get_cache(self.config.nb_execution_cache_path)
+            run = cache.merge_match_into_notebook(chapter)[1]
+            for cell, ran in zip(chapter["cells"], run["cells"]):
+                if cell["cell_type"] == "code":
+                    cell |= {key: ran[key] for key in ("outputs", "execution_count")}
+        return chapter
+
     def notebook(self, docname: str, at: str) -> dict:
-        source = Path(self.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
-        executed = nbformat.read(source, as_version=4)
+        executed = self.executed(docname)
         doctree = self.env.get_doctree(docname)
         without_outputs(doctree)
         with_names_of_authors(self, doctree)

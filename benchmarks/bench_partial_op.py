@@ -4,7 +4,7 @@ A step is: the model forward, the gradients reset, the loss backward, Adam; batc
 The model and the eager ways are the chapter's own cells. With the name of a file as its argument the
 script also writes the table there, for the chapter:
 
-    .venv-bench/bin/python benchmarks/bench_partial_op.py chapters/data/partial_op_ratios.json
+    .venv-bench/bin/python benchmarks/bench_partial_op.py companion/data/partial_op_ratios.json
 """
 
 import json

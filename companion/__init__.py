@@ -9,7 +9,19 @@
                  network to solve it;  from companion.pinn import Problem, fit
     show         pictures for readers: ledgers, the graph of a tape, curves, solutions
 
-Nothing is imported here, so that `import companion` costs nothing. Arrows point one way: show may
+Nothing is imported here, so that `import companion` costs nothing. `python -m companion` says what
+of it runs here, and `companion.__version__` which one it is. Arrows point one way: show may
 use all, pinn may use operators, engines and operators may use series, and nobody uses show but the
 chapters.
 """
+
+__version__: str
+
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when it is asked for."""
+    if name == "__version__":
+        from companion._project import version
+
+        return version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

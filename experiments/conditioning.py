@@ -2,7 +2,7 @@
 its compiled step, L-BFGS on a large residual, and the balance of weights.
 
 The code of the runs is in the chapter, in the cells tagged "experiment"; this script executes those
-cells and then what is too long for a page. It writes chapters/data/conditioning.json, which the
+cells and then what is too long for a page. It writes companion/data/conditioning.json, which the
 chapter reads. Times are of one core; take them on a quiet machine. About five minutes there (one of
 them is the compiler's):
 
@@ -19,12 +19,13 @@ from time import process_time
 
 import torch
 
+from companion.data import FOLDER
 from companion.pinn.training import Plan, Run
 from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "14_conditioning.ipynb"
-RESULT = ROOT / "chapters" / "data" / "conditioning.json"
+RESULT = FOLDER / "conditioning.json"
 
 SEEDS = (0, 1, 2)
 DTYPES = ("float64", "float32")

@@ -1,7 +1,7 @@
 """The whole experiment of chapter 8: 100 001 steps for each way to write the derivative.
 
 The code of the experiment is in the chapter, in the cells tagged "experiment"; this script runs those
-cells and then what is too long for a page. It writes chapters/data/derivative_as_op.json, which the
+cells and then what is too long for a page. It writes companion/data/derivative_as_op.json, which the
 chapter reads. About 15 minutes on two cores:
 
     .venv/bin/python -m experiments.derivative_as_op
@@ -18,11 +18,12 @@ from pathlib import Path
 
 import torch
 
+from companion.data import FOLDER
 from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "08_derivative_as_op.ipynb"
-RESULT = ROOT / "chapters" / "data" / "derivative_as_op.json"
+RESULT = FOLDER / "derivative_as_op.json"
 
 STEPS = 100_001
 CHECKPOINTS = (10, 30, 100, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
@@ -95,7 +96,6 @@ def main():
         "same_bits": identical,
         "runs": runs,
     }
-    RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -1,6 +1,6 @@
 """The horizon sweep of chapter 12: y'' + y = 0 on [0, 2 pi], [0, 6 pi] and [0, 10 pi].
 
-Soft and hard conditions, Adam and Gauss-Newton, several seeds. It writes chapters/data/first_pinn.json,
+Soft and hard conditions, Adam and Gauss-Newton, several seeds. It writes companion/data/first_pinn.json,
 which the chapter reads. Some ten minutes on one core:
 
     .venv/bin/python -m experiments.first_pinn
@@ -10,15 +10,14 @@ import json
 import math
 import platform
 from itertools import product
-from pathlib import Path
 
 import torch
 
+from companion.data import FOLDER
 from companion.pinn import MLP, Adam, GaussNewton, fit
 from companion.pinn.oscillator import oscillator
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT / "chapters" / "data" / "first_pinn.json"
+RESULT = FOLDER / "first_pinn.json"
 
 TURNS = (1, 3, 5)  # the horizon, in periods of 2 pi
 SEEDS = (0, 1, 2)

@@ -1,7 +1,7 @@
 """The whole sweep of chapter 13: weights, activations, steps of a difference, three seeds each.
 
 The code of the experiment is in the chapter, in the cells tagged "experiment"; this script runs those
-cells and then what is too long for a page. It writes chapters/data/flattened_sine.json, which the
+cells and then what is too long for a page. It writes companion/data/flattened_sine.json, which the
 chapter reads. About 6 minutes on one quiet core:
 
     .venv/bin/python -m experiments.flattened_sine
@@ -15,12 +15,13 @@ from pathlib import Path
 
 import torch
 
+from companion.data import FOLDER
 from companion.pinn import LBFGS, MLP, Adam, Box, Condition, Problem, Siren, fit
 from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "13_flattened_sine.ipynb"
-RESULT = ROOT / "chapters" / "data" / "flattened_sine.json"
+RESULT = FOLDER / "flattened_sine.json"
 
 SEEDS = (0, 1, 2)
 STEPS = 2000
@@ -156,7 +157,6 @@ def main():
         "quasi_newton": [quasi_newton(s, t) for t in (torch.float32, torch.float64) for s in SEEDS],
         "quotient": [quotient(names, seed) for seed in SEEDS],
     }
-    RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

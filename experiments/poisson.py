@@ -1,7 +1,7 @@
 """The repetitions of chapter 15: other seeds, weights, points and cures than the page has time for.
 
 The problems are in the chapter, in the cells tagged "experiment"; this script runs those cells and
-trains. It writes chapters/data/poisson.json, which the chapter reads. About 5 minutes on one quiet core:
+trains. It writes companion/data/poisson.json, which the chapter reads. About 5 minutes on one quiet core:
 
     .venv/bin/python -m experiments.poisson
 """
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import torch
 
+from companion.data import FOLDER
 from experiments.chapter import defined_in, write
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "15_poisson.ipynb"
-RESULT = ROOT / "chapters" / "data" / "poisson.json"
+RESULT = FOLDER / "poisson.json"
 
 SEEDS = {"Gauss-Newton": range(5), "Adam + L-BFGS": range(3)}  # the latter on the square
 WEIGHTS = (1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6, 1e8)

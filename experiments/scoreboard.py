@@ -2,7 +2,7 @@
 
 The problems and the solvers are in the chapter, in the cells tagged "experiment"; this script runs
 those cells and then all seeds, each training for the same time. It writes
-chapters/data/scoreboard.json, which the chapter reads. One thread; 10 to 15 minutes on a quiet core:
+companion/data/scoreboard.json, which the chapter reads. One thread; 10 to 15 minutes on a quiet core:
 the networks 6, the opponents in ten dimensions 3, everything else 4. Each run is told as it ends:
 
     OMP_NUM_THREADS=1 .venv/bin/python -m experiments.scoreboard
@@ -16,11 +16,12 @@ from pathlib import Path
 
 import torch
 
+from companion.data import FOLDER
 from experiments.chapter import defined_in, write
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "18_scoreboard.ipynb"
-RESULT = ROOT / "chapters" / "data" / "scoreboard.json"
+RESULT = FOLDER / "scoreboard.json"
 
 SEEDS = range(3)
 OTHERS = range(3, 8)  # of Gauss-Newton alone, for the count of failures

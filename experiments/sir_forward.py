@@ -2,7 +2,7 @@
 
 The code of the training runs is in the chapter, in the cells tagged "experiment"; this script runs
 those cells and then more seeds, starts and causal weights than a page has time for. It writes
-chapters/data/sir_forward.json, which the chapter reads. About ten minutes on two quiet cores:
+companion/data/sir_forward.json, which the chapter reads. About ten minutes on two quiet cores:
 
     .venv/bin/python -m experiments.sir_forward            all sweeps, or some of them by name
 """
@@ -16,11 +16,12 @@ from pathlib import Path
 
 import torch
 
+from companion.data import FOLDER
 from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "16_sir_forward.ipynb"
-RESULT = ROOT / "chapters" / "data" / "sir_forward.json"
+RESULT = FOLDER / "sir_forward.json"
 
 SEEDS, FEW = range(5), range(3)
 STARTS = (0.1, 0.03, 0.01)  # the share infected on day 0
@@ -123,7 +124,6 @@ def main(wanted):
     result["environment"] = f"torch {torch.__version__}, CPU, {platform.machine()}"
     for name in wanted:
         result[name] = PARTS[name](names)
-        RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """The repetitions of chapter 17: seeds, noise, weights and guesses.
 
 The code of the experiment is in the chapter, in the cells tagged "experiment"; this script runs those
-cells and then what is too long for a page. It writes chapters/data/sir_inverse.json, which the chapter
+cells and then what is too long for a page. It writes companion/data/sir_inverse.json, which the chapter
 reads. About a quarter of an hour on two cores:
 
     .venv/bin/python -m experiments.sir_inverse
@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from companion.data import FOLDER
 from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "17_sir_inverse.ipynb"
-RESULT = ROOT / "chapters" / "data" / "sir_inverse.json"
+RESULT = FOLDER / "sir_inverse.json"
 
 SEEDS = range(5)
 NOISES = (0, 1, 5)  # per cent of the peak
@@ -190,7 +191,6 @@ def main():
         "guesses": guesses,
         "rescue": {"alone": [a for a, _ in rescue], "data": [d for _, d in rescue]},
     }
-    RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 

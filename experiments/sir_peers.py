@@ -3,7 +3,7 @@
 The peers of benchmarks/peers, each in its own environment, train on the second set of numbers of
 chapter 16 with its equations, start and scaled time, in (S, I), and once, as a control, in (S, ln I).
 They stop after a number of steps, so that a busy machine gives what an idle one gives.
-It writes chapters/data/sir_peers.json, which the chapter reads. About ten minutes on a quiet core:
+It writes companion/data/sir_peers.json, which the chapter reads. About ten minutes on a quiet core:
 
     .venv/bin/python -m experiments.sir_peers              all runs, or some by name
 """
@@ -13,11 +13,12 @@ import os
 import sys
 from pathlib import Path
 
+from companion.data import FOLDER
 from experiments.chapter import defined_in, write
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "16_sir_forward.ipynb"
-RESULT = ROOT / "chapters" / "data" / "sir_peers.json"
+RESULT = FOLDER / "sir_peers.json"
 
 STEPS = {  # (peer, its method) -> steps of an optimiser; where there are two, Adam's are a quarter
     ("deepxde", "Adam, L-BFGS"): 1000,

@@ -59,11 +59,16 @@ def test_versions_agree() -> None:
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
 
 
+FORMS = ["bug", "idea", "mistake"]
+
+
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
         ("vendor.citation-file-format", ["CITATION.cff"]),
         ("vendor.github-workflows", [".github/workflows/test.yml", ".github/workflows/book.yml"]),
+        ("vendor.github-issue-forms", [f".github/ISSUE_TEMPLATE/{name}.yml" for name in FORMS]),
+        ("vendor.github-issue-config", [".github/ISSUE_TEMPLATE/config.yml"]),
     ],
 )
 def test_files_for_other_programs_are_valid(schema: str, files: list[str]) -> None:
@@ -75,6 +80,12 @@ def test_files_for_other_programs_are_valid(schema: str, files: list[str]) -> No
 def test_every_workflow_is_checked() -> None:
     workflows = sorted(file.name for file in (ROOT / ".github" / "workflows").iterdir())
     assert workflows == ["book.yml", "test.yml"]
+
+
+def test_every_issue_form_is_checked_and_a_fault_is_reported_with_the_doctor() -> None:
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    assert sorted(file.stem for file in folder.iterdir()) == sorted([*FORMS, "config"])
+    assert "python -m companion --json" in (folder / "bug.yml").read_text("utf-8")
 
 
 def test_every_room_of_the_companion_has_its_place_on_the_api_page() -> None:

@@ -1,31 +1,134 @@
-"""What the readme and the first page promise is true: the examples run, the files they name exist."""
+"""What the readme and the first page promise is true: each example runs for someone who typed the command
+above it, and the files that they name exist.
 
-import doctest
+The commands install from the repository; here its wheel is built, and what the extra does not bring is hidden.
+"""
+
 import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.wheel import Installed, build, copy, unpacked
+
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "chapters/index.md"]
+PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
+EXTRAS = ["", *tomllib.loads(PYPROJECT)["project"]["optional-dependencies"]]
+REPOSITORY = "https://github.com/derivative-ladder/derivative-ladder"
+BOOK = "https://derivative-ladder.github.io/derivative-ladder/"
+INSTALL = re.compile(rf'pip install "derivative-ladder(?:\[([\w,]+)\])? @ git\+{REPOSITORY}"')
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+DOCTEST = """\
+import doctest, sys
+from pathlib import Path
+example = doctest.DocTestParser().get_doctest(Path(sys.argv[1]).read_text("utf-8"), {}, "page", None, 0)
+assert example.examples
+sys.exit(doctest.DocTestRunner().run(example).failed)
+"""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a page says to type for an extra, and what works then."""
+
+    page: str
+    extra: str
+    examples: str  # the lines of all examples up to the next command
+    modules: tuple[str, ...]  # what is run as python -m
+
+
+def doors(page: str) -> Iterator[Door]:
+    """The commands of a page that install the package, each with the examples that follow it."""
+    extra, examples, programs = None, "", []
+    for language, text in BLOCK.findall((ROOT / page).read_text("utf-8")):
+        if found := INSTALL.search(text):
+            if extra is not None:
+                yield Door(page, extra, examples, tuple(programs))
+            extra, examples, programs = found[1] or "", "", []
+        if language == "pycon":
+            assert extra is not None, f"{page}: an example stands before the first command: {text}"
+            examples += text
+        programs += re.findall(r"^python -m (\w+)$", text, re.MULTILINE)
+    assert extra is not None, f"{page} says nowhere how to install"
+    yield Door(page, extra, examples, tuple(programs))
+
+
+DOORS = [door for page in PAGES for door in doors(page)]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the wheel is installed."""
+    return installed(tmp_path_factory.mktemp("readme"), PYPROJECT)
+
+
+def installed(folder: Path, pyproject: str) -> Path:
+    wheel = build("wheel", copy(folder / "tree", pyproject), folder / "dist")
+    return unpacked(wheel, folder / "site")
+
+
+def opens(door: Door, site: Path, folder: Path) -> str:
+    """What goes wrong when someone types what the page says: "" if nothing does."""
+    python = Installed(site, door.extra)
+    (folder / "doctest_page.py").write_text(DOCTEST, encoding="utf-8")
+    (folder / "page.txt").write_text(door.examples, encoding="utf-8")
+    programs = [("doctest_page.py", "page.txt")] * bool(door.examples)
+    programs += [("-m", name) for name in door.modules]
+    done = [python.run(*program, cwd=folder, MPLBACKEND="agg") for program in programs]
+    assert done, f"{door.page}: nothing follows the command for [{door.extra}]"
+    return "".join(run.stdout + run.stderr for run in done if run.returncode)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_examples_print_what_they_say(page: str) -> None:
-    blocks = re.findall(r"```pycon\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
-    assert blocks, f"{page} shows no example"
-    example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page, page, 0)
-    assert doctest.DocTestRunner().run(example).failed == 0
+def test_every_extra_has_its_command(page: str) -> None:
+    assert [door.extra for door in doors(page)] == EXTRAS
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: f"{door.page}[{door.extra}]")
+def test_what_follows_a_command_works_after_it(door: Door, site: Path, tmp_path: Path) -> None:
+    assert opens(door, site, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("extra", "package"), [("torch", "torch"), ("pinn", "scipy"), ("show", "matplotlib")]
+)
+def test_an_extra_that_forgets_a_package_is_noticed(
+    extra: str, package: str, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    site = installed(tmp_path, without(package, extra))
+    for door in DOORS:
+        if door.extra == extra:
+            said = opens(door, site, tmp_path / "run")
+            assert f"needs {package}, which is not installed here" in said
+            assert f'pip install "derivative-ladder[{extra}] @' in said
+
+
+def without(package: str, extra: str) -> str:
+    """pyproject.toml with a package left out of an extra."""
+    edited, count = re.subn(
+        rf'^({extra} = \[.*?)"{package}[^"]*"(?:, )?', r"\1", PYPROJECT, flags=re.MULTILINE
+    )
+    assert count == 1, f"[{extra}] does not ask for {package}"
+    return edited
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_the_files_that_are_named_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     links = re.findall(r'(?:\]\(|src=")(?!https?:)([^)"#]+)', text)
+    links += re.findall(rf"{REPOSITORY}/blob/main/([^)#]+)", text)
+    links += [f"chapters/{path}" for path in re.findall(rf'{BOOK}(_static/[^)"]+)', text)]
     folders = re.findall(r"`([a-z_]+/)`", text)
-    tools = re.findall(r"\b(?:tools|tests|companion|chapters)/[a-z_]+\.(?:py|md|bib)", text)
+    tools = re.findall(r"\b(?:tools|tests|companion|chapters)/[a-z_/]+\.(?:py|md|bib|txt)", text)
     missing = [name for name in {*links, *folders, *tools} if not (ROOT / name).exists()]
     assert missing == []
+    pages = set(re.findall(rf"{BOOK}(chapters/\w+)\.html", text))
+    assert pages <= set((ROOT / "tests" / "site" / "published.txt").read_text("utf-8").split())
 
 
 def test_the_targets_of_make_that_are_named_exist() -> None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 
 CHAPTERS = Path(__file__).parent.parent / "chapters"
 SETUP = """\
@@ -230,6 +231,26 @@ def includes_companion_source(nb: dict) -> list[str]:
     return found
 
 
+READERS = set("open read_text read_bytes loadtxt genfromtxt fromfile read_csv urlopen".split())
+LOADERS = {"json.load", "np.load", "pickle.load", "torch.load"}
+
+
+def reads_no_path(nb: dict) -> list[str]:
+    """No code cell opens a file or an address: a copy in an empty folder has neither."""
+    found = []
+    for cell in code_cells(nb):
+        tree = ast.parse(TransformerManager().transform_cell(cell["source"]))
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        full = {ast.unparse(call) for call in calls}
+        names = {name.rpartition(".")[2] for name in full} & READERS | full & LOADERS
+        found += [
+            f"the cell {first_line(cell)!r} reads a path ({name}): store what it needs in "
+            "companion/data, and write stored(name)"
+            for name in sorted(names)
+        ]
+    return found
+
+
 def ends_with_its_cost(nb: dict) -> list[str]:
     cells = code_cells(nb)
     found = []
@@ -258,6 +279,7 @@ RULES = [
     says_what_broke,
     shows_the_ledger,
     includes_companion_source,
+    reads_no_path,
     ends_with_its_cost,
 ]
 

@@ -11,6 +11,10 @@ audit.py         what a gradient computation really did
 devices.py       where tensors live
 """
 
+from companion._project import require
+
+require(__name__, "torch", "torch")
+
 from companion.operators.audit import Audit, gradient_audit
 from companion.operators.devices import device
 from companion.operators.dispatch import RULES

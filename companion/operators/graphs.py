@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from companion._project import require
+
 __all__ = ["LeakProbe", "graph_leaves", "graph_nodes", "graph_size", "saved_bytes"]
 
 
@@ -205,6 +207,7 @@ class LeakProbe:
 
 
 def _resident():
+    require("LeakProbe", "torch", "psutil")
     import psutil  # not needed by those who never look for a leak
 
     count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0

@@ -14,6 +14,10 @@ poisson.py        −Δu = f: poisson_interval, poisson_square, poisson_lshape; 
 sir.py            an epidemic: Epidemic, sir and sir_inverse, with SciPy's solution as reference
 """
 
+from companion._project import require
+
+require(__name__, "pinn", "scipy", "torch", "tqdm")
+
 from companion.pinn.checks import check
 from companion.pinn.gauss_newton import GaussNewton
 from companion.pinn.networks import MLP, Fourier, Siren

@@ -2,6 +2,8 @@
 
 import sys
 
+from companion._project import require
+
 
 def peak_memory() -> float:
     """The most memory that this process has held so far, in MiB.
@@ -16,6 +18,7 @@ def peak_memory() -> float:
     GetProcessMemoryInfo, through psutil.
     """
     if sys.platform == "win32":
+        require("peak_memory", "book", "psutil")
         import psutil
 
         return psutil.Process().memory_info().peak_wset / 2**20

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from companion._project import require
 from companion.engines import Dual, Jet, Var, gradients, log, sin
 from companion.engines.differences import complex_step, difference_gradient
 from companion.show.table import html_table, text_table
@@ -38,6 +39,7 @@ def f_torch(x1, x2):
     >>> f_torch(torch.tensor(2.0), torch.tensor(5.0))
     tensor(11.6521)
     """
+    require("f_torch", "torch", "torch")
     from torch import log, sin
 
     return log(x1) + x1 * x2 - sin(x2)
@@ -90,7 +92,8 @@ class Ledger:
 def ledger(*rungs: str) -> Ledger:
     """The table of these rungs of the ladder, each computed now.
 
-    `RUNGS` holds their names, in the book's order. Raises ValueError for a name that is not there.
+    `RUNGS` holds their names, in the book's order. Raises ValueError for a name that is not there,
+    and ImportError where torch or SymPy is not, for a rung that needs it.
 
     >>> ledger("central difference", "Dual, two seeds")
     method                ∂f/∂x₁    ∂f/∂x₂    error  evaluations of f
@@ -103,6 +106,8 @@ def ledger(*rungs: str) -> Ledger:
     for name in rungs:
         if name not in RUNGS:
             raise ValueError(f"no rung is called {name!r}; the ladder has: {'; '.join(RUNGS)}")
+        if name in TORCH:
+            require(f"The rung {name!r}", "torch", "torch")
     return Ledger(
         tuple(measure(name, RUNGS[name], f_torch if name in TORCH else f) for name in rungs)
     )
@@ -151,6 +156,7 @@ def _complex_step(f, x1, x2):
 
 
 def _sympy_formula(f, x1, x2):
+    require("The rung 'SymPy formula'", "book", "sympy")
     import sympy
 
     x, y = sympy.symbols("x1 x2")

@@ -6,7 +6,6 @@ points may be arrays or tensors, of any device.
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.lines import Line2D
@@ -18,7 +17,7 @@ __all__ = ["error_map", "history_curves", "phase_plane", "ridge", "solutions"]
 
 def _array(values):
     """(n,) or (n, 1), tensor or array, as an array."""
-    if isinstance(values, torch.Tensor):
+    if hasattr(values, "detach"):  # a tensor; whoever has one has torch
         values = values.detach().cpu().numpy()
     return np.squeeze(np.asarray(values, dtype=float))
 
@@ -74,6 +73,8 @@ def error_map(
             f"an error map needs a domain of two axes and an exact solution; got {box}, exact "
             f"{'given' if problem.exact else 'missing'}"
         )
+    import torch  # as the problem did
+
     x = box.points((n, n), "grid")  # of an L, those in the L
     with torch.no_grad():
         error = (_values(u_of, x, problem) - problem.exact(x)).abs()
@@ -99,6 +100,8 @@ def error_map(
 
 def _values(u_of, x, problem):
     """u (k, outputs) at points of float64 on the CPU, there again."""
+    import torch
+
     like = next(u_of.parameters(), x) if isinstance(u_of, torch.nn.Module) else x
     try:
         u = u_of(x.to(like)).to(x)
