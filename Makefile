@@ -2,7 +2,9 @@
 #
 #   make book    build the book (executes the chapters whose code changed)
 #   make test    run every test, the built book in a browser included
-#   make lab     open the chapters in JupyterLab
+#   make notebooks  the chapters as plain notebooks, for any Jupyter, in _build/notebooks
+#   make lab     open your own copy of these in JupyterLab
+#   make write   open the sources of the chapters in JupyterLab, to change the book
 #   make bench   compare with other packages, in environments of their own
 #   make lock    renew requirements.txt from requirements.in
 #   make clean   remove what was built (the environments stay: rm -r .venv .venv-bench .venv-peers)
@@ -14,7 +16,7 @@ BENCH_VENV := .venv-bench
 NEEDS_311 := import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)
 INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: book test lab bench lock clean
+.PHONY: book test notebooks lab write bench lock clean
 .DEFAULT_GOAL := book
 
 # The stamp is newer than the lists when the environment matches them.
@@ -39,7 +41,16 @@ test: book
 	@echo "make test: some 4000 tests on all cores; five minutes on two. What is skipped is listed at the end."
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
-lab: $(VENV)/.ready
+# They are made with the pages, of what the pages are made of.
+notebooks: book
+	@echo "The plain notebooks are in _build/notebooks."
+
+# No target writes over or deletes notebooks/: they are the reader's.
+lab: notebooks
+	@$(BIN)/python tools/own_copies.py _build/notebooks notebooks
+	$(BIN)/jupyter lab notebooks
+
+write: $(VENV)/.ready
 	$(BIN)/jupyter lab chapters
 
 # The peers may not agree with each other's needs or with the book's, so the book's own versions win.

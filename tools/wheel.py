@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent.parent
 NOT_THE_SOURCE = shutil.ignore_patterns(
     "_build",
+    "notebooks",
     "build",
     "dist",
     ".venv*",

@@ -101,15 +101,15 @@ def letters_without_font(name: str, svg: str) -> list[str]:
 
 def launch_faults(path: str, page: BeautifulSoup, root: Path) -> list[str]:
     """A chapter can be opened in Colab and on Binder, and downloaded."""
-    notebook = path.removesuffix(".html") + ".ipynb"
+    notebook = posixpath.basename(path).removesuffix(".html") + ".ipynb"
     wanted = [
-        f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/{notebook}",
-        f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/{notebook}",
-        posixpath.relpath("_sources/" + notebook, posixpath.dirname(path)),
+        f"https://colab.research.google.com/github/{REPOSITORY}/blob/notebooks/{notebook}",
+        f"https://mybinder.org/v2/gh/{REPOSITORY}/notebooks?urlpath=lab/tree/{notebook}",
+        posixpath.relpath("notebooks/" + notebook, posixpath.dirname(path)),
     ]
     links = {tag["href"] for tag in page.select("a[href]")}
     found = [f"{path}: no launch button to {link}" for link in wanted if link not in links]
-    if not (root / "_sources" / notebook).is_file():
+    if not (root / "notebooks" / notebook).is_file():
         found.append(f"{path}: the notebook to download is not in the book")
     return found
 
