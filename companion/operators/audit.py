@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from companion import torch_private
 from companion.operators.graphs import graph_leaves
 
 __all__ = ["Audit", "gradient_audit"]
@@ -237,7 +238,7 @@ class _State(TorchFunctionMode):
     As a context it sees the calls that read or write a .grad, before they do.
     """
 
-    TOUCH = (Tensor.backward, torch.autograd.backward, Tensor.grad.__get__, Tensor.grad.__set__)
+    TOUCH = (Tensor.backward, torch.autograd.backward, *torch_private.TOUCH)
 
     def __init__(self, parameters):
         super().__init__()

@@ -8,6 +8,7 @@ rows instead of 2d + 1. Source: Dangel, Siebert, Zeinhofer & Walther, *Collapsin
 
 import torch
 
+from companion import torch_private
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.jets import check_points, check_value
 
@@ -59,7 +60,7 @@ def slopes(rule, u):
 
 def _add_product(total, a, b):
     """total += a b, in one pass over memory where torch can: under vmap it has no rule for that."""
-    if torch._C._are_functorch_transforms_active():
+    if torch_private.transforming():
         total += a * b
     else:
         total.addcmul_(a, b)

@@ -15,6 +15,7 @@ from math import comb, gcd, prod
 
 import torch
 
+from companion import torch_private
 from companion.operators.jets import check_points, check_value, taylor
 from companion.operators.laplace import check_table, value_gradient_laplacian
 
@@ -299,11 +300,8 @@ def _alias(x):
 
 
 def _transforming():
-    """Whether torch.func or a compiler is looking on, for whom autograd.grad is out of bounds.
-
-    torch (2.13) has no public way to ask for the first; its own autograd.grad asks in this one.
-    """
-    return torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling()
+    """Whether torch.func or a compiler is looking on, for whom autograd.grad is out of bounds."""
+    return torch_private.transforming() or torch.compiler.is_compiling()
 
 
 def _weights(*counts):

@@ -4,10 +4,12 @@ Trial is what is trained, Objective its loss, term by term. Chapters 12 to 14.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 
 class Trial(nn.Module):
@@ -89,6 +91,13 @@ class Objective:
         self.problem, self.trial, self.x = problem, trial, x
         self.causal, self.method = causal, method
         self.balance: dict[str, float] = {}  # factors on the weights, see rebalance
+        self.said = set()  # what a stage has warned of; a fit says it once
+
+    def warn(self, subject, message):
+        """Warn of a subject once in a fit."""
+        if subject not in self.said:
+            self.said.add(subject)
+            warnings.warn(message, stacklevel=2)
 
     def terms(self):
         """{term: (its points, its values, its weight)}, balance included."""
@@ -129,6 +138,30 @@ class Objective:
             if 0 < factor < math.inf:
                 old = self.balance.get(name, 1.0)
                 self.balance[name] = old * (inertia + (1 - inertia) * factor)
+
+
+class Looking(TorchFunctionMode):
+    """The functions called inside this block that hand the value of a tensor to Python.
+
+    What a program does with them, neither a graph nor torch.func can follow.
+
+    >>> with Looking() as looking:
+    ...     y = float(torch.ones(()).sum())
+    >>> looking.seen
+    {'__float__'}
+    """
+
+    OUT = {"__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "item",
+           "tolist", "numpy"}  # fmt: skip
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function.__name__ in self.OUT:
+            self.seen.add(function.__name__)
+        return function(*args, **(kwargs or {}))
 
 
 def nearby(tensors, x):
