@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.func import functional_call
 from torch.fx import Graph, GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 
-from companion.pinn.objective import Objective, nearby
+from companion import torch_private
+from companion.pinn.objective import Looking, Objective, nearby
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # those of torch.optim.Adam
 OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
@@ -33,7 +33,8 @@ class CompiledAdam:
     the terms, come in as data. While the points are of another number than at first, as random ones
     on an L may be, the steps are not compiled.
 
-    Raises ValueError when the step cannot be traced, RuntimeError when it cannot be compiled.
+    Where torch fails to trace a step that looks at no value, all steps are made singly, and that is
+    said. Raises ValueError when the step looks at a value, RuntimeError when it cannot be compiled.
     """
 
     def __init__(self, stage, objective):
@@ -43,6 +44,8 @@ class CompiledAdam:
         self.moments = [torch.zeros_like(self.flat.joined(self.flat.places)) for _ in range(2)]
         self.before, self.program, self.shape = self.moments, None, objective.x.shape
         self.once = self.traced()
+        if self.once is None:
+            self.block = 0
 
     def steps(self, number):
         """`block` steps; returns {term: its values (block,) before each of them}."""
@@ -70,7 +73,15 @@ class CompiledAdam:
         step, inputs = adam_step(self.objective, self.flat), self.step_inputs()
         *state, rates, x, factors = inputs
         (*state, factors), x = nearby([*state, factors], x)
-        graph = traced(step, inputs)
+        try:
+            graph = traced(step, inputs)
+        except RuntimeError as error:
+            self.objective.warn(
+                "slow",
+                f"Adam(..., compiled={self.block}) makes its steps singly, several times slower: "
+                f"{first_line(error)}. The steps are the same",
+            )
+            return None
         refuse_constants(graph, step, (*state, rates, x, factors))
         return graph
 
@@ -193,13 +204,22 @@ def in_place(step, flat):
 def traced(function, inputs):
     """The operations of function at these inputs, as a graph of torch.fx.
 
-    Raises ValueError when what is done depends on the values, which a graph cannot say.
+    Raises ValueError when what is done depends on the values, which a graph cannot say, and
+    RuntimeError when torch fails for a reason of its own.
     """
+    fresh = lambda: [value.clone() for value in inputs]
     try:
         with torch.no_grad():
-            return make_fx(function)(*[value.clone() for value in inputs])
-    except RuntimeError as error:
-        raise ValueError(f"{UNTRACEABLE} torch says: {first_line(error)}") from error
+            return torch_private.traced(function, fresh())
+    except Exception as error:  # torch's, or the user's: whether the function looks at values tells
+        with torch.no_grad(), Looking() as looking:
+            function(*fresh())
+        if looking.seen:
+            raise ValueError(f"{UNTRACEABLE} torch says: {first_line(error)}") from error
+        raise RuntimeError(
+            f"torch {torch.__version__} fails to write the step down ({type(error).__name__}: "
+            f"{first_line(error)})"
+        ) from error
 
 
 def refuse_constants(graph, function, inputs):
@@ -226,7 +246,7 @@ def compiled(function, inputs):
     try:
         with torch.no_grad():
             module = GraphModule({}, graph)
-            return torch._inductor.compile(module, list(inputs), options=OPTIONS)
+            return torch_private.program(module, inputs, OPTIONS)
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         raise RuntimeError(
             "the step was traced but not compiled; compiled=k needs a C++ compiler (g++ or clang, "

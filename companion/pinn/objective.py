@@ -140,6 +140,9 @@ class Objective:
                 self.balance[name] = old * (inertia + (1 - inertia) * factor)
 
 
+LOOKS = "__bool__ __float__ __int__ __index__ __complex__ __array__ item tolist numpy".split()
+
+
 class Looking(TorchFunctionMode):
     """The functions called inside this block that hand the value of a tensor to Python.
 
@@ -151,15 +154,12 @@ class Looking(TorchFunctionMode):
     {'__float__'}
     """
 
-    OUT = {"__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "item",
-           "tolist", "numpy"}  # fmt: skip
-
     def __init__(self):
         super().__init__()
         self.seen = set()
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        if function.__name__ in self.OUT:
+        if function.__name__ in LOOKS:
             self.seen.add(function.__name__)
         return function(*args, **(kwargs or {}))
 
