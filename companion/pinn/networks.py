@@ -210,6 +210,7 @@ def _is_broken(function, x, rest, options):
             slopes += torch.autograd.grad(y.sum(), at, materialize_grads=True)
     if len(slopes) < 5:
         return False
-    near, beside, far, beyond, moved = slopes
+    near, beside, far, beyond, mirrored = slopes
     bends = (near != beside) | (far != beyond)
-    return bool(bends.double().mean() < 0.1 and ((far - moved).abs() > 1e-6).any())
+    differ = ((far - mirrored).abs() > 1e-6) | ((far - near).abs() > 1e-6)
+    return bool(bends.double().mean() < 0.1 and differ.any())
