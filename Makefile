@@ -2,6 +2,7 @@
 #
 #   make book    build the book (executes the chapters whose code changed)
 #   make test    run every test, the built book in a browser included
+#   make rooms   run the tests of the package alone, with the python in BIN
 #   make notebooks  the chapters as plain notebooks, for any Jupyter, in _build/notebooks
 #   make lab     open your own copy of these in JupyterLab
 #   make write   open the sources of the chapters in JupyterLab, to change the book
@@ -16,7 +17,10 @@ BENCH_VENV := .venv-bench
 NEEDS_311 := import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)
 INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: book test notebooks lab write bench lock clean
+# These look at the book, its pins and its stored runs.
+BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book error_messages maths mutation notebooks own_copies package peers project readme redirects rosetta types)) $(wildcard tests/test_experiments*.py)
+
+.PHONY: book test rooms notebooks lab write bench lock clean
 .DEFAULT_GOAL := book
 
 # The stamp is newer than the lists when the environment matches them.
@@ -40,6 +44,10 @@ book: $(VENV)/.ready
 test: book
 	@echo "make test: some 4000 tests on all cores; five minutes on two. What is skipped is listed at the end."
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+# Whatever versions BIN has: what the bounds of pyproject.toml promise.
+rooms:
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile companion $(filter-out $(BOOK_TESTS),$(wildcard tests/test_*.py))
 
 # They are made with the pages, of what the pages are made of.
 notebooks: book

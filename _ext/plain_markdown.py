@@ -90,7 +90,9 @@ def code(text: str, page: Page) -> str:
     text = " ".join(text.split("\n"))
     ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     space = " " if "`" in (text[:1], text[-1:]) else ""
-    return f"{ticks}{space}{text.replace('|', chr(92) + '|') if page.in_table else text}{space}{ticks}"
+    return (
+        f"{ticks}{space}{text.replace('|', chr(92) + '|') if page.in_table else text}{space}{ticks}"
+    )
 
 
 def formula(text: str, page: Page) -> str:

@@ -131,7 +131,11 @@ def prose_cell(parts: list[Prose], first_of_solution: bool, code_follows: bool) 
     if title := parts[0].solution:
         title = title if first_of_solution else f"{title}, continued"
         if first_of_solution and code_follows:
-            text = f"{text}\n\nIts code is in the cells below." if text else "Its code is in the cells below."
+            text = (
+                f"{text}\n\nIts code is in the cells below."
+                if text
+                else "Its code is in the cells below."
+            )
         text = folded(title, text)
     return nbformat.v4.new_markdown_cell(text)
 
@@ -192,7 +196,9 @@ def with_names_of_authors(builder: "PlainNotebooks", doctree: nodes.document) ->
         links = []
         for key in re.split(r"\s*,\s*", cited["reftarget"]):
             source = known[key]
-            address = f"{builder.get_target_uri(source.bibliography_key.docname)}#{source.citation_id}"
+            address = (
+                f"{builder.get_target_uri(source.bibliography_key.docname)}#{source.citation_id}"
+            )
             links.append(nodes.reference("", author_and_year(source.entry), refuri=address))
         between = [part for link in links for part in (nodes.Text("; "), link)][1:]
         cited.replace_self(nodes.inline("", "", nodes.Text("("), *between, nodes.Text(")")))

@@ -25,6 +25,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from traitlets import default
 
 from tools import wheel
 
@@ -53,6 +54,11 @@ def kernel_of_a_stranger(folder: Path) -> type[AsyncKernelManager]:
     installed = wheel.Installed(site, "book", beside=["ipykernel"])
 
     class Stranger(AsyncKernelManager):
+        @default("transport")
+        def _files(self) -> str:
+            """Two kernels that start at once may reach for one port; files have names of their own."""
+            return "tcp" if os.name == "nt" else "ipc"
+
         def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
             command = super().format_kernel_cmd(extra_arguments)
             return [*installed.command, *command[command.index("-m") :]]
@@ -68,7 +74,8 @@ def run(notebook: nbformat.NotebookNode, kernel: type[AsyncKernelManager], timeo
     spent = []
 
     def measure(**_: object) -> None:
-        spent.append(sum(psutil.Process(client.km.provisioner.pid).cpu_times()[:4]))
+        if client.km:  # a kernel was started
+            spent.append(sum(psutil.Process(client.km.provisioner.pid).cpu_times()[:4]))
 
     with tempfile.TemporaryDirectory() as empty:
         client = NotebookClient(

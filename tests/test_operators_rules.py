@@ -4,6 +4,7 @@ The tests run over the table itself: a row that neither FORMULAS nor CALLS knows
 an input. Each row is then made wrong by a thousandth, and the same check must see it.
 """
 
+import math
 import operator
 
 import mpmath
@@ -11,8 +12,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from companion.operators import RULES, Jet, taylor
-from tests.nested import assert_series, coefficients
+from companion.operators import RULES, Jet, rules, taylor
+from tests.nested import assert_series, coefficients, derivatives
 
 ORDER = 6
 f64 = dict(dtype=torch.float64)
@@ -262,31 +263,128 @@ def test_random_and_empty_tensors_have_the_shape_of_the_value(monkeypatch, name)
 # --- torch's meaning, where a series could differ without a word ----------------------------------
 
 
-ZERO = torch.zeros(1, **f64)
+SPECIAL = torch.tensor([-6.0, -3.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 3.0, 6.0], **f64)
+BOUNDS = torch.tensor([-6.0, 0.0, -1.0, 0.5, 0.0, 0.0, 0.5, 3.0, 2.0, 1.0, 7.0], **f64)
 CORNERS = {
     "relu": F.relu,
-    "relu6 at 0": F.relu6,
-    "relu6 at 6": lambda x: F.relu6(x + 6),
-    "hardtanh": lambda x: F.hardtanh(x + 1),
+    "relu6": F.relu6,
+    "hardtanh": F.hardtanh,
+    "hardtanh of other ends": lambda x: F.hardtanh(x, -0.5, 3.0),
     "abs": torch.abs,
-    "leaky_relu": F.leaky_relu,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+    "prelu": lambda x: F.prelu(x, torch.tensor([0.3], **f64)),
     "elu": F.elu,
+    "elu 0.5": lambda x: F.elu(x, 0.5),
     "celu": F.celu,
-    "maximum": lambda x: torch.maximum(x, 2 * x),
-    "minimum": lambda x: torch.minimum(x, ZERO),
-    "clamp": lambda x: x.clamp(0, 1) + x.clamp(-1, 0),
+    "celu 2": lambda x: F.celu(x, 2.0),
+    "selu": F.selu,
+    "softsign": F.softsign,
+    "glu": lambda x: F.glu(torch.stack([F.relu(x), x]), 0)[0],
+    "maximum of two": lambda x: torch.maximum(x, 2 * x),
+    "maximum of itself": lambda x: torch.maximum(x, x),
+    "maximum": lambda x: torch.maximum(x, BOUNDS),
+    "minimum": lambda x: torch.minimum(BOUNDS, x),
+    "minimum of two": lambda x: torch.minimum(-x, x * x),
+    "clamp": lambda x: x.clamp(-1, 2),
+    "clamp to one place": lambda x: x.clamp(1, 1),
+    "clamp, one end": lambda x: x.clamp(min=0.5) + torch.clamp(x, max=0.0),
+    "clamp_min": lambda x: x.clamp_min(0.0) * torch.clamp_max(x, 3.0),
+    "clamp to tensors": lambda x: torch.clip(x, min=BOUNDS) + torch.clamp(x, BOUNDS, BOUNDS + 1),
+    "clamp of a bound": lambda x: torch.clamp(BOUNDS, min=x) + torch.clamp(x, max=x * x),
     "pow 2": lambda x: x**2,
     "pow 0": lambda x: x**0 * x,
     "pow 3": lambda x: torch.pow(x, 3),
+    "sign": lambda x: torch.sign(x) * x,
+    "steps": lambda x: x * x + torch.floor(x) + torch.round(x) + torch.trunc(x) + torch.ceil(x),
+    "nansum": lambda x: torch.nansum(torch.stack([x.relu(), x * x]), 0),
 }
+
+
+def check_corners(f, order=5):
+    """The slope is that of the installed torch; the rest is that slope, differentiated as a function."""
+    found, expected = taylor(f, SPECIAL, order=order), by_hand(f, order)
+    assert torch.equal(found[0], expected[0])
+    assert torch.allclose(found[1], expected[1], rtol=1e-15, atol=0)
+    assert_series(found, expected)
+
+
+def by_hand(f, order):
+    """The Taylor coefficients at the special points, by walk after walk back, with their graph."""
+    return [d / math.factorial(k) for k, d in enumerate(derivatives(f, SPECIAL, order))]
 
 
 @pytest.mark.parametrize("name", CORNERS)
 def test_corners_are_torchs(name):
-    """To order 2; but torch takes the slope of elu at 0 from the left and its bend from neither side."""
-    order = 1 if name in ("elu", "celu") else 2
-    f = CORNERS[name]
-    assert_series(taylor(f, ZERO, order=order), coefficients(f, ZERO, order))
+    check_corners(CORNERS[name])
+
+
+def bent(slope):
+    """|x| with another slope at 0, as another release of torch might have it."""
+
+    class Bent(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x):
+            return x.abs()
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * torch.where(x == 0, slope, x.sign())
+
+    return Bent.apply
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
+def test_another_torch_is_asked_another_slope(monkeypatch, slope):
+    monkeypatch.setitem(RULES, "abs", rules.straight(bent(slope)))
+    found = taylor(torch.abs, SPECIAL, order=1)[1]
+    assert found[SPECIAL == 0].tolist() == [slope, slope]
+    monkeypatch.setitem(RULES, "abs", lambda x: x * (2.0 * (x > 0) - 1))  # written down
+    with pytest.raises(AssertionError):
+        check_corners(torch.abs)
+
+
+def test_at_a_corner_the_rest_of_a_rule_is_torchs_too():
+    """A function of another slope and bend at its corner than on either side."""
+    odd = lambda x: torch.where(x > 0, x, 3 * x + 5 * x * x)
+    rule = lambda x: rules.cornered(x, 0.0, RULES["abs"](x), odd)
+    value, slope, bend, third = rule(Jet(torch.tensor([[0.0, 2.0], [1.0, 1.0]], **f64), 3)).rows
+    assert value.tolist() == [0, 2] and slope.tolist() == [3, 1]
+    assert bend.tolist() == [5, 0] and third.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("f", [torch.relu, F.elu, lambda x: torch.maximum(x, 2 * x)])
+def test_corners_under_transforms_and_without_gradients(f):
+    """The torch that is asked is not disturbed by who is looking on."""
+    slope = lambda x: taylor(f, x, order=2)[1]
+    expected = slope(SPECIAL)
+    assert torch.equal(torch.func.vmap(slope)(SPECIAL), expected)
+    by_row, below = torch.func.jacrev(lambda x: (slope(x),) * 2, has_aux=True)(SPECIAL)
+    assert torch.equal(below, expected)
+    bend = coefficients(f, SPECIAL, 2)[2]
+    assert torch.equal(by_row.diagonal(), 2 * bend)
+    with torch.inference_mode():
+        assert torch.equal(slope(SPECIAL.clone()), expected)
+    with torch.no_grad():
+        assert torch.equal(slope(SPECIAL), expected) and not slope(SPECIAL).requires_grad
+
+
+def test_the_weights_of_prelu_and_the_ends_of_clamp_learn():
+    for f in (F.prelu, lambda x, w: torch.clamp(x * w, min=w)):
+        w = torch.tensor([0.3], **f64, requires_grad=True)
+        loss = lambda found: sum((c * (k + 1)).sum() for k, c in enumerate(found))
+        mine = loss(taylor(lambda x: f(torch.sin(x), w), SPECIAL, order=3))
+        (expected,) = torch.autograd.grad(loss(by_hand(lambda x: f(torch.sin(x), w), 3)), w)
+        (found,) = torch.autograd.grad(mine, w)
+        assert torch.allclose(found, expected, rtol=1e-12)
+    with pytest.raises(TypeError, match=r"weight of prelu; write torch\.where"):
+        taylor(lambda x: F.prelu(SPECIAL, x[:1]), SPECIAL, order=1)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +433,7 @@ def test_nan_and_infinity_pass(f):
 
 
 def test_celu_is_more_exact_than_torchs():
-    """torch 2.13 takes 1/α in float32 in the slope of celu; the jet does not."""
+    """torch takes 1/α in float32 in the slope of celu; off its corner the jet does not."""
     x = torch.tensor([-0.5], **f64)
     slope = taylor(lambda x: F.celu(x, 0.7), x, order=1)[1]
     assert slope.item() == pytest.approx(float(mpmath.exp(-0.5 / 0.7)), rel=1e-14)

@@ -7,6 +7,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+
+from tools.oldest import oldest
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -49,6 +52,55 @@ def test_the_companion_asks_for_packages_loosely() -> None:
     needs = [*project["dependencies"], *(need for extra in extras for need in extra)]
     assert [need for need in project["dependencies"] if not need.startswith("numpy>=")] == []
     assert not [need for need in needs if "==" in need]
+
+
+# ---------------------------------------------------------------- bounds
+
+PYPROJECT = (ROOT / "pyproject.toml").read_text()
+WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
+
+
+def numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdigit()]
+
+
+def test_the_oldest_versions_are_those_of_pyproject() -> None:
+    done = run(sys.executable, "tools/oldest.py")
+    assert done.stdout.splitlines() == oldest(PYPROJECT) and "numpy==2" in oldest(PYPROJECT)
+    raised = oldest(PYPROJECT.replace("scipy>=1.15", "scipy>=1.16"))
+    assert "scipy==1.16" in raised and set(oldest(PYPROJECT)) - set(raised) == {"scipy==1.15"}
+
+
+def test_the_pins_are_within_the_bounds() -> None:
+    pins = dict(line.split("==") for line in PINS)
+    for name, bound in (line.split("==") for line in oldest(PYPROJECT)):
+        assert numbers(pins[name]) >= numbers(bound), name
+
+
+@pytest.mark.parametrize("need", ["numpy", "numpy<3", "numpy==2.0", "numpy>=2,<3"])
+def test_a_need_without_a_lower_bound_is_refused(need: str) -> None:
+    with pytest.raises(ValueError, match="a need is written name>=version"):
+        oldest(f'[project]\ndependencies = ["{need}"]')
+
+
+def test_a_package_with_two_bounds_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"scipy has two bounds, 1\.14 and 1\.15"):
+        oldest(PYPROJECT.replace("scipy>=1.15", "scipy>=1.14", 1))
+
+
+def test_the_workflow_runs_the_oldest_the_pinned_and_the_newest() -> None:
+    jobs = WORKFLOW["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    ways = {
+        (case["versions"], case["python"])
+        for case in jobs["bounds"]["strategy"]["matrix"]["include"]
+    }
+    assert ways == {("oldest", "3.11"), *(("newest", p) for p in ("3.11", "3.12", "3.13"))}
+    steps = {step["name"]: step for step in jobs["bounds"]["steps"] if "name" in step}
+    first = steps["Install the oldest versions that pyproject.toml allows"]["run"]
+    assert "python tools/oldest.py > oldest.txt" in first and "--requirement oldest.txt" in first
+    assert "make rooms" in steps["Run the tests of the rooms"]["run"]
+    assert WORKFLOW[True]["schedule"]  # YAML reads `on` as true
 
 
 # ---------------------------------------------------------------- metadata

@@ -3,6 +3,7 @@
 import ast
 import functools
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,9 @@ ALLOWED = {  # room -> the rooms it may import
     "series": set(),
     "data": set(),
     "engines": {"series"},
-    "operators": {"_project", "series"},
-    "pinn": {"_project", "operators", "series"},
+    "torch_private": set(),
+    "operators": {"_project", "series", "torch_private"},
+    "pinn": {"_project", "operators", "series", "torch_private"},
     "show": {"_project", "engines", "operators", "pinn", "series"},
     "_project": set(),
     "__init__": {"_project"},
@@ -29,6 +31,7 @@ OUTSIDE = {  # room -> what else it may import, beside the standard library
     "series": None,  # not even that
     "data": set(),
     "engines": {"numpy"},
+    "torch_private": {"torch"},
     "operators": {"numpy", "torch", "psutil"},  # psutil: only where LeakProbe asks for memory
     "pinn": {"numpy", "torch", "scipy", "tqdm"},
     "show": {"numpy", "matplotlib", "psutil", "sympy", "torch"},
@@ -100,6 +103,80 @@ def test_a_breach_is_noticed(tmp_path, monkeypatch, where, line):
     path.parent.mkdir(exist_ok=True)
     path.write_text(line)
     assert len(list(breaches(path))) == 1
+
+
+# What torch keeps to itself: names with an underscore, what it calls experimental, what a node of a
+# graph is only seen to have, and the accessors of .grad.
+PRIVATE = re.compile(
+    r"torch(\.\w+)*\._(?!_)\w*.*|torch\.fx\.experimental.*|.*\._saved_.*|.*\.variable"
+    r"|.*\.grad\.__[gs]et__"
+)
+HINTS = ("_saved_", "_stacklevel")  # as words in the code
+
+
+def private(path):
+    """The private names of torch that a file writes: imports, chains of attributes, strings."""
+    for node in ast.walk(parsed(path)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            names = [ast.unparse(node)]
+        elif isinstance(node, ast.arg | ast.keyword) and node.arg in HINTS:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            said = node.value.startswith(HINTS) or node.value == "variable"
+            names = [f"torch.{node.value}"] if said else []
+        yield from (name for name in names if PRIVATE.fullmatch(name))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_private_in_torch_has_one_room(path):
+    found = list(private(path))
+    assert bool(found) == (room(path) == "torch_private"), found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import torch._guards",
+        "from torch._subclasses import FakeTensorMode",
+        "from torch import _C",
+        "import torch.fx.experimental.proxy_tensor as p",
+        "from torch.fx.experimental.proxy_tensor import make_fx",
+        "from torch.utils._python_dispatch import TorchDispatchMode",
+        "def f():\n    return torch._C._are_functorch_transforms_active()",
+        "y = torch._inductor.compile(module, inputs)",
+        "x = y.grad_fn._saved_self",
+        'x = getattr(node, "_saved_self")',
+        'x = hasattr(node, "variable")',
+        "x = node.variable",
+        "def softmax(x, dim, _stacklevel=3): ...",
+        "x = Tensor.grad.__get__",
+    ],
+)
+def test_a_private_name_of_torch_is_noticed(tmp_path, line):
+    path = tmp_path / "new.py"
+    path.write_text(line)
+    assert list(private(path))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import torch.fx",
+        "from torch.overrides import TorchFunctionMode",
+        "x = torch.Tensor.__getitem__",
+        "x = self._known",
+        "import numpy._core",
+    ],
+)
+def test_what_is_public_is_not(tmp_path, line):
+    path = tmp_path / "new.py"
+    path.write_text(line)
+    assert not list(private(path))
 
 
 def importers(name):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from companion import torch_private
 from companion.operators.graphs import graph_leaves
 
 __all__ = ["Audit", "gradient_audit"]
@@ -242,7 +243,7 @@ class _State(TorchFunctionMode):
     As a context it sees the calls that read or write a .grad, before they do.
     """
 
-    TOUCH = (Tensor.backward, torch.autograd.backward, Tensor.grad.__get__, Tensor.grad.__set__)  # type: ignore[union-attr]
+    TOUCH = (Tensor.backward, torch.autograd.backward, *torch_private.TOUCH)
 
     def __init__(self, parameters):
         super().__init__()

@@ -146,8 +146,9 @@ def answer(name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
             "or differentiate step by step: Partials(f, x, method='reverse')"
         )
     args = [*args, *[kwargs[k] for k in ARGUMENTS if k in kwargs]]
-    options = {k: v for k, v in kwargs.items() if k not in (*ARGUMENTS, "inplace", "out")}
-    return RULES[name](*args, **options)
+    known = (*ARGUMENTS, "inplace", "out")
+    options = {k: v for k, v in kwargs.items() if k not in known and not k.startswith("_")}
+    return RULES[name](*args, **options)  # an option that begins with _ is torch's own business
 
 
 def _in_place(name):

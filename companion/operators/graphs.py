@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from companion import torch_private
 from companion._project import require
 
 __all__ = ["LeakProbe", "graph_leaves", "graph_nodes", "graph_size", "saved_bytes"]
@@ -49,7 +50,8 @@ def saved_bytes(tensor: Tensor | Iterable[Tensor] | Callable[[], Any]) -> int:
     what is still held for its result is counted. It is a second way to the same number, but for the
     Python numbers in a formula, of 8 bytes each, which torch saves past the hooks.
 
-    Raises TypeError for what is neither, and ValueError if the graph has been freed.
+    Raises TypeError for what is neither, ValueError if the graph has been freed, and
+    NotImplementedError for a tensor where torch does not tell what its graph saved.
 
     >>> x = torch.ones(1000, dtype=torch.float64)
     >>> w = torch.ones(1000, dtype=torch.float64, requires_grad=True)
@@ -63,6 +65,11 @@ def saved_bytes(tensor: Tensor | Iterable[Tensor] | Callable[[], Any]) -> int:
     if callable(tensor) and not isinstance(tensor, Tensor | nn.Module):
         return _saved_by_hooks(tensor)
     results = _tensors(tensor, "saved_bytes")
+    if not torch_private.tells_saved():
+        raise NotImplementedError(
+            f"torch {torch.__version__} does not tell what a graph that is there has saved; hand "
+            "over the function that builds it, saved_bytes(lambda: ...), for the same number"
+        )
     nodes = graph_nodes(results)
     return _bytes((t for node in nodes for t in _saved(node)), graph_leaves(results))
 
@@ -95,15 +102,14 @@ def graph_nodes(tensors: Iterable[Tensor]) -> set[Node]:
 def graph_leaves(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The leaves that require a gradient, and that these tensors are or were computed from."""
     own = [t for t in tensors if t.is_leaf and t.requires_grad]
-    return own + [node.variable for node in graph_nodes(tensors) if hasattr(node, "variable")]
+    fed = [torch_private.leaf(node) for node in graph_nodes(tensors)]
+    return own + [leaf for leaf in fed if leaf is not None]
 
 
 def _saved(node):
-    """The tensors that one node keeps. Python's nodes list them; C++'s have an attribute each."""
-    names = [name for name in dir(node) if name.startswith("_saved_")]
-    names += [name for name in ("saved_tensors",) if hasattr(type(node), name)]
+    """The tensors that one node keeps."""
     try:
-        values = [getattr(node, name) for name in names]
+        values = torch_private.saved(node)
     except RuntimeError as error:
         raise ValueError(
             "the graph has been freed by a backward, nothing is saved any more: measure before "

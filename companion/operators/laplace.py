@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from companion import torch_private
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.jets import check_points, check_value
 from companion.operators.recurrences import SeriesRule
@@ -64,7 +65,7 @@ def slopes(rule: SeriesRule, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]
 
 def _add_product(total, a, b):
     """total += a b, in one pass over memory where torch can: under vmap it has no rule for that."""
-    if torch._C._are_functorch_transforms_active():
+    if torch_private.transforming():
         total += a * b
     else:
         total.addcmul_(a, b)

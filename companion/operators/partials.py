@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from companion import torch_private
 from companion.operators.jets import check_points, check_value, taylor
 from companion.operators.laplace import check_table, value_gradient_laplacian
 
@@ -309,11 +310,8 @@ def _alias(x):
 
 
 def _transforming():
-    """Whether torch.func or a compiler is looking on, for whom autograd.grad is out of bounds.
-
-    torch (2.13) has no public way to ask for the first; its own autograd.grad asks in this one.
-    """
-    return torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling()
+    """Whether torch.func or a compiler is looking on, for whom autograd.grad is out of bounds."""
+    return torch_private.transforming() or torch.compiler.is_compiling()
 
 
 def _weights(*counts):

@@ -13,6 +13,7 @@ hyperbolic). Source: Griewank & Walther, *Evaluating Derivatives*, 2nd ed., tabl
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import TypeAlias
 
 import torch
@@ -131,6 +132,27 @@ def from_slope(value: Unary, slope: Callable[[Coefficients, int], list[Tensor]])
         return integrate(u, w, value(u[0]), order), w
 
     return rule
+
+
+def composed(
+    derivatives: Sequence[float], u: Coefficients, order: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The series of f(u) and of f′(u) from [f, f′, …, f⁽ⁿ⁺¹⁾] at u₀, which are numbers."""
+    shift = [torch.zeros_like(u[0]), *u[1:]]
+    power, powers = [torch.ones_like(u[0])], []
+    for _ in range(order + 1 if len(u) > 1 else 1):
+        powers.append(power)
+        power = product(power, shift, order)
+    zero = [torch.zeros_like(u[0])] * (order + 1 if len(u) > 1 else 1)
+    v, w = (
+        reduce(
+            total,
+            [scaled(p, d / math.factorial(k)) for k, (p, d) in enumerate(zip(powers, ds))],
+            zero,
+        )
+        for ds in (derivatives, derivatives[1:])
+    )
+    return v, w
 
 
 def scaled(u: Coefficients, factor: float) -> list[Tensor]:

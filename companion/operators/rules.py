@@ -2,13 +2,14 @@
 
 Linear functions act on every coefficient alike, products convolve, pointwise functions follow the
 recurrences of recurrences.py, and the rest are written with those. Piecewise constant functions and
-comparisons see the primal only. Corners are torch's own choices: relu′(0) = 0, |x|′(0) = 0, and
-maximum gives each argument ½ where the two are equal.
+comparisons see the primal only. What a slope is at a corner is torch's choice, another one in
+another release (clamp's at its bounds), so it stands nowhere here: the installed torch is asked.
 """
 
 import math
 from collections.abc import Callable
-from functools import reduce
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
-from companion.operators.recurrences import POINTWISE, SeriesRule, power
+from companion.operators.recurrences import POINTWISE, SeriesRule, composed, power
 
 UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swapaxes
     movedim permute t expand broadcast_to repeat tile select narrow index_select take_along_dim
@@ -25,6 +26,8 @@ UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swa
     contiguous cpu cuda float double half neg unbind split chunk tensor_split hsplit vsplit
     repeat_interleave atleast_1d atleast_2d""".split()
 JOINT_LINEAR = "cat concat concatenate stack hstack vstack dstack".split()
+STRAIGHT = "abs maximum minimum clamp clamp_min clamp_max".split()  # torch's, and those of F:
+STRAIGHT_LAYERS = "relu relu6 hardtanh leaky_relu".split()
 STEPS = """lt le gt ge eq ne less less_equal greater greater_equal not_equal isnan isinf isfinite
     sign sgn floor ceil round trunc heaviside argmax argmin int long bool allclose equal any
     all""".split()
@@ -200,38 +203,89 @@ def where(condition: Operand, x: Operand, y: Operand) -> Any:
     return kind.like(torch.vmap(lambda a, b: torch.where(condition, a, b))(*rows))
 
 
-def maximum(x: Operand, y: Operand) -> Any:
-    """The larger one, each with weight ½ where the two are equal."""
-    return where(x > y, x, where(x < y, y, (x + y) / 2))
+def straight(function: Callable) -> Callable:
+    """The rule of an elementwise function that is made of straight lines, of one argument or more.
+
+    All coefficients but the primal are multiplied by its slope there: torch's own walk back does it,
+    at a corner as at any other place.
+    """
+
+    def rule(*args: Any, **options: Any) -> Any:
+        named = {k: options.pop(k) for k in ("min", "max") if isinstance(options.get(k), Series)}
+        places: list[Any] = [*[i for i, a in enumerate(args) if isinstance(a, Series)], *named]
+        kind, rows = aligned(*[named[i] if i in named else args[i] for i in places])
+
+        def at(*primals: Tensor) -> Tensor:
+            filled: dict[Any, Tensor] = dict(zip(places, primals))
+            here = [filled.pop(i, a) for i, a in enumerate(args)]
+            return function(*here, **filled, **options)
+
+        with torch.inference_mode(False), torch.enable_grad():
+            shape = at(*[r[0].detach() for r in rows]).shape
+            primals = [_alive(r[0]).expand(shape) for r in rows]
+            value, back = torch.func.vjp(at, *primals)  # type: ignore[misc]
+            higher = [
+                torch.vmap(lambda row, i=i: back(row.expand(shape))[i])(_alive(r[1:]))
+                for i, r in enumerate(rows)
+            ]
+        return kind.like(torch.cat([value[None], sum(higher)]))
+
+    return rule
 
 
-def clamp(x: Operand, min: Operand = None, max: Operand = None) -> Any:
-    """x within [min, max]; the slope at the ends is 1, as in torch."""
-    low = x if min is None else where(x < min, min, x)
-    return low if max is None else where(low > max, max, low)
+def _alive(rows):
+    return rows.clone() if rows.is_inference() else rows
 
 
-def _along(x, dim, *options):
-    """x in the dtype that stands among the options: torch.softmax has it third, F's fourth."""
+@lru_cache(maxsize=256)
+def asked(
+    function: Callable[..., Tensor], x: float, order: int, *options: float
+) -> tuple[float, ...]:
+    """[f(x), f′(x), …] of torch's f at a number, by nested reverse mode; cached.
+
+    In a thread of its own, where no mode or transform of the caller's is looking on.
+    """
+
+    def derivatives() -> tuple[float, ...]:
+        at = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        found = [function(at, *options)]
+        for _ in range(order):
+            (slope,) = (
+                torch.autograd.grad(found[-1], at, create_graph=True, materialize_grads=True)
+                if found[-1].requires_grad
+                else (torch.zeros_like(at),)
+            )
+            found.append(slope)
+        return tuple(d.item() for d in found)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(derivatives).result()
+
+
+def cornered(
+    x: Series, corner: float, smooth: Series, function: Callable[..., Tensor], *options: float
+) -> Any:
+    """The series `smooth` of f(x), but where x is the corner, that of torch's derivatives there."""
+    rule = lambda u, order: composed(asked(function, corner, order + 1, *options), u, order)
+    return where(x.primal == corner, x.pointwise(rule), smooth)
+
+
+def _along(x, dim, dtype):
+    """x in the dtype that is asked for; F's softmax takes it after an option of its own."""
     if dim is None:
         raise TypeError("softmax needs the axis that it sums over: softmax(x, dim=-1)")
-    dtype = next((o for o in options if isinstance(o, torch.dtype)), None)
     return x if dtype is None else x.to(dtype)
 
 
-def log_softmax(
-    x: Operand, dim: int | None = None, _stacklevel: Any = 3, dtype: torch.dtype | None = None
-) -> Any:
+def log_softmax(x: Operand, dim: int | None = None, dtype: torch.dtype | None = None) -> Any:
     """xᵢ − log Σ e^{xⱼ}."""
-    x = _along(x, dim, _stacklevel, dtype)
+    x = _along(x, dim, dtype)
     return x - logsumexp(x, dim, True)
 
 
-def softmax(
-    x: Operand, dim: int | None = None, _stacklevel: Any = 3, dtype: torch.dtype | None = None
-) -> Any:
+def softmax(x: Operand, dim: int | None = None, dtype: torch.dtype | None = None) -> Any:
     """e^{xᵢ} / Σ e^{xⱼ}."""
-    x = _along(x, dim, _stacklevel, dtype)
+    x = _along(x, dim, dtype)
     e = torch.exp(x - x.primal.detach().amax(dim, keepdim=True))
     return e / e.sum(dim, keepdim=True)
 
@@ -266,12 +320,28 @@ def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Any:
 
 def elu(x: Operand, alpha: float = 1.0) -> Any:
     """x where x > 0, α (eˣ − 1) elsewhere."""
+    return cornered(x, 0.0, _elu(x, alpha), F.elu, alpha)
+
+
+def _elu(x, alpha):
     return where(x > 0, x, alpha * torch.expm1(where(x > 0, 0.0, x)))
 
 
-def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """x within [min_val, max_val]; the slope at the ends is 0, as in torch."""
-    return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+def celu(x: Operand, alpha: float = 1.0) -> Any:
+    """α elu(x / α)."""
+    return cornered(x, 0.0, alpha * _elu(x / alpha, 1.0), F.celu, alpha)
+
+
+def selu(x: Operand) -> Any:
+    """A multiple of elu, with the α that keeps the spread of a layer."""
+    return cornered(x, 0.0, 1.0507009873554805 * _elu(x, 1.6732632423543772), F.selu)
+
+
+def prelu(x: Operand, weight: Tensor) -> Any:
+    """x where x > 0, weight · x elsewhere; the weight is a tensor."""
+    if isinstance(weight, Series):
+        raise TypeError("a series as the weight of prelu; write torch.where(x > 0, x, weight * x)")
+    return straight(lambda x: F.prelu(x, weight))(x)
 
 
 def glu(x: Operand, dim: int = -1) -> Any:
@@ -311,6 +381,9 @@ RULES.update({name: linear(_torch(name)) for name in UNARY_LINEAR})
 RULES.update({name: joint(_torch(name)) for name in JOINT_LINEAR})
 RULES.update({name: fact(_torch(name)) for name in FACTS})
 RULES.update({name: step(_torch(name)) for name in STEPS})
+RULES.update({name: straight(getattr(torch, name)) for name in STRAIGHT})
+RULES.update({name: straight(getattr(F, name)) for name in STRAIGHT_LAYERS})
+RULES["prelu"] = prelu
 RULES["getitem"] = linear(torch.Tensor.__getitem__)
 RULES.update({name: pointwise(f) for name, f in POINTWISE.items()})
 RULES.update({
@@ -334,16 +407,7 @@ RULES.update({
     "expand_as": lambda x, other: x.expand(other.shape),
     "view_as": lambda x, other: x.view(other.shape),
     "reshape_as": lambda x, other: x.reshape(other.shape),
-    "where": where, "maximum": maximum, "clamp": clamp,
-    "minimum": lambda x, y: -maximum(-x, -y),
-    "clamp_min": lambda x, min: clamp(x, min), "clamp_max": lambda x, max: clamp(x, None, max),
-    "relu": lambda x: where(x <= 0, 0.0, x),
-    "relu6": lambda x: hardtanh(x, 0.0, 6.0), "hardtanh": hardtanh, "glu": glu,
-    "prelu": lambda x, weight: where(x > 0, x, weight.view(-1, *[1] * (x.ndim - 2)) * x),
-    "selu": lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772),
-    "celu": lambda x, alpha=1.0: alpha * elu(x / alpha),
-    "abs": lambda x: torch.sign(x) * x,
-    "leaky_relu": lambda x, negative_slope=0.01: where(x > 0, x, negative_slope * x),
+    "where": where, "glu": glu, "selu": selu, "celu": celu,
     "elu": elu, "gelu": gelu, "softplus": softplus, "softmax": softmax, "logsumexp": logsumexp,
     "log_softmax": log_softmax,
     "softmin": lambda x, dim=None, **options: softmax(-x, dim, **options),

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.fx import Graph, GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 
-from companion.pinn.objective import Objective, Trial, nearby
+from companion import torch_private
+from companion.pinn.objective import Looking, Objective, Trial, nearby
 
 if TYPE_CHECKING:
     from companion.pinn.stages import Adam
@@ -40,7 +40,8 @@ class CompiledAdam:
     the terms, come in as data. While the points are of another number than at first, as random ones
     on an L may be, the steps are not compiled.
 
-    Raises ValueError when the step cannot be traced, RuntimeError when it cannot be compiled.
+    Where torch fails to trace a step that looks at no value, all steps are made singly, and that is
+    said. Raises ValueError when the step looks at a value, RuntimeError when it cannot be compiled.
     """
 
     def __init__(self, stage: Adam, objective: Objective) -> None:
@@ -51,13 +52,16 @@ class CompiledAdam:
         self.before, self.shape = self.moments, objective.x.shape
         self.program: Callable[..., Any] | None = None
         self.once = self.traced()
+        if self.once is None:
+            self.block = 0
 
     def steps(self, number: int) -> dict[str, Tensor]:
         """`block` steps; returns {term: its values (block,) before each of them}."""
         if self.objective.x.shape != self.shape:
             return self._made(self.eager(), number, self.block)
         if self.program is None:
-            self.program = compiled(in_place(self.once, self.flat), self.inputs(0, self.block))
+            once: Any = self.once  # there is one, or there would be no block
+            self.program = compiled(in_place(once, self.flat), self.inputs(0, self.block))
         return self._made(self.program, number, self.block)
 
     def step(self, number: int) -> dict[str, Tensor]:
@@ -73,12 +77,20 @@ class CompiledAdam:
         """As many steps as there are rates, operation by operation."""
         return in_place(adam_step(self.objective, self.flat), self.flat)
 
-    def traced(self) -> GraphModule:
+    def traced(self) -> GraphModule | None:
         """The graph of one step, which goes elsewhere as the step does."""
         step, inputs = adam_step(self.objective, self.flat), self.step_inputs()
         *state, rates, x, factors = inputs
         (*state, factors), x = nearby([*state, factors], x)
-        graph = traced(step, inputs)
+        try:
+            graph = traced(step, inputs)
+        except RuntimeError as error:
+            self.objective.warn(
+                "slow",
+                f"Adam(..., compiled={self.block}) makes its steps singly, several times slower: "
+                f"{first_line(error)}. The steps are the same",
+            )
+            return None
         refuse_constants(graph, step, (*state, rates, x, factors))
         return graph
 
@@ -203,13 +215,22 @@ def in_place(step: Callable[..., tuple[Tensor, ...]], flat: Flat) -> Callable[..
 def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
     """The operations of function at these inputs, as a graph of torch.fx.
 
-    Raises ValueError when what is done depends on the values, which a graph cannot say.
+    Raises ValueError when what is done depends on the values, which a graph cannot say, and
+    RuntimeError when torch fails for a reason of its own.
     """
+    fresh = lambda: [value.clone() for value in inputs]
     try:
         with torch.no_grad():
-            return make_fx(function)(*[value.clone() for value in inputs])
-    except RuntimeError as error:
-        raise ValueError(f"{UNTRACEABLE} torch says: {first_line(error)}") from error
+            return torch_private.traced(function, fresh())
+    except Exception as error:  # torch's, or the user's: whether the function looks at values tells
+        with torch.no_grad(), Looking() as looking:
+            function(*fresh())
+        if looking.seen:
+            raise ValueError(f"{UNTRACEABLE} torch says: {first_line(error)}") from error
+        raise RuntimeError(
+            f"torch {torch.__version__} fails to write the step down ({type(error).__name__}: "
+            f"{first_line(error)})"
+        ) from error
 
 
 def refuse_constants(
@@ -238,7 +259,7 @@ def compiled(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable
     try:
         with torch.no_grad():
             module = GraphModule({}, graph)
-            return torch._inductor.compile(module, list(inputs), options=OPTIONS)
+            return torch_private.program(module, inputs, OPTIONS)
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         raise RuntimeError(
             "the step was traced but not compiled; compiled=k needs a C++ compiler (g++ or clang, "

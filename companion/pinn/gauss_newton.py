@@ -4,7 +4,7 @@ The loss is ½|r(θ)|² over all weighted residuals r, and near a solution its H
 one row for each residual and one column for each parameter; since residuals at different points
 are independent, it is computed per point, vmap(jacrev), which costs a small multiple of r itself.
 What it does is written down once (make_fx) and then repeated without Python in between: a small
-network's step is five times as fast.
+network's step is five times as fast. Where torch fails to write it down, it is computed as it stands.
 Source: Levenberg (1944), Marquardt (1963); Müller & Zeinhofer (2023) for networks; chapter 14.
 """
 
@@ -16,16 +16,15 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch._guards import TracingContext, tracing
-from torch._subclasses import FakeTensorMode
 from torch.func import functional_call, jacrev, vmap
 from torch.fx import Graph, GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 
-from companion.pinn.objective import Objective, nearby
+from companion import torch_private
+from companion.pinn.objective import Looking, Objective, nearby
 from companion.pinn.stages import Stage, need_positive, need_whole
 
 Parameters: TypeAlias = dict[str, Tensor]  # by name
+Way: TypeAlias = Callable[..., Any]  # a graph; where torch traces none, the function itself
 
 LARGE = 3000  # parameters; beyond, JᵀJ and its Cholesky factor take seconds a step
 
@@ -80,14 +79,27 @@ def linearisation(
     return r, torch.cat([jacobian[n].reshape(*r.shape, -1) for n in parameters], 2)
 
 
+def one_by_one(
+    of_point: Callable[..., Tensor], names: Sequence[str], *tensors: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same as linearisation, point after point and row after row: for what vmap cannot do."""
+    *parameters, x, values = tensors
+    parameters = dict(zip(names, parameters))
+    both = jacrev(lambda *at: (of_point(*at),) * 2, has_aux=True, chunk_size=1)
+    jacobians, rows = zip(*[both(parameters, *at) for at in zip(x, values)])
+    r = torch.stack(rows)
+    blocks = [torch.stack([j[n] for j in jacobians]).reshape(*r.shape, -1) for n in parameters]
+    return r, torch.cat(blocks, 2)
+
+
 def traced(f: Callable[..., Any], *args: Tensor) -> tuple[GraphModule, GraphModule]:
     """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone.
 
     One mode for the shapes of all nodes: make_fx would make a new one at each, which takes longer
     than all the rest.
     """
-    with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))):
-        whole = make_fx(f)(*args)
+    with torch_private.one_mode():
+        whole = torch_private.traced(f, args)
     part = Graph()
     part.output(part.graph_copy(whole.graph, {})[0])  # type: ignore[index]
     found = whole, GraphModule(whole, part)
@@ -116,7 +128,7 @@ class Stepper:
 
     def __init__(self, stage: GaussNewton, objective: Objective) -> None:
         self.stage, self.objective, self.damping = stage, objective, stage.damping
-        self.known: dict[Any, tuple[GraphModule, GraphModule]] = {}  # see graphs
+        self.known: dict[Any, tuple[Way, Way]] = {}  # see graphs
         parameters = self.parameters()
         count = sum(p.numel() for p in parameters.values())
         if count > LARGE:
@@ -189,26 +201,59 @@ class Stepper:
 
     def graphs(
         self, name: str, parameters: Parameters, x: Tensor, values: Tensor
-    ) -> tuple[GraphModule, GraphModule]:
+    ) -> tuple[Way, Way]:
         """The graphs of a term, traced and compared at the first call with this number of points."""
         key = name, x.shape
         if key not in self.known:
-            f = partial(linearisation, self.point(name), list(parameters))
-            try:
-                found = traced(f, *parameters.values(), x, values)
-            except NotImplementedError as error:
-                raise NotImplementedError(
-                    f"{error}. GaussNewton differentiates {name} by jets, so it needs the rule; Adam "
-                    "and LBFGS do not"
-                ) from error
-            except (RuntimeError, ValueError) as error:
-                raise ValueError(f"{untraceable(name)} torch says: {error}") from error
+            found = self.ways(name, list(parameters), (*parameters.values(), x, values))
             self.compare(found[1], name, parameters, x, values)
             self.known[key] = found
         return self.known[key]
 
+    def ways(self, name: str, names: Sequence[str], inputs: Sequence[Tensor]) -> tuple[Way, Way]:
+        """(r, J) of a term and r alone, by the first way that torch can go: traced, as it stands, or
+        point by point. That it is a slow one is said once.
+        """
+        whole = partial(linearisation, self.point(name), names)
+        try:
+            return traced(whole, *inputs)
+        except Exception as error:  # torch's, or the user's: the next way tells
+            first = error
+        try:
+            whole(*inputs)
+        except NotImplementedError as error:
+            raise NotImplementedError(
+                f"{error}. GaussNewton differentiates {name} by jets, so it needs the rule; Adam "
+                "and LBFGS do not"
+            ) from error
+        except (RuntimeError, ValueError) as error:
+            self.refuse_own_fault(name, names, inputs, error)
+            first, whole = error, partial(one_by_one, self.point(name), names)
+            how = "point by point, hundreds of times slower"
+        else:
+            how = "by Python at each step, about five times slower"
+        self.objective.warn(
+            "slow",
+            f"GaussNewton computes {name} {how}: torch {torch.__version__} fails on the faster way "
+            f"({type(first).__name__}: {first}). The steps are the same",
+        )
+        return whole, lambda *at: whole(*at)[0]
+
+    def refuse_own_fault(
+        self, name: str, names: Sequence[str], inputs: Sequence[Tensor], error: Exception
+    ) -> None:
+        """Raise ValueError if a term looks at values, or cannot be evaluated at a point alone."""
+        *parameters, x, values = inputs
+        try:
+            with Looking() as looking:
+                self.rows(name, dict(zip(names, parameters)), x[:1], values[:1])
+        except (RuntimeError, ValueError) as own:
+            raise ValueError(f"{untraceable(name)} torch says: {own}") from own
+        if looking.seen:
+            raise ValueError(f"{untraceable(name)} torch says: {error}") from error
+
     def compare(
-        self, alone: GraphModule, name: str, parameters: Parameters, x: Tensor, values: Tensor
+        self, alone: Way, name: str, parameters: Parameters, x: Tensor, values: Tensor
     ) -> None:
         """Raise ValueError unless the residual, point by point, is that of all points at once.
 

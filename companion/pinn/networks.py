@@ -4,13 +4,15 @@ Every network maps points x (n, d) of a Box to (n, outputs), in float64, and is 
 seed. Chapters 12 to 14.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from companion.pinn.problem import Box, Function
 
@@ -27,8 +29,6 @@ KINKED: dict[str, Function] = {
     "leaky_relu": nn.functional.leaky_relu,
 }  # f″ = 0 almost everywhere
 ACTIVATIONS = SMOOTH | KINKED
-# What such activations are called where torch runs them.
-STRAIGHT = {"relu", "leaky_relu", "_prelu_kernel", "threshold", "hardtanh", "hardsigmoid"}
 
 
 class MLP(nn.Module):
@@ -197,10 +197,11 @@ class Siren(nn.Module):
         return last(h)
 
 
-class Kinks(TorchDispatchMode):
+class Kinks(TorchFunctionMode):
     """The activations made of straight lines that run inside this block, by name, in `seen`.
 
-    It watches the operations themselves: a relu called in forward() is seen as well as a module.
+    Each function of a tensor that gives one of the same shape is asked for its second derivative,
+    where it was called: a relu in forward() is seen as well as a module, whatever its name.
 
     >>> with Kinks() as kinks:
     ...     y = torch.relu(torch.ones(2)).tanh()
@@ -212,10 +213,36 @@ class Kinks(TorchDispatchMode):
         super().__init__()
         self.seen: set[str] = set()
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        name = func.overloadpacket.__name__.removesuffix("_")
-        if name in STRAIGHT:
-            self.seen.add(name)
-        return func(*args, **(kwargs or {}))
+        x = args[0] if args and isinstance(args[0], torch.Tensor) else None
+        if (
+            x is not None
+            and x.is_floating_point()
+            and _is_broken(function, x, args[1:], kwargs or {})
+        ):
+            self.seen.add(function.__name__.removesuffix("_"))
+        return function(*args, **(kwargs or {}))
+
+
+def _is_broken(function, x, rest, options):
+    """Whether a function is made of straight lines: its slope is constant nearby, and not everywhere.
+
+    It is asked at points like x, brought to [−1, 1] and to [−8, 8], a little beside them, where the
+    slope of what bends is another one, and mirrored, where that of a line is not.
+    """
+    unit, slopes = x.detach() / x.detach().abs().max().clamp(min=1e-30), []
+    with torch.random.fork_rng(), torch.enable_grad(), suppress(RuntimeError, TypeError):
+        for at in (unit, 1.001 * unit, 8 * unit, 8.008 * unit, -8 * unit):
+            at = at.clone().requires_grad_()
+            y = function(at.clone(), *rest, **options)
+            if not isinstance(y, torch.Tensor) or y.shape != x.shape or not y.requires_grad:
+                return False
+            slopes += torch.autograd.grad(y.sum(), at, materialize_grads=True)
+    if len(slopes) < 5:
+        return False
+    near, beside, far, beyond, mirrored = slopes
+    bends = (near != beside) | (far != beyond)
+    differ = ((far - mirrored).abs() > 1e-6) | ((far - near).abs() > 1e-6)
+    return bool(bends.double().mean() < 0.1 and differ.any())

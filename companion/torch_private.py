@@ -1,0 +1,122 @@
+"""Everything of torch that is private or unstable, each use with a public way to the same result.
+
+Nowhere else in the companion is a name of torch that begins with an underscore, or a module that
+torch calls experimental: where another torch lacks one of these, it is mended here. What stands in
+for it is public, gives the same, and takes longer.
+
+transforming whether torch.func is looking on; else found out by an autograd.Function
+one_mode     one mode for the shapes of all nodes of a trace, else one each
+traced       the operations of a function as a graph; else its caller goes without (pinn)
+program      a graph as one compiled program; else by torch.compile
+leaf         the tensor that a node of a graph feeds; else looked for among all tensors
+saved        what a node of a graph saved, by name; else its caller asks for the function (graphs)
+TOUCH        what reads or writes a .grad, as a function mode sees it
+"""
+
+import gc
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.fx import GraphModule
+
+try:
+    from torch._guards import TracingContext, tracing
+    from torch._subclasses import FakeTensorMode
+except ImportError:
+    TracingContext = None  # type: ignore[assignment,misc]
+try:
+    from torch.fx.experimental.proxy_tensor import make_fx
+except ImportError:
+    make_fx = None  # type: ignore[assignment]
+
+# x.grad and x.grad = …, under the names that torch.overrides hands over.
+TOUCH = (torch.Tensor.grad.__get__, torch.Tensor.grad.__set__)  # type: ignore[union-attr]
+
+
+class _Old(torch.autograd.Function):
+    """A function without setup_context, which torch.func refuses to transform, and says so."""
+
+    @staticmethod
+    def forward(ctx):
+        return None
+
+
+def transforming() -> bool:
+    """Whether torch.func (vmap, vjp, jacrev …) is looking on."""
+    asked = getattr(torch._C, "_are_functorch_transforms_active", _refused)
+    return asked()
+
+
+def _refused():
+    try:
+        _Old.apply()
+    except RuntimeError:
+        return True
+    return False
+
+
+def one_mode() -> AbstractContextManager:
+    """make_fx asks this context for a mode of shapes; without it, it makes a new one at each node."""
+    try:
+        return tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True)))
+    except (NameError, TypeError, AttributeError):
+        return nullcontext()
+
+
+def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
+    """The torch operations of function at these inputs, as a torch.fx.GraphModule.
+
+    Raises whatever torch or the function raises; NotImplementedError where this torch cannot trace.
+    """
+    if make_fx is None:
+        raise NotImplementedError(f"torch {torch.__version__} has no make_fx")
+    return make_fx(function)(*inputs)
+
+
+def program(
+    module: GraphModule, inputs: Sequence[Tensor], options: dict[str, Any]
+) -> Callable[..., Any]:
+    """The graph `module` as one program, compiled for inputs of these shapes."""
+    direct = getattr(getattr(torch, "_inductor", None), "compile", None)
+    if direct is not None:
+        return direct(module, list(inputs), options=options)
+    whole = torch.compile(module, fullgraph=True, options=options)
+    whole(*[value.clone() for value in inputs])  # it compiles when it is first called
+    return whole
+
+
+def leaf(node: Node) -> Tensor | None:
+    """The leaf tensor that a node of a graph adds its gradient to; None for any other node."""
+    if hasattr(node, "variable"):
+        return node.variable
+    return _leaf_among_all(node) if node.name().endswith("AccumulateGrad") else None
+
+
+def _leaf_among_all(node):
+    """The same, among all the tensors of this process: the node that a view of it leads back to."""
+    for t in gc.get_objects():
+        if isinstance(t, torch.Tensor) and t.is_leaf and t.requires_grad:
+            with suppress(RuntimeError), torch.enable_grad():
+                if t.view_as(t).grad_fn.next_functions[0][0] is node:  # type: ignore[union-attr]
+                    return t
+    return None
+
+
+def saved(node: Node) -> list[Any]:
+    """The values that one node keeps. Python's nodes list them; C++'s have an attribute each.
+
+    Raises RuntimeError if they were freed.
+    """
+    names = [name for name in dir(node) if name.startswith("_saved_")]
+    names += [name for name in ("saved_tensors",) if hasattr(type(node), name)]
+    return [getattr(node, name) for name in names]
+
+
+def tells_saved() -> bool:
+    """Whether the nodes of C++ have such attributes."""
+    node = torch.ones((), requires_grad=True).exp().grad_fn
+    return any(name.startswith("_saved_") for name in dir(node))
