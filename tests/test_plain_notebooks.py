@@ -1,0 +1,196 @@
+"""The plain notebooks: the chapters for any Jupyter, with no extension, alone in an empty folder.
+
+They are made with the pages (_ext/plain_notebooks.py). Every check is also tried on a planted fault.
+"""
+
+import copy
+import re
+from pathlib import Path
+from urllib.parse import urldefrag
+
+import nbformat
+import pytest
+import yaml
+
+from tests.site import static
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "html"
+BOOK = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
+CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]*_*.ipynb"))
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+
+# What only MyST or Sphinx understands: a directive, a role, a label.
+RAW = re.compile(r"^\s*(?::{3,}|`{3,})\{|\{[a-z][\w:.-]*\}`|^\([\w-]+\)=\s*$", re.MULTILINE)
+ADDRESS = re.compile(r"""\]\(([^)\s]+)|(?:href|src)=["']([^"']+)""")
+
+
+def plain(chapter: Path) -> dict:
+    made = ROOT / "_build" / "notebooks" / chapter.name
+    if not made.exists():
+        pytest.fail(f"{chapter.name} has no plain notebook: `make book`")
+    return nbformat.read(made, as_version=4)
+
+
+def prose(notebook: dict) -> list[str]:
+    return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+
+
+def code(notebook: dict) -> list[str]:
+    return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def outside_code(text: str) -> str:
+    """The text without what stands in fences and between backticks."""
+    text = re.sub(r"^(`{3,})[^{\n]*\n.*?^\1\s*$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"(?<!\})(`+)[^`\n]+\1", "", text)
+
+
+# ---------------------------------------------------------------- the checks
+
+
+def raw_faults(notebook: dict) -> list[str]:
+    """What is left of the book's own markup."""
+    return [hit[0].strip() for text in prose(notebook) for hit in RAW.finditer(outside_code(text))]
+
+
+def link_faults(notebook: dict, html: Path) -> list[str]:
+    """Links that are not absolute, or lead to no page or anchor of the built book."""
+    found = []
+    for text in prose(notebook):
+        for hit in ADDRESS.finditer(outside_code(text)):
+            address, anchor = urldefrag(hit[1] or hit[2])
+            page = html / address.removeprefix(BOOK)
+            if not address.startswith(("https://", "http://", "data:", "attachment:")):
+                found.append(f"not absolute: {hit[1] or hit[2]}")
+            elif address.startswith(BOOK) and not page.is_file():
+                found.append(f"no page: {address}")
+            elif address.startswith(BOOK) and anchor and anchor not in static.anchors(page):
+                found.append(f"no anchor: {address}#{anchor}")
+    return found
+
+
+def exercise_faults(notebook: dict, asked: int) -> list[str]:
+    """Exercises have the numbers of the book; solutions are folded, and so is their code."""
+    text = "\n\n".join(prose(notebook))
+    numbers = re.findall(r"^\*\*Exercise (\d+\.\d+)\b", text, re.MULTILINE)
+    solved = re.findall(r"<summary><b>Solution to Exercise (\d+\.\d+)</b></summary>", text)
+    found = [] if len(numbers) == asked else [f"{len(numbers)} exercises of {asked} have a number"]
+    found += [f"exercise {number} has no solution" for number in numbers if number not in solved]
+    if text.count("<details") != text.count("</details>"):
+        found.append("a fold is never closed")
+    inside = False
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            inside = "<b>Solution to " in cell["source"]
+        elif inside and not cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            found.append(f"the code of a solution is open: {cell['source'][:40]!r}")
+    return found
+
+
+def code_faults(notebook: dict, chapter: dict) -> list[str]:
+    """The code cells are the chapter's, in its order; only the set-up cell names a commit."""
+    found = [re.sub(r"derivative-ladder@[\w]+", "derivative-ladder", s) for s in code(notebook)]
+    return [] if found == code(chapter) else ["other code cells than the chapter's"]
+
+
+def output_faults(notebook: dict, chapter: dict) -> list[str]:
+    """Every cell that has an output in the chapter has one here; and what is drawn is a picture."""
+    pairs = zip(
+        *[[c for c in nb["cells"] if c["cell_type"] == "code"] for nb in (notebook, chapter)]
+    )
+    found = []
+    for here, there in pairs:
+        if bool(there["outputs"]) > bool(here["outputs"]):
+            found.append(f"an output is lost: {there['source'][:40]!r}")
+        kinds = {kind for output in here["outputs"] for kind in output.get("data", {})}
+        if "figure" in there["metadata"].get("tags", []) and not any("image" in k for k in kinds):
+            found.append(f"a figure is not in the notebook: {there['source'][:40]!r}")
+    return found
+
+
+# ---------------------------------------------------------------- the chapters
+
+
+@each_chapter
+def test_a_plain_notebook_is_right(chapter: Path) -> None:
+    made, source = plain(chapter), nbformat.read(chapter, as_version=4)
+    nbformat.validate(made)
+    asked = len(re.findall(r"\{exercise\}", "\n".join(prose(source))))
+    faults = raw_faults(made) + link_faults(made, HTML) + exercise_faults(made, asked)
+    assert faults + code_faults(made, source) + output_faults(made, source) == []
+
+
+@each_chapter
+def test_numbers_are_those_of_the_page(chapter: Path) -> None:
+    """Of the chapter and its sections, of its figures and of its equations."""
+    text = "\n\n".join(prose(plain(chapter)))
+    page = static.parse((HTML / "chapters" / f"{chapter.stem}.html").read_text("utf-8"))
+    titles = [heading.get_text() for heading in page.select("article h1, article h2, article h3")]
+    numbered = [number[0] for title in titles if (number := re.match(r"[\d.]+\.", title))]
+    assert re.findall(r"^#+ ([\d.]+\.) ", text, re.MULTILINE) == numbered
+    figures = [tag.get_text().strip() for tag in page.select(".caption-number")]
+    assert re.findall(r"^\*\*(Fig\. [\d.]+)\*\*", text, re.MULTILINE) == figures
+    equations = [tag.get_text().strip("()#\n ") for tag in page.select(".eqno")]
+    assert re.findall(r"\\tag\{([\d.]+)\}", text) == [re.sub(r"[^\d.]", "", e) for e in equations]
+
+
+@each_chapter
+def test_the_set_up_cell_installs_the_commit_of_the_notebook(chapter: Path) -> None:
+    assert re.search(r"derivative-ladder@([0-9a-f]{40}|main)\"", code(plain(chapter))[0])
+
+
+@each_chapter
+def test_the_book_offers_the_same_file(chapter: Path) -> None:
+    assert (HTML / "notebooks" / chapter.name).read_bytes() == (
+        ROOT / "_build" / "notebooks" / chapter.name
+    ).read_bytes()
+
+
+# ---------------------------------------------------------------- planted faults
+
+
+@pytest.mark.parametrize(
+    ("planted", "words"),
+    [
+        (":::{note}\nA note.\n:::", ":::{"),
+        ("```{math}\nx\n```", "```{"),
+        ("as in {doc}`03_dual_numbers`", "{doc}`"),
+        ("as in {cite}`kim2026`", "{cite}`"),
+        ("see {py:func}`companion.engines.sin`", "{py:func}`"),
+        ("(sec-walk)=\n## The walk", "(sec-walk)="),
+        ("[two](03_dual_numbers.md)", "not absolute: 03_dual_numbers.md"),
+        ("![two](_static/a.svg)", "not absolute: _static/a.svg"),
+        (f"[two]({BOOK}chapters/nowhere.html)", "no page"),
+        (f"[two]({BOOK}chapters/04_tape.html#nowhere)", "no anchor"),
+        ("<details>\n<summary><b>Solution to Exercise 4.9</b></summary>", "never closed"),
+        ("**Exercise 4.9**", "exercise 4.9 has no solution"),
+        ("**Exercise**", "exercises of"),
+    ],
+)
+def test_a_fault_in_the_prose_is_reported(planted: str, words: str) -> None:
+    chapter = next(path for path in CHAPTERS if path.stem == "04_tape")
+    notebook = plain(chapter)
+    asked = len(re.findall(r"\*\*Exercise ", "\n".join(prose(notebook))))
+    notebook["cells"].append(nbformat.v4.new_markdown_cell(planted))
+    asked += planted == "**Exercise**"
+    faults = raw_faults(notebook) + link_faults(notebook, HTML) + exercise_faults(notebook, asked)
+    assert any(words in fault for fault in faults), faults
+
+
+def test_a_fault_in_the_cells_is_reported() -> None:
+    chapter = next(path for path in CHAPTERS if path.stem == "04_tape")
+    source = nbformat.read(chapter, as_version=4)
+    for spoil, check, words in [
+        (lambda nb: nb["cells"].pop(1), code_faults, "other code cells"),
+        (
+            lambda nb: [c.update(outputs=[]) for c in nb["cells"] if "outputs" in c],
+            output_faults,
+            "lost",
+        ),
+        (lambda nb: [c["metadata"].clear() for c in nb["cells"]], exercise_faults, "is open"),
+    ]:
+        notebook = copy.deepcopy(plain(chapter))
+        spoil(notebook)
+        other = source if check is not exercise_faults else 3
+        assert any(words in fault for fault in check(notebook, other)), words
