@@ -10,6 +10,8 @@ import os
 
 import pytest
 
+collect_ignore = ["tests/typed_program.py"]  # read by mypy, never run
+
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let nbval see both sides of a cell, stored and fresh, without their pictures."""

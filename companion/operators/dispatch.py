@@ -9,6 +9,7 @@ rules already, so a new one is a line:
 >>> x = torch.tensor([0.5], dtype=torch.float64)
 >>> [float(d) for d in derivatives(torch.logit, x, 3)]
 [0.0, 4.0, 0.0, 32.0]
+>>> del RULES["logit"]
 
 Source: PyTorch, *Extending torch Python API*; chapter 10.
 """
