@@ -324,3 +324,12 @@ def test_errors_of_the_graph_say_what_to_write():
 
 def test_a_sum_is_drawn_where_an_array_is_refused():
     assert tape_graph(sum(Var([1.0, 2.0]))).steps[0].adjoint == "[1, 1]"
+
+
+def test_peak_memory_is_that_of_this_process_not_of_the_one_that_started_it():
+    """What Linux's getrusage tells a child begins with the peak of its parent."""
+    large = bytearray(b"1" * (300 * 2**20))
+    code = "from companion.show.cost import peak_memory; print(peak_memory())"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 250 < len(large) / 2**20

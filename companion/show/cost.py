@@ -1,6 +1,7 @@
 """What a page cost: the peak memory of this process."""
 
 import sys
+from pathlib import Path
 
 from companion._project import require
 
@@ -14,15 +15,17 @@ def peak_memory() -> float:
     >>> peak_memory() > 1
     True
 
-    Source: POSIX getrusage, whose ru_maxrss is in KiB on Linux and in bytes on macOS; on Windows
-    GetProcessMemoryInfo, through psutil.
+    Source: on Linux VmHWM of proc(5), since getrusage starts a child with the figure of its parent;
+    on macOS getrusage, in bytes; on Windows GetProcessMemoryInfo, through psutil.
     """
     if sys.platform == "win32":
         require("peak_memory", "book", "psutil")
         import psutil
 
         return psutil.Process().memory_info().peak_wset / 2**20
+    if sys.platform == "linux":
+        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
     import resource
 
-    units_in_a_mebibyte = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / units_in_a_mebibyte
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
