@@ -261,6 +261,7 @@ IN_THE_BROWSER = [
     ('<svg width="9" height="9"><path d="M0 0h9"/></svg>', "inline svg without title"),
     ('<div class="solution">open</div>', "an open solution"),
     ('<p style="color: #999; background: #aaa">pale</p>', "axe: color-contrast"),
+    ('<p><span class="math" style="color: #ddd">pale</span></p>', "axe: color-contrast"),
     (
         '<div class="highlight"><pre><span class="pale" style="color: #ddd">pale</span></pre></div>',
         "axe: color-contrast",

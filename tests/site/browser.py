@@ -173,9 +173,9 @@ def draw(page: Page, times: int = 2) -> None:
 def axe_faults(page: Page) -> list[str]:
     """Violations of WCAG, levels A and AA, with the elements that violate.
 
-    Of the thousands of tokens of code on a page, one of each kind stays: axe is slow on many elements.
+    Of thousands of tokens and formulas on a page one of each kind stays whole: axe is slow on many elements.
     """
-    page.evaluate(looks.ONE_TOKEN_A_KIND)
+    page.evaluate(looks.ONE_OF_A_KIND)
     # no preload: axe would fetch the style sheets once more, from wrong addresses
     rules = {"type": "tag", "values": WCAG}
     options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
