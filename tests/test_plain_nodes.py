@@ -73,6 +73,10 @@ KINDS = {
         "| $a$ | b |\n|---|---|\n| $\\|x\\|$ | `p\\|q` |",
         "| $a$ | b |\n| --- | --- |\n| $\\vert x\\vert$ | `p\\|q` |",
     ),
+    "norm in a table": (
+        ":::{list-table}\n\n* - $\\|x\\|$\n:::",
+        "|  |\n| --- |\n| $\\Vert x\\Vert$ |",
+    ),
     "list in a table": (
         ":::{list-table}\n:header-rows: 1\n\n* - h\n* - - a\n    - b\n:::",
         "| h |\n| --- |\n| • a<br>• b |",
