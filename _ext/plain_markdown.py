@@ -25,7 +25,8 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx_exercise import nodes as exercises
 
-FENCED_AS = {"ipython3": "python", "ipython": "python", "pycon": "python", "myst-ansi": "text"}
+FENCED_AS = {"ipython3": "python", "ipython": "python", "pycon": "python", "default": "python"}
+FENCED_AS |= {"myst-ansi": "text", "none": "text"}
 ENVIRONMENT = re.compile(r"\\(begin|end)\{(equation|align|flalign|gather|multline)\*?\}")
 INNER = {"align": "aligned", "flalign": "aligned", "gather": "gathered", "multline": "gathered"}
 
@@ -44,9 +45,11 @@ class Page:
 
 
 def unknown(node: nodes.Node) -> NotImplementedError:
-    place = f"{getattr(node, 'source', None)}:{getattr(node, 'line', None)}"
+    known = node
+    while known.parent is not None and known.source is None:
+        known = known.parent
     return NotImplementedError(
-        f"{place}: a notebook cannot show the node {type(node).__name__!r}: "
+        f"{known.source}:{known.line}: a notebook cannot show the node {type(node).__name__!r}: "
         "add it to _ext/plain_markdown.py, or write the passage in another way."
     )
 
@@ -75,7 +78,10 @@ def number(node: nodes.Element, kind: str, page: Page) -> str:
 
 def line(node: nodes.Element, page: Page) -> str:
     """The children of a node as one line."""
-    text = "".join(inline(child, page) for child in node.children)
+    return one_line("".join(inline(child, page) for child in node.children))
+
+
+def one_line(text: str) -> str:
     return re.sub(r"\s*\n\s*", " ", text).strip()
 
 
@@ -98,7 +104,7 @@ def code(text: str, page: Page) -> str:
 def formula(text: str, page: Page) -> str:
     text = " ".join(text.split())
     if page.in_table:
-        text = text.replace("\\|", "\\Vert ").replace("|", "\\vert ")
+        text = text.replace("\\|", "\\Vert ").replace("|", "\\vert ").strip()
     return text
 
 
@@ -182,9 +188,9 @@ def _(node: nodes.Node, page: Page) -> str:
 # ---------------------------------------------------------------- alone
 
 
-def blocks(children: Iterable[nodes.Node], page: Page) -> str:
+def blocks(children: Iterable[nodes.Node], page: Page, gap: str = "\n\n") -> str:
     """Blocks one under the other, with a blank line between."""
-    return "\n\n".join(filter(None, (block(child, page) for child in children)))
+    return gap.join(filter(None, (block(child, page) for child in children)))
 
 
 def after(mark: str, text: str, rest: str | None = None) -> str:
@@ -195,7 +201,7 @@ def after(mark: str, text: str, rest: str | None = None) -> str:
 
 @singledispatch
 def block(node: nodes.Node, page: Page) -> str:
-    return line(nodes.inline("", "", node.deepcopy()), page)
+    return one_line(inline(node, page))
 
 
 @block.register
@@ -235,9 +241,16 @@ def _(node: nodes.Element, page: Page) -> str:
         f"{first + i}. " if isinstance(node, nodes.enumerated_list) else "- "
         for i in range(len(node.children))
     ]
-    items = [after(mark, blocks(item, inside)) for mark, item in zip(marks, node.children)]
-    tight = all(len(item.children) == 1 for item in node.children)
-    return ("\n" if tight else "\n\n").join(items)
+    tight = all(map(is_short, node.children))
+    gap = "\n" if tight else "\n\n"
+    items = [after(mark, blocks(item, inside, gap)) for mark, item in zip(marks, node.children)]
+    return gap.join(items)
+
+
+def is_short(item: nodes.Element) -> bool:
+    """An item of one paragraph, and perhaps a list below it: no blank lines are needed."""
+    lists = (nodes.bullet_list, nodes.enumerated_list)
+    return all(isinstance(child, lists) for child in item.children[1:])
 
 
 @block.register

@@ -10,11 +10,16 @@ collapsed by the metadata that JupyterLab and Colab obey (`jupyter.source_hidden
 in the `<details>` as well: a reader would edit a copy that does nothing. VS Code keeps the folding of cells to
 itself and shows them; there the folded summary is a line between the exercise and its solution.
 
+A drawing in the HTML of an output becomes an image: JupyterLab takes SVG out of a notebook that it does not
+trust yet, and it trusts none that it has not run.
+
 The set-up cell installs the companion of the commit that the notebooks were made from.
 """
 
+import base64
 import copy
 import hashlib
+import html
 import os
 import re
 import shutil
@@ -34,6 +39,7 @@ from sphinx_exercise.nodes import is_exercise_node, solution_node
 
 SOURCE_OF_COMPANION = "git+https://github.com/derivative-ladder/derivative-ladder"
 FOLDED = ("source_hidden", "outputs_hidden")
+DRAWING = re.compile(r"<svg\b(?P<attributes>[^>]*)>(?P<body>.*?)</svg>", re.DOTALL)
 
 
 # ---------------------------------------------------------------- what a page consists of
@@ -114,6 +120,21 @@ def commit(folder: Path) -> str:
     return asked.stdout.strip() or os.environ.get("GITHUB_SHA") or "main"
 
 
+def as_image(drawing: re.Match) -> str:
+    """An inline SVG as an <img> of its own width, on white: the book's CSS cannot reach inside."""
+    attributes = re.sub(r'\sstyle="[^"]*"', "", drawing["attributes"])
+    title, desc = (
+        re.search(f"<{name}>(.*?)</{name}>", drawing["body"], re.DOTALL)
+        for name in ("title", "desc")
+    )
+    alt = ": ".join(html.unescape(found[1]) for found in (title, desc) if found)
+    svg = f'<svg{attributes} style="background: #fff">{drawing["body"]}</svg>'
+    data = base64.b64encode(svg.encode()).decode()
+    box = re.search(r'viewBox="\S+ \S+ (\d+)', attributes)
+    width = f' width="{box[1]}"' if box else ""
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt)}"{width}>'
+
+
 def code_cell(cell: dict, part: Code, at: str) -> dict:
     """The chapter's cell and its outputs; only the set-up cell is changed, to name the commit."""
     cell = copy.deepcopy(cell)
@@ -122,6 +143,9 @@ def code_cell(cell: dict, part: Code, at: str) -> dict:
     cell["metadata"] = {"tags": tags} if tags else {}
     if hidden:
         cell["metadata"] |= {"jupyter": dict.fromkeys(hidden, True), "cellView": "form"}
+    for output in cell["outputs"]:
+        if "text/html" in output.get("data", {}):
+            output["data"]["text/html"] = DRAWING.sub(as_image, output["data"]["text/html"])
     cell["source"] = cell["source"].replace(SOURCE_OF_COMPANION, f"{SOURCE_OF_COMPANION}@{at}")
     return cell
 
@@ -131,11 +155,7 @@ def prose_cell(parts: list[Prose], first_of_solution: bool, code_follows: bool) 
     if title := parts[0].solution:
         title = title if first_of_solution else f"{title}, continued"
         if first_of_solution and code_follows:
-            text = (
-                f"{text}\n\nIts code is in the cells below."
-                if text
-                else "Its code is in the cells below."
-            )
+            text = f"{text}\n\nIts code is in the cells below.".strip()
         text = folded(title, text)
     return nbformat.v4.new_markdown_cell(text)
 
@@ -178,12 +198,13 @@ def without_outputs(doctree: nodes.document) -> None:
 
 
 def author_and_year(entry: object) -> str:
-    """'Kim 2026', 'Baydin et al. 2018'; of a work without authors, its title."""
+    """'Kim 2026', 'Baydin et al. 2018'; of a work without authors, what it is: 'PyTorch issue 4661 2018'."""
     people = entry.persons.get("author") or entry.persons.get("editor") or []
     names = [" ".join(str(name) for name in person.rich_last_names) for person in people]
     if len(names) > 2:
         names = [f"{names[0]} et al."]
-    name = " and ".join(names) or entry.fields.get("organization") or entry.fields["title"]
+    what = entry.fields.get("howpublished") or entry.fields["title"]
+    name = " and ".join(names) or what.removeprefix("A ")
     return f"{name} {entry.fields.get('year', '')}".strip()
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.site import static
+from tools.normalise import joined_streams
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
@@ -112,12 +113,33 @@ def output_faults(notebook: dict, chapter: dict) -> list[str]:
     for here, there in pairs:
         if bool(there["outputs"]) > bool(here["outputs"]):
             found.append(f"an output is lost: {there['source'][:40]!r}")
-        kinds = {kind for output in here["outputs"] for kind in output.get("data", {})}
-        drawn = any(
-            kind.startswith("image/") or kind == "text/html" for kind in kinds
-        )  # or SVG in HTML
+        data = [output.get("data", {}) for output in here["outputs"]]
+        htmls = [html for html in (kinds.get("text/html", "") for kinds in data) if html]
+        if any("<svg" in html for html in htmls):
+            found.append(f"JupyterLab takes out the drawing: {there['source'][:40]!r}")
+        drawn = any(kind.startswith("image/") for kinds in data for kind in kinds)
+        drawn = drawn or any("<img" in html for html in htmls)
         if "figure" in there["metadata"].get("tags", []) and not drawn:
             found.append(f"a figure is not in the notebook: {there['source'][:40]!r}")
+    return found
+
+
+def text_faults(notebook: dict, chapter: dict) -> list[str]:
+    """The printed outputs that the tests compare, and all counts, are the stored ones."""
+    pairs = zip(
+        *[[c for c in nb["cells"] if c["cell_type"] == "code"] for nb in (notebook, chapter)]
+    )
+    found = []
+    for here, there in pairs:
+        if here["execution_count"] != there["execution_count"]:
+            found.append(f"another execution count: {there['source'][:40]!r}")
+        if "nbval-ignore-output" not in there["metadata"].get("tags", []):
+            texts = [
+                [output["text"] for output in joined_streams(cell["outputs"]) if "text" in output]
+                for cell in (here, there)
+            ]
+            if texts[0] != texts[1]:
+                found.append(f"another text is printed: {there['source'][:40]!r}")
     return found
 
 
@@ -130,7 +152,7 @@ def test_a_plain_notebook_is_right(chapter: Path) -> None:
     nbformat.validate(made)
     asked = len(re.findall(r"\{exercise\}", "\n".join(prose(source))))
     faults = raw_faults(made) + link_faults(made, HTML) + exercise_faults(made, asked)
-    for check in (code_faults, output_faults, solution_faults):
+    for check in (code_faults, output_faults, text_faults, solution_faults):
         faults += check(made, source)
     assert faults == []
 
@@ -203,12 +225,26 @@ def bare(notebook: dict) -> None:
         cell["metadata"] = nbformat.from_dict({})
 
 
+def with_inline_svg(notebook: dict) -> None:
+    for output in (output for cell in notebook["cells"] for output in cell.get("outputs", [])):
+        if "text/html" in output.get("data", {}):
+            output["data"]["text/html"] = "<svg></svg>"
+
+
+def miscounted(notebook: dict) -> None:
+    for cell in notebook["cells"]:
+        cell.update({"execution_count": 1} if "outputs" in cell else {})
+
+
 @pytest.mark.parametrize(
     ("spoil", "check", "words"),
     [
         (lambda nb: nb["cells"].pop(1), code_faults, "other code cells"),
         (empty, output_faults, "an output is lost"),
         (empty, output_faults, "a figure is not in the notebook"),
+        (empty, text_faults, "another text is printed"),
+        (miscounted, text_faults, "another execution count"),
+        (with_inline_svg, output_faults, "JupyterLab takes out the drawing"),
         (bare, solution_faults, "the code of a solution is open"),
     ],
 )
