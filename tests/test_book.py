@@ -231,9 +231,16 @@ def test_a_wrong_chapter_page_is_reported(pattern: str, new: str, words: str, bo
 
 
 # Something that comes above the text as soon as the text is shown.
-JUMP = """<script>new MutationObserver(() => requestAnimationFrame(() => requestAnimationFrame(() =>
-document.querySelector("article").prepend(document.createElement("hr"), document.createElement("hr"))
-))).observe(document.documentElement, {attributes: true})</script>"""
+# A line more on top of the page in each of many frames, from the moment in which the page is shown.
+JUMP = """<script>
+let lines = 0;
+const jump = () => {
+  document.querySelector("article").prepend(document.createElement("hr"));
+  if (++lines < 60) requestAnimationFrame(jump);
+};
+new MutationObserver((_, observer) => { observer.disconnect(); requestAnimationFrame(jump) })
+  .observe(document.documentElement, {attributes: true});
+</script>"""
 
 IN_THE_BROWSER = [
     ("<script>throw new Error('planted')</script>", "page error: planted"),
