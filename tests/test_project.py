@@ -4,10 +4,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from tools.oldest import oldest
 
@@ -52,6 +54,21 @@ def test_the_companion_asks_for_packages_loosely() -> None:
     needs = [*project["dependencies"], *(need for extra in extras for need in extra)]
     assert [need for need in project["dependencies"] if not need.startswith("numpy>=")] == []
     assert not [need for need in needs if "==" in need]
+
+
+def refused(pins: list[str], python: str) -> list[str]:
+    """The pinned packages that do not install on this version of Python, by their own word."""
+    needs = {pin: metadata(pin.split("==")[0])["Requires-Python"] or "" for pin in pins}
+    return [pin for pin, need in needs.items() if python not in SpecifierSet(need)]
+
+
+def test_the_pins_install_on_the_first_release_of_the_oldest_python() -> None:
+    floor = tomllib.loads(PYPROJECT)["project"]["requires-python"].removeprefix(">=")
+    assert refused(PINS, f"{floor}.0") == [], "pin older ones in requirements.in, then `make lock`"
+
+
+def test_a_pin_that_an_old_python_cannot_have_is_found() -> None:
+    assert refused(PINS, "3.10.0")
 
 
 # ---------------------------------------------------------------- bounds
