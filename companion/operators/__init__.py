@@ -1,6 +1,9 @@
 """Part II: derivatives of functions that torch can evaluate.
 
-partials.py      u(X, X) reads as u_xx: value and partial derivatives at points; a partial as an op
+partials.py      u(X, X) reads as u_xx: value and partial derivatives at points
+partial_op.py    a partial derivative as an op
+nested.py        nested reverse mode, and a zero that is none
+torch_faults.py  to which order torch's own derivatives are right
 jets.py          Taylor mode through an unchanged nn.Module, to any order
 laplace.py       Δf by a collapsed second-order jet
 dispatch.py      how a series takes the place of a tensor
@@ -21,7 +24,8 @@ from companion.operators.dispatch import RULES
 from companion.operators.graphs import LeakProbe, graph_size, saved_bytes
 from companion.operators.jets import Jet, derivatives, taylor
 from companion.operators.laplace import laplacian
-from companion.operators.partials import Partials, partial
+from companion.operators.partial_op import partial
+from companion.operators.partials import Partials
 
 __all__ = [
     "RULES",
