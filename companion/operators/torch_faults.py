@@ -90,7 +90,7 @@ NODES = {name: (f, f.right_to) for f in FAULTS for name in f.nodes.split()} | {
 }
 
 
-def trusted(y: Tensor, x: Tensor) -> tuple[float, Fault | None]:
+def trusted(y: Tensor, *x: Tensor) -> tuple[float, Fault | None]:
     """(the highest order to which nested reverse mode over the graph of y is right, what limits it).
 
     x: where the graph of y is to end. Infinity, and None, where nothing of the table is in it.
@@ -103,7 +103,7 @@ def trusted(y: Tensor, x: Tensor) -> tuple[float, Fault | None]:
     (inf, None)
     """
     limit: tuple[float, Fault | None] = (math.inf, None)
-    for node in graph_nodes([y], until=[x]):
+    for node in graph_nodes([y], until=x):
         fault, right_to = NODES.get(node.name(), (None, math.inf))
         if fault and right_to < limit[0] and (fault.where is None or fault.where(node)):
             limit = right_to, fault
