@@ -23,7 +23,10 @@ def test_an_operation_without_a_derivative_is_named_and_the_cure_works(monkeypat
     with pytest.raises(NotImplementedError) as caught:
         expanded(f)
     message = str(caught.value)
-    assert "no Taylor rule for torch.special.bessel_j0, and torch does not" in message
+    assert (
+        "no Taylor rule for torch.special.bessel_j0, and torch has no derivative of order 1"
+        in message
+    )
     assert "companion.operators.RULES[torch.special.bessel_j0] = lambda x: ..." in message
     assert "Partials(f, x, method='reverse')" in message
     monkeypatch.setitem(RULES, torch.special.bessel_j0, lambda x: torch.exp(x * x))
@@ -195,7 +198,6 @@ REFUSED = [
     (TypeError, "softmax needs the axis", lambda: expanded(F.log_softmax)),
     (TypeError, "prepend", lambda: expanded(lambda x: torch.diff(x, prepend=X[:, :1]))),
     (TypeError, "float", lambda: expanded(lambda x: float(x[0, 0]) * x)),
-    (TypeError, "unsupported operand", lambda: expanded(lambda x: x // 2)),
     (AttributeError, "no attribute 'sinus'", lambda: expanded(lambda x: x.sinus())),
 ]  # fmt: skip
 

@@ -168,8 +168,8 @@ def test_what_is_refused():
         laplacian(torch.sin, torch.ones(3, 2, dtype=torch.int64))
     with pytest.raises(TypeError, match="f returns one tensor; got tuple"):
         laplacian(lambda x: (x, x), x)
-    with pytest.raises(NotImplementedError, match="no Taylor rule for torch's einsum"):
-        laplacian(lambda x: torch.einsum("ni,ni->n", x, x), x)
+    with pytest.raises(NotImplementedError, match=r"no Taylor rule for torch\.Tensor\.tolist"):
+        laplacian(lambda x: torch.tensor(x.tolist()), x)
     with pytest.raises(NotImplementedError, match="cannot expand again inside"):
         laplacian(lambda x: laplacian(torch.sin, x), x)
     with pytest.raises(NotImplementedError, match="two series of different expansions met"):

@@ -150,18 +150,19 @@ FLOATS = {  # these leave float64: held against a cast of the series
 
 VALUES = {  # name -> a call that sees the value only, on x (3, 4)
     **{name: lambda x, name=name: getattr(torch, name)(x, P) for name in
-       "lt le gt ge eq ne less less_equal greater greater_equal not_equal allclose equal".split()},
+       "floor_divide lt le gt ge eq ne less less_equal greater greater_equal not_equal allclose equal".split()},
     **{name: getattr(torch, name) for name in
        "isnan isinf isfinite sign sgn floor ceil round trunc argmax argmin numel is_floating_point "
        "zeros_like ones_like any all is_complex".split()},
     **{name: lambda x, name=name: getattr(x, name)() for name in
        "size dim int long bool detach get_device stride is_contiguous".split()},
     "heaviside": lambda x: torch.heaviside(x, values=x), "full_like": lambda x: torch.full_like(x, 3),
-    "new_zeros": lambda x: x.new_zeros(2), "new_ones": lambda x: x.new_ones(2),
+    "rfloordiv": lambda x: 3 // x, "new_zeros": lambda x: x.new_zeros(2), "new_ones": lambda x: x.new_ones(2),
     "new_full": lambda x: x.new_full((2,), 3.0), "new_tensor": lambda x: x.new_tensor([1.0]),
 }  # fmt: skip
 SHAPES = {  # random or uninitialised: shape and dtype are all there is to see
-    name: getattr(torch, name) for name in ("empty_like", "rand_like", "randn_like")
+    **{name: getattr(torch, name) for name in ("empty_like", "rand_like", "randn_like")},
+    "new_empty": lambda x: x.new_empty(x.shape),
 }
 INPUTS = {**FORMULAS, **CALLS, **FLOATS, **VALUES, **SHAPES}
 

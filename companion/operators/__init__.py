@@ -7,7 +7,10 @@ torch_faults.py  to which order torch's own derivatives are right
 jets.py          Taylor mode through an unchanged nn.Module, to any order
 laplace.py       Δf by a collapsed second-order jet
 dispatch.py      how a series takes the place of a tensor
-rules.py         what torch's functions do to a series
+names.py         which of torch's functions are one operation
+rules.py         what torch's functions do to a series, by their kind
+activations.py   activations, and what is composed
+fallback.py      what has no rule: one operation differentiated step by step, in the midst of a series
 recurrences.py   pointwise functions, coefficient by coefficient
 graphs.py        how large a graph is, what it keeps, and which tensors never die
 audit.py         what a gradient computation really did

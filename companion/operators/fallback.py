@@ -12,7 +12,9 @@ torch's derivatives of g are known to be wrong (torch_faults.py) are refused. So
 dummy cotangent is J. Townsend's, *A new trick for calculating Jacobian vector products* (2017).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,7 +24,7 @@ from companion import torch_private
 from companion.operators.graphs import graph_nodes
 from companion.operators.names import written
 from companion.operators.nested import recording, refuse_hidden, weights
-from companion.operators.torch_faults import FAULTS, explained, guarded, trusted
+from companion.operators.torch_faults import explained, guarded, trusted
 
 FACTS = (bool, int, str, torch.Size, torch.dtype, torch.device, torch.layout, type(None))
 LEAVING = {  # what they give is outside of torch, and no slope goes there
@@ -41,58 +43,76 @@ def alone(function: Callable, args: tuple, kwargs: dict[str, Any], kind: type) -
         )
     operands = list(leaves((args, kwargs)))
     series = [x for x in operands if isinstance(x, kind)]
-    constants = [x for x in operands if isinstance(x, torch.Tensor) and not isinstance(x, kind)]
-    first = series[0]
     for x in series:
-        first.met(x)
+        series[0].met(x)
 
-    def g(*points: Tensor) -> Any:
-        filled = iter(points)
-        put = lambda x: next(filled) if isinstance(x, kind) else alive(x)
-        here, options = rebuilt((args, kwargs), put)
+    def g(points: Iterable[Tensor], constants: Iterable[Tensor]) -> Any:
+        points, constants = iter(points), iter(constants)
+        here, options = rebuilt(
+            (args, kwargs),
+            lambda x: (
+                next(points)
+                if isinstance(x, kind)
+                else (next(constants) if isinstance(x, torch.Tensor) else x)
+            ),
+        )
         return function(*here, **options)
+
+    constants = [
+        alive(x) for x in operands if isinstance(x, torch.Tensor) and not isinstance(x, kind)
+    ]
 
     def expand(curves: Sequence[Tensor], order: int, make: Callable[[Tensor], Any]) -> Any:
         way = _by_transforms if torch_private.transforming() else _by_graph
-        tree, found = way(function, g, [alive(rows) for rows in curves], constants, order)
+        tree, found = way(Operation(function, g, constants), [alive(u) for u in curves], order)
         results = iter([make(torch.stack(y)) if isinstance(y, list) else y for y in found])
         return rebuilt(tree, lambda _: next(results))
 
-    return first.stepwise(expand, [x.rows for x in series])
+    return series[0].stepwise(expand, [x.rows for x in series])
 
 
-def _by_graph(function, g, curves, constants, order):
+@dataclass(frozen=True)
+class Operation:
+    """One torch function in one call: g(points, constants) has the series replaced by points."""
+
+    function: Callable
+    g: Callable[[Iterable[Tensor], Iterable[Tensor]], Any]
+    constants: list[Tensor]
+
+    def at(self, curves: Sequence[Tensor], time: Tensor) -> tuple[Any, list[Any], list[Tensor]]:
+        """(what g gives at the points x(t) of the curves, its leaves, those points)."""
+        points = [_point(rows, time.to(rows.real.dtype)) for rows in curves]
+        tree = self.g(points, self.constants)
+        return tree, list(leaves(tree)), points
+
+
+def _by_graph(operation, curves, order):
     """(what g gives, its leaves: lists of coefficients, or values) by walks back over one graph."""
-    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in (*curves, *constants))
+    given = [*curves, *operation.constants]
+    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in given)
     with recording():
         time, gate = curves[0].real.new_zeros(()).requires_grad_(), [True]
-        tree, ys, points = _values(g, curves, Gate.apply(time, gate))
-        smooth = _smooth(function, ys)
+        tree, ys, points = operation.at(curves, Gate.apply(time, gate))
+        smooth = [i for i in _floating(operation, ys) if ys[i].requires_grad]
+        still = [i for i in _floating(operation, ys) if not ys[i].requires_grad]
         outputs = [ys[i] for i in smooth]
-        limit, fault = _limit(outputs, [*points, *constants])
+        limit, fault = _limit(outputs, [*points, *operation.constants])
         if fault is not None and order > limit:
             raise NotImplementedError(explained(fault, order))
-        with _named(function):
+        with _named(operation.function):
             rows, ended = _coefficients(outputs, time, order)
         gate.clear()
-        if ended:
-            _refuse_lost(function, g, curves, smooth, len(rows) - 1)
+        for places, k in ((still, 0), (smooth if ended else [], len(rows) - 1)):
+            _refuse_lost(operation, curves, places, k)
         rows += [[torch.zeros_like(y) for y in outputs]] * (order + 1 - len(rows))
         if wanted:
             rows = [[guarded(y, k, limit, fault) for y in row] for k, row in enumerate(rows)]
-            label = _price(function, rows, points, order)
+            label = _price(operation.function, rows, points, order)
             rows[0] = [Stepwise.apply(y, label) for y in rows[0]]
-    found = list(ys)
+    found = [y.detach() if isinstance(y, torch.Tensor) else y for y in ys]
     for place, *row in zip(smooth, *rows):
         found[place] = [y if wanted else y.detach() for y in row]
     return tree, found
-
-
-def _values(g, curves, time):
-    """(what g gives at x(t), its leaves, the points x(t))."""
-    points = [_point(rows, time.to(rows.real.dtype)) for rows in curves]
-    tree = g(*points)
-    return tree, list(leaves(tree)), points
 
 
 def _point(rows, time):
@@ -103,23 +123,16 @@ def _point(rows, time):
     return x if len(rows) > 1 else x + 0 * time
 
 
-def _smooth(function, ys):
-    """Where among the results those are that have slopes; the others are facts, or refused."""
-    places = []
-    for i, y in enumerate(ys):
-        if isinstance(y, torch.Tensor) and (y.is_floating_point() or y.is_complex()):
-            if not (y.requires_grad or torch_private.transforming()):
-                raise NotImplementedError(
-                    f"no Taylor rule for {written(function)}, and torch gives its result no "
-                    f"graph. {advice(function)}"
-                )
-            places.append(i)
-        elif not isinstance(y, (torch.Tensor, *FACTS)):
+def _floating(operation, ys):
+    """Where among the results those are that may have slopes; the others are facts, or refused."""
+    for y in ys:
+        if not isinstance(y, (torch.Tensor, *FACTS)):
             raise NotImplementedError(
-                f"no Taylor rule for {written(function)}, whose result is a {type(y).__name__}: "
-                f"what leaves torch has no slope. {advice(function)}"
+                f"no Taylor rule for {written(operation.function)}, whose result is a "
+                f"{type(y).__name__}: what leaves torch has no slope. {advice(operation.function)}"
             )
-    return places
+    tensors = [i for i, y in enumerate(ys) if isinstance(y, torch.Tensor)]
+    return [i for i in tensors if ys[i].is_floating_point() or ys[i].is_complex()]
 
 
 def _coefficients(ys, time, order):
@@ -154,15 +167,17 @@ def _paired(cotangents, ys):
                 for c, y in zip(cotangents, ys)])  # fmt: skip
 
 
-def _refuse_lost(function, g, curves, smooth, k):
-    """Raise where coefficient k, which torch takes for constant along the curve, is not."""
+def _refuse_lost(operation, curves, places, k):
+    """Raise where coefficient k of some results, for torch constant along the curve, is not."""
+    if not places:
+        return
 
     def at(time: Tensor) -> Tensor:
         with recording():
             time = time.clone().requires_grad_()
-            _, ys, _ = _values(g, [rows.detach() for rows in curves], time)
-            ys = [ys[i] for i in smooth]
-            rows, _ = _coefficients(ys, time, k)
+            ys = operation.at([rows.detach() for rows in curves], time)[1]
+            ys = [ys[i] for i in places]
+            rows = _coefficients(ys, time, k)[0] if k else [ys]
             row = rows[k] if len(rows) > k else [torch.zeros_like(y) for y in ys]
             return torch.cat([y.reshape(-1) for y in row])
 
@@ -170,8 +185,8 @@ def _refuse_lost(function, g, curves, smooth, k):
         refuse_hidden(at, curves[0].real.new_zeros(()))
     except ValueError as error:
         raise NotImplementedError(
-            f"no Taylor rule for {written(function)}, and torch loses its derivative of order "
-            f"{k + 1}, which is not zero. {advice(function)}"
+            f"no Taylor rule for {written(operation.function)}, and torch has no derivative of "
+            f"order {k + 1} of it, which is not zero. {advice(operation.function)}"
         ) from error
 
 
@@ -181,19 +196,16 @@ def _limit(ys, ends):
     return min(limits, key=lambda found: found[0], default=(float("inf"), None))
 
 
-def _by_transforms(function, g, curves, constants, order):
+def _by_transforms(operation, curves, order):
     """The same where torch.func is looking on: its own nested reverse mode, over one evaluation."""
-    for fault in FAULTS:
-        last = fault.function.rpartition(".")[2].removesuffix("(f)")
-        if order > fault.right_to and last in (function.__name__, "batch_norm"):
-            raise NotImplementedError(explained(fault, order))
+    _rehearsed(operation, curves, order)
     zero = curves[0].real.new_zeros(())
     with torch.random.fork_rng(devices={zero.device} if zero.is_cuda else []):
-        tree, ys, _ = _values(g, curves, zero)
-    smooth = _smooth(function, ys)
+        tree, ys, _ = operation.at(curves, zero)
+    smooth = _floating(operation, ys)
 
     def paired(time: Tensor, cotangents: list[Tensor]) -> tuple[Tensor, list]:
-        at = list(leaves(_values(g, curves, time)[0]))
+        at = operation.at(curves, time)[1]
         return _paired(cotangents, [at[i] for i in smooth]), []
 
     def next_order(lower: Callable, k: int) -> Callable:
@@ -207,13 +219,35 @@ def _by_transforms(function, g, curves, constants, order):
     s = paired
     for k in range(1, order + 1):
         s = next_order(s, k)
-    with _named(function):
+    found = list(ys)
+    if smooth:
         cotangents = [torch.ones_like(ys[i]) for i in smooth]
         last, rows = torch.func.grad(s, argnums=1, has_aux=True)(zero, cotangents)
-    found = list(ys)
-    for place, *row in zip(smooth, *rows, last):
-        found[place] = row
+        for place, *row in zip(smooth, *rows, last):
+            found[place] = row
     return tree, found
+
+
+def _rehearsed(operation, curves, order):
+    """Raise what the other way would: torch.func gives zeros where torch has no derivative.
+
+    At random numbers, in a thread of its own, where no transform of the caller's is looking on.
+    """
+    given = [[(x.shape, x.dtype, x.device) for x in some] for some in (curves, operation.constants)]
+
+    def drawn(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
+        x = weights(shape.numel())[0].view(shape).to(device)
+        return (x / 4).to(dtype) if dtype.is_floating_point or dtype.is_complex else x.to(dtype) * 0
+
+    def rehearse() -> None:
+        at, constants = ([drawn(*what) for what in some] for some in given)
+        with torch.random.fork_rng(devices=[x.device for x in at if x.is_cuda]):
+            _by_graph(Operation(operation.function, operation.g, constants), at, order)
+
+    with ThreadPoolExecutor(1) as thread:
+        error = thread.submit(rehearse).exception()
+    if isinstance(error, NotImplementedError):
+        raise error
 
 
 # --- what stands in the graph ---------------------------------------------------------------------
@@ -243,6 +277,12 @@ class Stepwise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
         return cotangents[0], None
+
+
+def stepwise(tensors: Sequence[Tensor]) -> list[str]:
+    """What the graph behind these tensors tells of operations without a rule, each once."""
+    nodes = [n for n in graph_nodes(tensors) if n.name() == "StepwiseBackward"]
+    return sorted({node.label for node in nodes})  # type: ignore[attr-defined]
 
 
 def _price(function, rows, points, order):

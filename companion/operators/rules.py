@@ -28,10 +28,10 @@ UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose
 JOINT_LINEAR = "cat stack hstack vstack dstack".split()
 STRAIGHT = """abs maximum minimum clamp clamp_min clamp_max relu relu6 hardtanh
     leaky_relu""".split()
-STEPS = """lt le gt ge eq ne isnan isinf isfinite sign sgn floor ceil round trunc heaviside argmax
-    argmin int long bool allclose equal any all""".split()
+STEPS = """lt le gt ge eq ne isnan isinf isfinite sign sgn floor ceil round trunc floor_divide
+    heaviside argmax argmin int long bool allclose equal any all""".split()
 FACTS = """detach size dim numel stride is_floating_point is_complex is_contiguous get_device
-    zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full
+    zeros_like ones_like full_like empty_like rand_like randn_like new_empty new_zeros new_ones new_full
     new_tensor""".split()
 
 
@@ -264,6 +264,7 @@ RULES.update({torchs(name): straight(torchs(name)) for name in STRAIGHT})
 RULES.update({torchs(name): pointwise(f) for name, f in POINTWISE.items()})
 RULES.update({
     torch.Tensor.__getitem__: linear(torch.Tensor.__getitem__),
+    torch.Tensor.__rfloordiv__: step(torch.Tensor.__rfloordiv__),
     torch.add: add, torch.mul: mul, F.linear: layer, torch.div: div, torch.pow: pow,
     torch.matmul: matmul, torch.mm: matmul, torch.bmm: matmul, torch.mv: matmul, torch.dot: matmul,
     torch.sub: lambda x, y, alpha=1: add(x, y, alpha=-alpha),
