@@ -94,10 +94,10 @@ def test_beside_zero_mpmath_says_otherwise(name):
     found = nested.derivatives(f, x, wrong)
     with mpmath.workdps(80):
         right = [mpmath.diff(exact, at, k, h=mpmath.mpf(10) ** -30) for k in range(wrong + 1)]
-    off = [abs(float(a) - float(b)) for a, b in zip(found, right)]
+    off = [abs(a.item() - float(b)) for a, b in zip(found, right)]
     limit, _ = trusted(f(x.requires_grad_()), x)
     assert off[wrong] > 1e-2
-    assert limit < wrong and max(off[: limit + 1]) < 1e-9
+    assert limit < wrong and max(off[: limit + 1]) < 1e-7
 
 
 POWERS = {  # (x, e): is torch's second derivative wrong there?
@@ -124,7 +124,7 @@ def test_x_to_the_x_by_sympy():
     z = sp.symbols("z")
     right = [float((z**z).diff(z, k).subs(z, 1)) for k in range(1, 5)]
     x = torch.ones(1, dtype=torch.float64)
-    torchs = [float(d) for d in nested.derivatives(lambda x: x**x, x, 4)[1:]]
+    torchs = [d.item() for d in nested.derivatives(lambda x: x**x, x, 4)[1:]]
     assert right == [1, 2, 3, 8] and torchs == [1, 2, 2, 7]
 
 
@@ -183,7 +183,9 @@ def refusing(*args, **options):
 
 
 @pytest.mark.parametrize("method", [None, "reverse"])
-def test_the_last_right_order_has_its_number_and_a_loss_of_it_is_an_error(monkeypatch, pair, method):
+def test_the_last_right_order_has_its_number_and_a_loss_of_it_is_an_error(
+    monkeypatch, pair, method
+):
     monkeypatch.setattr("companion.operators.partials.taylor", refusing)
     monkeypatch.setattr("companion.operators.partials.value_gradient_laplacian", refusing)
     layered, grouped = pair
@@ -196,21 +198,22 @@ def test_the_last_right_order_has_its_number_and_a_loss_of_it_is_an_error(monkey
 
 
 def test_partial_of_partial_counts_too(pair):
-    layered, grouped = pair
     twice = [partial(partial(net)) for net in pair]
     assert close(twice[0](X), twice[1](X), 1e-9)
     with pytest.raises(NotImplementedError, match="layer_norm are right to order 2 only"):
         partial(twice[0])(X)
 
 
-def test_a_compiled_function_has_its_second_derivative_by_jets_or_none():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1)).double()
-    fast = torch.compile(net, backend="aot_eager")
-    for f, g in ((fast, net), (lambda x: x.sin() + fast(x), lambda x: x.sin() + net(x))):
-        assert close(Partials(f, X)(0, 0), Partials(g, X)(0, 0))
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+def test_a_compiled_function_has_no_second_derivative_by_reverse_mode(monkeypatch):
+    """Of sin + compiled torch would say −sin, since the rest comes without a graph."""
+    fast = torch.compile(lambda x: x**3, backend="aot_eager")
+    f = lambda x: x.sin() + fast(x)
+    assert close(Partials(f, X, "reverse")(0), X.cos() + 3 * X**2)
+    monkeypatch.setattr("companion.operators.partials.taylor", refusing)  # the compiler is slow
+    for method in (None, "reverse"):
         with pytest.raises(NotImplementedError, match=r"torch.compile\(f\) are right to order 1"):
-            Partials(f, X, "reverse")(0, 0)
+            Partials(f, X, method)(0, 0)
 
 
 def test_linear_cross_entropy_with_chunks():
@@ -258,8 +261,8 @@ def test_smooth_networks_are_right_to_order_four_whatever_their_scale(activation
 
 
 @pytest.mark.parametrize("f", [torch.relu, torch.abs, F.elu, torch.floor, lambda x: x.clamp(-1, 0)])
-@pytest.mark.parametrize("at", [0.01, -0.003, 0.3])
-def test_a_corner_beside_x_is_no_alarm(f, at):
+@pytest.mark.parametrize("at", [0.01, -0.003, 0.3, 0.0])
+def test_a_corner_is_no_alarm(f, at):
     check_orders(f, torch.tensor([at], dtype=torch.float64), 4)
 
 
@@ -271,11 +274,11 @@ def test_a_corner_beside_x_is_no_alarm(f, at):
         (torch.special.i1, 0.0, 3, r"order 3 is 0, .* calls special\.i1"),
         (lambda x: x**x, 1.0, 3, "order 3 .* calls pow"),
         (lambda x: torch.pow(0.0, x), 2.0, 2, "order 2 is nan.* calls pow"),
-        (torch.relu, 0.0, 1, "order 1 is 0, .*No function in f is known for that: is x on a corner"),
-        (lambda x: x.detach() ** 2, 0.3, 1, "order 1 is 0, .*or a detach in f"),
+        (lambda x: x.detach() ** 2, 0.3, 1,
+         "order 1 is 0, .*No function in f is known for that: is x on a corner, .*or a detach in f"),
         (lambda x: x.detach() * x, 0.3, 1, "order 1 is .*or a detach in f"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_found(f, at, order, words):
     x = torch.tensor([at], dtype=torch.float64)
     if order > 1:
