@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from companion.operators import RULES, Partials, check_orders, partial
@@ -214,6 +215,34 @@ def test_a_compiled_function_has_no_second_derivative_by_reverse_mode(monkeypatc
     for method in (None, "reverse"):
         with pytest.raises(NotImplementedError, match=r"torch.compile\(f\) are right to order 1"):
             Partials(f, X, method)(0, 0)
+
+
+class Once(torch.autograd.Function):
+    """x³, whose first derivative has no graph."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, cotangent):
+        return 3 * ctx.saved_tensors[0] ** 2 * cotangent
+
+
+def test_what_is_once_differentiable_is_not_left_out_of_the_second_derivative():
+    f = lambda x: x.sin() + Once.apply(x)
+    x = X.clone().requires_grad_()
+    (first,) = torch.autograd.grad(f(x).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x)
+    assert close(second, -X.sin())  # torch's; right is 6 x more
+    assert close(Partials(f, X)(0), X.cos() + 3 * X**2)
+    for method in (None, "reverse"):
+        with pytest.raises(NotImplementedError, match="once_differentiable are right to order 1"):
+            Partials(f, X, method)(0, 0)
+    with pytest.raises(ValueError, match="order 2 is .*once_differentiable, whose derivatives"):
+        check_orders(f, X, 2)
 
 
 def test_linear_cross_entropy_with_chunks():
