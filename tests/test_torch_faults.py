@@ -241,7 +241,7 @@ def test_what_is_once_differentiable_is_not_left_out_of_the_second_derivative():
     for method in (None, "reverse"):
         with pytest.raises(NotImplementedError, match="once_differentiable are right to order 1"):
             Partials(f, X, method)(0, 0)
-    with pytest.raises(ValueError, match="order 2 is .*once_differentiable, whose derivatives"):
+    with pytest.raises(ValueError, match=r"order 2 is .*once_differentiable, whose derivatives"):
         check_orders(f, X, 2)
 
 
