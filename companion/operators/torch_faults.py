@@ -17,10 +17,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
 from companion import torch_private
-from companion.operators.graphs import graph_nodes
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,20 @@ def trusted(y: Tensor, x: Tensor) -> tuple[float, Fault | None]:
     (inf, None)
     """
     limit: tuple[float, Fault | None] = (math.inf, None)
-    for node in graph_nodes([y], until=[x]):
-        unknown = (ONCE, ONCE.right_to) if torch_private.once(node) else (None, math.inf)
-        fault, right_to = NODES.get(node.name(), unknown)
-        if fault and right_to < limit[0] and (fault.where is None or fault.where(node)):
-            limit = right_to, fault
+    stack, seen = [y.grad_fn], {None, x.grad_fn}
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        name = type(node).__name__
+        if name == "AccumulateGrad":
+            continue
+        stack += [below for below, _ in node.next_functions]  # type: ignore[union-attr]
+        if name in NODES or (isinstance(node, BackwardCFunction) and torch_private.once(node)):
+            fault, right_to = NODES.get(name, (ONCE, ONCE.right_to))
+            if right_to < limit[0] and (fault.where is None or fault.where(node)):
+                limit = right_to, fault
     return limit
 
 
