@@ -105,16 +105,16 @@ def trusted(y: Tensor, x: Tensor) -> tuple[float, Fault | None]:
     (inf, None)
     """
     limit: tuple[float, Fault | None] = (math.inf, None)
-    stack, seen = [y.grad_fn], {None, x.grad_fn}
+    stack, seen = [y.grad_fn], {x.grad_fn}
     while stack:
         node = stack.pop()
-        if node in seen:
+        if node is None or node in seen:
             continue
         seen.add(node)
         name = type(node).__name__
         if name == "AccumulateGrad":
             continue
-        stack += [below for below, _ in node.next_functions]  # type: ignore[union-attr]
+        stack += [below for below, _ in node.next_functions]
         if name in NODES or (isinstance(node, BackwardCFunction) and torch_private.once(node)):
             fault, right_to = NODES.get(name, (ONCE, ONCE.right_to))
             if right_to < limit[0] and (fault.where is None or fault.where(node)):
