@@ -10,6 +10,7 @@ traced       the operations of a function as a graph; else its caller goes witho
 program      a graph as one compiled program; else by torch.compile
 leaf         the tensor that a node of a graph feeds; else looked for among all tensors
 saved        what a node of a graph saved, by name; else its caller asks for the function (graphs)
+once         whether a node of a graph can be differentiated once only; else it is not known
 TOUCH        what reads or writes a .grad, as a function mode sees it
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.autograd.graph import Node
 from torch.fx import GraphModule
 
@@ -35,6 +37,8 @@ except ImportError:
 
 # x.grad and x.grad = …, under the names that torch.overrides hands over.
 TOUCH = (torch.Tensor.grad.__get__, torch.Tensor.grad.__set__)  # type: ignore[union-attr]
+
+ONCE = once_differentiable(lambda ctx: None).__code__  # what it wraps a backward in
 
 
 class _Old(torch.autograd.Function):
@@ -114,6 +118,12 @@ def saved(node: Node) -> dict[str, Any]:
     kept = {name[len("_saved_") :]: name for name in dir(node) if name.startswith("_saved_")}
     kept |= {name: name for name in ("saved_tensors",) if hasattr(type(node), name)}
     return {short: getattr(node, name) for short, name in kept.items()}
+
+
+def once(node: Node) -> bool:
+    """Whether a node is that of an autograd.Function whose backward is once_differentiable."""
+    function = getattr(node, "_forward_cls", None)  # where it has another name, check_orders tells
+    return getattr(getattr(function, "backward", None), "__code__", None) is ONCE
 
 
 def tells_saved() -> bool:

@@ -9,6 +9,7 @@ from torch import nn
 
 from companion.operators import (
     Partials,
+    check_orders,
     derivatives,
     device,
     gradient_audit,
@@ -28,6 +29,10 @@ def used_up():
     return parameters
 
 
+def normed(x):
+    return torch.layer_norm(torch.cat([x, x.sin()], 1), (4,))
+
+
 def device_called(name):
     with patch.dict(os.environ, COMPANION_DEVICE=name):
         return device()
@@ -41,6 +46,11 @@ PROVOKED = {
     "component": lambda: Partials(torch.sin, X).gradient(),
     "rows": lambda: Partials(lambda x: x - x.mean(0), X).check_rows(),
     "rows-unseen": lambda: Partials(lambda x: (-x).sqrt(), X).check_rows(),
+    "lost-graph": lambda: Partials(torch.no_grad()(torch.sin), X)(0),
+    "torch-fault": lambda: Partials(normed, X, method="reverse")(0, 0, 0),
+    "orders": lambda: check_orders(normed, X, 3),
+    "partial-shape": lambda: partial(lambda x: torch.cat([x, x], 1))(X),
+    "partial-mixes": lambda: partial(lambda x: x.sin() @ X.T @ X)(X),
     "floats": lambda: derivatives(torch.sin, torch.arange(5), 2),
     "one-tensor": lambda: taylor(lambda x: (x.sin(), x.cos()), X, order=1),
     "wrt": lambda: partial(lambda x, z: x * z, wrt="y"),

@@ -140,7 +140,7 @@ def test_a_series_does_not_obey_no_grad_so_it_is_refused(f):
             expand(f)
     for method in (None, "reverse"):
         if f in (stopped, halted):  # neither zero, nor what torch's graph says
-            with pytest.raises(ValueError, match="graph was lost inside f.*leave out no_grad"):
+            with pytest.raises(ValueError, match=r"graph was lost inside f.*leave out no_grad"):
                 Partials(f, X, method).laplacian()
     if f not in (stopped, halted):
         reverse = Partials(f, X, "reverse")

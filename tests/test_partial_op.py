@@ -73,6 +73,55 @@ def test_partial_without_gradients_and_of_a_constant():
     assert not partial(lambda x: 3 * x)(x).requires_grad
 
 
+def rows(x):
+    """(n, 1) → (n, 3), (n,) → (n, 3), () → (3,)."""
+    x = x if x.shape[-1:] == (1,) else x[..., None]
+    return torch.cat([x.sin(), x**2, 1 + 0 * x.detach()], -1)
+
+
+@pytest.mark.parametrize("x", [points(7, 1), points(7, 1)[:, 0], points(1, 1)[0, 0]])
+def test_each_output_of_a_row_has_a_column(x):
+    one = x if x.shape[-1:] == (1,) else x[..., None]
+    expected = torch.cat([one.cos(), 2 * one, 0 * one], -1)
+    assert close(partial(rows)(x), expected)
+    assert close(torch.func.jvp(partial(rows), (x,), (torch.ones_like(x),))[0], expected)
+    second = torch.cat([-one.sin(), 0 * one + 2, 0 * one], -1)
+    assert close(partial(partial(rows))(x), second) if x.ndim == 1 else True
+    net = network(d=1, m=3)
+    assert close(partial(net)(points(7, 1)), Partials(net, points(7, 1))(0))
+
+
+def test_a_row_of_numbers_to_one_value_has_its_gradient():
+    x = points(7, 3)
+    for f in (
+        lambda x: (x**2).sum(1),
+        lambda x: (x**2).sum(1, keepdim=True),
+        lambda x: (x**2).sum(),
+    ):
+        assert close(partial(f)(x), 2 * x)
+    assert close(partial(torch.sin)(x), x.cos())
+    assert close(partial(lambda x: x.relu().sqrt())(-x), 0 * x)
+
+
+def test_both_parts_of_a_complex_value():
+    x = points(7, 2)
+    f = lambda x: torch.exp(1j * x) + 1j * x
+    expected = 1j * torch.exp(1j * x) + 1j
+    assert close(partial(f)(x), expected)
+    assert close(torch.func.vmap(partial(f))(x), expected)
+    assert close(partial(partial(f))(x), -torch.exp(1j * x))
+    assert close(partial(lambda x: 1j + 0 * x.detach())(x), torch.zeros(7, 2) + 0j)
+
+
+def test_a_zero_is_asked_for():
+    x = points(4, 1)
+    assert not partial(lambda x: torch.floor(x.detach() + 0.5))(x).any()
+    with pytest.raises(ValueError, match="The graph was lost inside f"):
+        partial(torch.no_grad()(torch.sin))(x)
+    with pytest.raises(ValueError, match="The graph was lost inside f"):
+        partial(partial(lambda x: x * x.detach()))(x)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -82,6 +131,12 @@ def test_partial_without_gradients_and_of_a_constant():
         (lambda: partial(functional)(x=points(), z=points()), ValueError, "0 arguments.*without its name"),
         (lambda: partial(torch.mul, "other"), ValueError, "no names: wrt is a place, 0, 1 ...; got 'other'"),
         (lambda: partial(functional)(1.0, 2.0), TypeError, "x is a tensor.*got float"),
+        (lambda: partial(lambda x: torch.cat([x, x], 1))(points()), ValueError,
+         r"x of shape \(12, 3\) to \(12, 6\): neither .*, nor each row to one value, nor each number"),
+        (lambda: partial(lambda a: a * points())(points(3, 1)[:, 0]), ValueError, r"\(3,\) to \(12, 3\)"),
+        (lambda: partial(network(d=2, m=2))(points(5, 2)), ValueError,
+         r"x of shape \(5, 2\) to the same shape, and its elements mix: .*jacobian\(\), or partial of"),
+        (lambda: partial(lambda x: x.softmax(1) * 1j)(points()), ValueError, "its elements mix"),
         (lambda: partial(lambda x: 1.0)(points()), TypeError, "one tensor; got float"),
     ],
 )  # fmt: skip

@@ -31,6 +31,7 @@ from companion.operators import (
     RULES,
     LeakProbe,
     Partials,
+    check_orders,
     derivatives,
     gradient_audit,
     graph_size,
@@ -102,6 +103,7 @@ Partials(lambda p: p[:, :1] * p[:, 1:] ** 3, points, method="taylor").check_rows
 orders: list[Tensor] = derivatives(torch.exp, points, 4)
 coefficients: list[Tensor] = taylor(net, points, torch.ones(3, 2), order=2)
 curved: Tensor = laplacian(net, points) + partial(lambda a, b: a * b, "b")(points, points)
+check_orders(torch.sin, points, order=3)
 RULES[torch.logit] = lambda p: torch.log(p) - torch.log(1 - p)
 verdict: bool = gradient_audit(lambda: net(points).square().mean(), net).clean
 nodes: int = graph_size([residual, curved])
@@ -115,6 +117,7 @@ u.laplace()  # wrong: attr-defined
 derivatives(torch.exp, 1.0, 3)  # wrong: arg-type
 taylor(net, points, 1.0, 2)  # wrong: call-arg
 laplacian(points, net)  # wrong: arg-type
+check_orders(net, points)  # wrong: call-arg
 partial(net, 1.0)  # wrong: arg-type
 gradient_audit(torch.ones(1), net)  # wrong: arg-type
 

@@ -4,6 +4,7 @@ partials.py      u(X, X) reads as u_xx: value and partial derivatives at points
 partial_op.py    a partial derivative as an op
 nested.py        nested reverse mode, and a zero that is none
 torch_faults.py  to which order torch's own derivatives are right
+orders.py        whether they are, for a function of one's own
 jets.py          Taylor mode through an unchanged nn.Module, to any order
 laplace.py       Δf by a collapsed second-order jet
 dispatch.py      how a series takes the place of a tensor
@@ -27,6 +28,7 @@ from companion.operators.dispatch import RULES
 from companion.operators.graphs import LeakProbe, graph_size, saved_bytes
 from companion.operators.jets import Jet, derivatives, taylor
 from companion.operators.laplace import laplacian
+from companion.operators.orders import check_orders
 from companion.operators.partial_op import partial
 from companion.operators.partials import Partials
 
@@ -36,6 +38,7 @@ __all__ = [
     "Jet",
     "LeakProbe",
     "Partials",
+    "check_orders",
     "derivatives",
     "device",
     "gradient_audit",

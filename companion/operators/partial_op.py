@@ -108,9 +108,9 @@ def _refuse_mixing(y, x, slope):
     if y.shape != x.shape or x.ndim < 2 or x.shape[-1] < 2 or not (y.requires_grad and y.numel()):
         return
     r = weights(y.numel())[0].to(x).view(x.shape)
-    part = (r * y).real if y.is_complex() else r * y
+    part = r * (y.real + y.imag if y.is_complex() else y)
     (found,) = torch.autograd.grad(part.sum(), x, retain_graph=True, materialize_grads=True)
-    expected = r * (slope.real if y.is_complex() else slope)
+    expected = r * (slope.real + slope.imag if y.is_complex() else slope)
     tolerance = torch.finfo(x.dtype).eps ** 0.5
     scale = expected.nan_to_num(0, 0, 0).abs().max().item()
     if not torch.allclose(found, expected, tolerance, tolerance * scale, equal_nan=True):

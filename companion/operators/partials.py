@@ -217,7 +217,7 @@ class Partials:
         """Σ_v w_v u_v, where u_v is the last coefficient of a jet along the direction v."""
         order = len(axes)
         terms = directions(axes, self.x.shape[1]).items()
-        return sum(float(w) * self._along(v, order)[order] for v, w in terms)
+        return sum([float(w) * self._along(v, order)[order] for v, w in terms])
 
     def _along(self, v, order):
         if len(self._jets.get(v, ())) <= order:
@@ -235,7 +235,7 @@ class Partials:
         return laplacian
 
     def _traced(self, axes):
-        return sum(self(axis, axis) for axis in axes)
+        return sum([self(axis, axis) for axis in axes])
 
 
 def directions(axes: Sequence[int], d: int) -> dict[tuple[int, ...], Fraction]:

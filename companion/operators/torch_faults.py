@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
 from companion import torch_private
@@ -82,6 +83,8 @@ FAULTS = (
     Fault("torch.compile(f)", 1, "CompiledFunctionBackward", NO_GRAPH, "the function that was compiled"),
 )  # fmt: skip
 
+ONCE = Fault("a Function that is once_differentiable", 1, "", NO_GRAPH, QUOTIENT)  # any name
+
 # The name of a node: (what is at fault, to which order the derivative of that node is right).
 NODES = {name: (f, f.right_to) for f in FAULTS for name in f.nodes.split()} | {
     name.replace("Backward", "BackwardBackward"): (f, f.right_to - 1)
@@ -104,7 +107,9 @@ def trusted(y: Tensor, *x: Tensor) -> tuple[float, Fault | None]:
     """
     limit: tuple[float, Fault | None] = (math.inf, None)
     for node in graph_nodes([y], until=x):
-        fault, right_to = NODES.get(node.name(), (None, math.inf))
+        once = isinstance(node, BackwardCFunction) and torch_private.once(node)
+        unknown = (ONCE, ONCE.right_to) if once else (None, math.inf)
+        fault, right_to = NODES.get(node.name(), unknown)
         if fault and right_to < limit[0] and (fault.where is None or fault.where(node)):
             limit = right_to, fault
     return limit
