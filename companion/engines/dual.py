@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from companion.engines.kinds import TABLE, Linear, Pointwise
-from companion.engines.rules import OPERATORS, broadcast_to
+from companion.engines.methods import OPERATORS
+from companion.engines.rules import broadcast_to
 from companion.engines.values import Number, Value, float64, number, shape, zeros_like
 
 if TYPE_CHECKING:

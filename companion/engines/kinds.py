@@ -16,7 +16,7 @@ pointwise f f′ · ẋ            ȳ · f′                  k vₖ = Σ_j j u
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import add, mul
 from typing import TYPE_CHECKING, Any, overload
 
@@ -126,23 +126,24 @@ class Bilinear(Rule):
         """B(ẋ, y) + B(x, ẏ), once for each seed."""
         (x, y), (dxs, dys) = xs, tangents
         if dys is None:
-            return tuple([self(dx, y) for dx in dxs])
+            return tuple([self(dx, y, **params) for dx in dxs])
         if dxs is None:
-            return tuple([self(x, dy) for dy in dys])
-        return tuple([self(dx, y) + self(x, dy) for dx, dy in zip(dxs, dys)])
+            return tuple([self(x, dy, **params) for dy in dys])
+        return tuple([self(dx, y, **params) + self(x, dy, **params) for dx, dy in zip(dxs, dys)])
 
     def reverse(self, g: Number, i: int, xs: Numbers, v: Number, params: Params) -> Any:
         """left(v̄, y) for the first argument, right(v̄, x) for the second."""
-        return (self.right if i else self.left)(g, *xs)
+        return (self.right if i else self.left)(g, *xs, **params)
 
     def taylor(self, us: Sequence[Jet], v: Jet, params: Params) -> Callable[[int], Any]:
         """vₖ = Σ_j B(uⱼ, wₖ₋ⱼ)."""
         u, w = us
+        times = partial(self, **params) if params else self
         if u.constant:
-            return lambda k: self(u.coefficients[0], w.coefficient(k))
+            return lambda k: times(u.coefficients[0], w.coefficient(k))
         if w.constant:
-            return lambda k: self(u.coefficient(k), w.coefficients[0])
-        return lambda k: product_coefficient(u.upto(k), w.upto(k), k, self)
+            return lambda k: times(u.coefficient(k), w.coefficients[0])
+        return lambda k: product_coefficient(u.upto(k), w.upto(k), k, times)
 
 
 class Pointwise(Rule):

@@ -16,7 +16,9 @@ import numpy as np
 
 from companion.engines.dual import columns, jvp, show
 from companion.engines.kinds import TABLE, Pointwise
-from companion.engines.rules import OPERATORS, identity, reshape, stack, unbroadcast
+from companion.engines.methods import OPERATORS
+from companion.engines.rules import identity, reshape, stack, unbroadcast
+from companion.engines.trees import leaves, rebuilt
 from companion.engines.values import Number, Plain, V, Value, float64, number, shape, zeros_like
 
 if TYPE_CHECKING:
@@ -261,9 +263,10 @@ def vjp(f: Callable[..., Any], *xs: Number) -> tuple[Any, Callable[..., list[Any
     if not xs:
         raise TypeError("vjp(f, x, ...) needs the point x as well")
     start = next(_INDEX)
-    watched, leaves = zip(*[_watched(x) for x in xs])
-    y = f(*watched)
-    if isinstance(y, (list, tuple)):
+    watched, inputs = zip(*[_watched(leaf) for x in xs for leaf in leaves(x)])
+    given = iter(watched)
+    y = f(*[rebuilt(x, given) for x in xs])
+    if isinstance(y, (list, tuple, dict)):
         raise TypeError(
             f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
         )
@@ -271,8 +274,9 @@ def vjp(f: Callable[..., Any], *xs: Number) -> tuple[Any, Callable[..., list[Any
     nodes, record = _since(start, y) if type(y) is Var else (None, _reaches_before(y, start))
 
     def pullback(seed: Number | None = None) -> list[Any]:
-        found = _pull(y, seed, leaves, record or isinstance(seed, Value), nodes)
-        return found if record else [_copied(g) for g in found]
+        found = _pull(y, seed, inputs, record or isinstance(seed, Value), nodes)
+        each = iter(found if record else map(_copied, found))
+        return [rebuilt(x, each) for x in xs]
 
     return y if record else _stripped(y), pullback
 
@@ -296,24 +300,62 @@ def _copied(g):
     return g.copy() if isinstance(g, np.ndarray) else g
 
 
-def grad(f: Callable[..., Any]) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """∇f, as a function of the same arguments: one gradient for one argument, a list for several.
 
-    f must return a scalar, else ValueError. It nests, and it can be differentiated forward too.
+    An argument may be a list, tuple or dict of arrays, nested: its gradient has the same shape. With
+    `argnum` only that argument is differentiated, or the several of a tuple; keyword arguments never
+    are. f must return a scalar, else ValueError. It nests, and it can be differentiated forward too.
 
     >>> from companion.engines import grad, sum
     >>> grad(lambda x: sum(x ** 3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
+    >>> grad(lambda p, x: p["w"] * x + p["b"], argnum=0)({"w": 2.0, "b": 1.0}, 3.0)
+    {'w': 3.0, 'b': 1.0}
 
     Source: chapter 5.
     """
+    both = value_and_grad(f, argnum)
+    return lambda *xs, **options: both(*xs, **options)[1]
 
-    def gradient(*xs: Number) -> Any:
-        _, pullback = vjp(f, *xs)
+
+def value_and_grad(
+    f: Callable[..., Any], argnum: int | tuple[int, ...] | None = None
+) -> Callable[..., tuple[Any, Any]]:
+    """(f, ∇f), as a function of the same arguments, by one evaluation; see grad.
+
+    >>> from companion.engines import value_and_grad
+    >>> value_and_grad(lambda x, y: x * x * y)(2.0, 5.0)
+    (20.0, [20.0, 4.0])
+    """
+
+    def evaluate(*xs: Any, **options: Any) -> tuple[Any, Any]:
+        numbers = _numbers(argnum, len(xs))
+
+        def of_chosen(*chosen):
+            arguments = list(xs)
+            for i, x in zip(numbers, chosen):
+                arguments[i] = x
+            return f(*arguments, **options)
+
+        y, pullback = vjp(of_chosen, *[xs[i] for i in numbers])
         found = pullback()
-        return found[0] if len(xs) == 1 else found
+        single = isinstance(argnum, int) or (argnum is None and len(xs) == 1)
+        return y, found[0] if single else found
 
-    return gradient
+    return evaluate
+
+
+def _numbers(argnum, count):
+    """The numbers of the arguments to differentiate in, of so many."""
+    chosen = range(count) if argnum is None else argnum if isinstance(argnum, tuple) else (argnum,)
+    for i in chosen:
+        if not isinstance(i, int) or not -count <= i < count:
+            raise ValueError(
+                f"argnum is the number of a positional argument, 0 to {count - 1}, or a tuple of "
+                f"them; got {argnum!r}"
+            )
+    return list(chosen)
 
 
 def jacobian(f: Callable[[Any], Any], by: str | None = None) -> Callable[[Any], Any]:
