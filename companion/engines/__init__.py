@@ -14,6 +14,7 @@ methods.py       operators and methods of an engine value
 dual.py          forward mode, Dual
 tape.py          reverse mode, Var
 jet.py           Taylor mode, Jet
+functional.py    grad, jacobian, hessian, hvp
 implicit.py      the fourth kind: values that an equation defines
 linalg.py        solve, inv, det, cholesky, eigh, norm
 numpy_names.py   np.sin(x), np.linalg.solve(A, x) of engine values
@@ -21,7 +22,7 @@ trees.py         lists, tuples and dicts of arrays as arguments
 checks.py        every engine against every other
 """
 
-from companion.engines import numpy_names as numpy_names  # so that np.sin(x) knows x
+import companion.engines.numpy_names  # noqa: F401  # so that np.sin knows a Var
 from companion.engines.arrangements import (
     append,
     array,
@@ -50,9 +51,7 @@ from companion.engines.arrangements import (
     triu,
     vstack,
 )
-from companion.engines.checks import (
-    check_derivatives,
-)
+from companion.engines.checks import check_derivatives
 from companion.engines.composed import (
     clip,
     cummax,
@@ -82,43 +81,13 @@ from companion.engines.differences import (
     richardson,
     running_median,
 )
-from companion.engines.dual import (
-    Dual,
-    derivative,
-    jvp,
-)
-from companion.engines.implicit import (
-    Implicit,
-)
-from companion.engines.jet import (
-    Jet,
-    derivatives,
-    taylor,
-)
-from companion.engines.kinds import (
-    Bilinear,
-    Linear,
-    Pointwise,
-)
-from companion.engines.linalg import (
-    cholesky,
-    det,
-    eigh,
-    inv,
-    norm,
-    slogdet,
-    solve,
-)
-from companion.engines.products import (
-    cross,
-    dot,
-    einsum,
-    inner,
-    kron,
-    outer,
-    tensordot,
-    vdot,
-)
+from companion.engines.dual import Dual, derivative, jvp
+from companion.engines.functional import grad, hessian, hvp, jacobian, value_and_grad
+from companion.engines.implicit import Implicit
+from companion.engines.jet import Jet, derivatives, taylor
+from companion.engines.kinds import Bilinear, Linear, Pointwise
+from companion.engines.linalg import cholesky, det, eigh, inv, norm, slogdet, solve
+from companion.engines.products import cross, dot, einsum, inner, kron, outer, tensordot, vdot
 from companion.engines.rules import (
     abs,
     add,
@@ -177,23 +146,9 @@ from companion.engines.rules import (
     trunc,
     where,
 )
-from companion.engines.stencils import (
-    stencil,
-)
-from companion.engines.tape import (
-    Var,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    tape,
-    value_and_grad,
-    vjp,
-)
-from companion.engines.trees import (
-    flatten,
-)
+from companion.engines.stencils import stencil
+from companion.engines.tape import Var, gradients, tape, vjp
+from companion.engines.trees import flatten
 
 __all__ = [
     "Bilinear",

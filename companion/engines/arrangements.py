@@ -243,7 +243,7 @@ def tril(x: Number, k: int = 0) -> Any:
     array([[1., 0.],
            [3., 4.]])
     """
-    return where(np.tri(*shape(x)[-2:], k, dtype=bool), x, 0.0)
+    return where(_below(x, k), x, 0.0)
 
 
 def triu(x: Number, k: int = 0) -> Any:
@@ -254,7 +254,13 @@ def triu(x: Number, k: int = 0) -> Any:
     array([[1., 2.],
            [0., 4.]])
     """
-    return where(np.tri(*shape(x)[-2:], k - 1, dtype=bool), 0.0, x)
+    return where(_below(x, k - 1), 0.0, x)
+
+
+def _below(x, k):
+    """Where a matrix is at or below its k-th diagonal."""
+    rows, columns = shape(x)[-2:]
+    return np.tri(rows, columns, k, dtype=bool)
 
 
 # --- joining and parting ----------------------------------------------------------------------
@@ -356,7 +362,7 @@ def pad(x: Number, pad_width: Any, mode: str = "constant", constant_values: Numb
             f"pad knows the modes constant, edge, reflect, symmetric and wrap; got {mode!r}"
         )
     if mode != "constant":
-        return _moved(x, lambda places: np.pad(places, pad_width, mode=mode))
+        return _moved(x, lambda places: np.pad(places, pad_width, mode=mode))  # type: ignore[call-overload]
     if shape(constant_values):
         raise ValueError(
             f"pad takes one constant for the whole border; got shape {shape(constant_values)}"

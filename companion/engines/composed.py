@@ -92,7 +92,7 @@ def round(x: Number, decimals: int = 0) -> Any:
     >>> round(2.5), round(3.14159, 2)
     (2.0, 3.14)
     """
-    scale = 10.0 ** builtins.abs(decimals)
+    x, scale = number(x), 10.0 ** builtins.abs(decimals)
     return rint(x * scale) / scale if decimals > 0 else rint(x / scale) * scale
 
 

@@ -65,7 +65,7 @@ def _eigen_correct(r, matrix, z):
     return concatenate([moved, vectors @ turn], axis=-2)
 
 
-_solve = Implicit(
+_solve: Implicit = Implicit(
     "solve",
     np.linalg.solve,
     lambda A, B, X: B - A @ X,

@@ -136,7 +136,8 @@ def einsum(subscripts: str, *xs: Number) -> Any:
     """
     arrays = [number(x) for x in xs]
     terms, out = _terms(subscripts, [shape(x) for x in arrays])
-    product, letters = None, ""
+    product: Any = None
+    letters = ""
     for i, (x, term) in enumerate(zip(arrays, terms)):
         others = set(out).union(letters, *terms[i + 1 :])
         x, term = _summed(x, term, others)

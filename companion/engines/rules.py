@@ -68,6 +68,10 @@ log: Pointwise  # these are named before they are made
 cos: Pointwise
 cosh: Pointwise
 hypot: Pointwise
+floor_divide: Pointwise
+trunc: Pointwise
+_cumsum: Linear
+_einsum: Bilinear
 _scatter: Linear
 _ERF = 2 / math.sqrt(math.pi)
 
@@ -142,8 +146,8 @@ erfc = Pointwise("erfc", numerics.erfc, lambda x, v: -exp(-x * x) * _ERF, scalar
 arctan2 = Pointwise(  # the angle of the point (x, y)
     "arctan2",
     numerics.arctan2,
-    lambda y, x, v: x / hypot(x, y) / hypot(x, y),
-    lambda y, x, v: -y / hypot(x, y) / hypot(x, y),
+    lambda y, x, v: div(div(x, hypot(x, y)), hypot(x, y)),
+    lambda y, x, v: div(div(-y, hypot(x, y)), hypot(x, y)),
 )
 hypot = Pointwise(
     "hypot", numerics.hypot, lambda x, y, v: _ratio(x, v), lambda x, y, v: _ratio(y, v)
@@ -164,7 +168,7 @@ fmod = Pointwise(
     "fmod",
     numerics.fmod,
     lambda x, y, v: 1.0,
-    lambda x, y, v: -np.trunc(numerics.real(plain(x)) / numerics.real(plain(y))),
+    lambda x, y, v: -trunc(div(numerics.real(plain(x)), numerics.real(plain(y)))),
 )
 floor_divide = Pointwise(
     "floor_divide",

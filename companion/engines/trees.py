@@ -68,6 +68,37 @@ def rebuilt(tree: Any, new: Iterator[Any]) -> Any:
     return tuple(items) if isinstance(tree, tuple) else items
 
 
+def pairs(tree: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+    """The leaves of a tree, each with what stands at its place in another tree.
+
+    Raises ValueError where the other tree has another shape.
+
+    >>> from companion.engines.trees import pairs
+    >>> list(pairs({"a": 1.0, "b": 2.0}, {"b": 20.0, "a": 10.0}))
+    [(1.0, 10.0), (2.0, 20.0)]
+    """
+    if not is_tree(tree):
+        yield tree, other
+        return
+    keys = list(tree) if isinstance(tree, dict) else range(len(tree))
+    fits = isinstance(other, dict if isinstance(tree, dict) else (list, tuple))
+    if not fits or len(other) != len(tree) or (isinstance(tree, dict) and set(other) != set(tree)):
+        raise ValueError(
+            f"a tree of the shape of {type(tree).__name__} {list(keys)} is expected; got {other!r}"
+        )
+    for key in keys:
+        yield from pairs(tree[key], other[key])
+
+
+def array_only(x: Any, name: str) -> None:
+    """Raise TypeError where x is a tree, for a function that takes an array."""
+    if is_tree(x):
+        raise TypeError(
+            f"{name} takes a number or an array; got a {type(x).__name__} of them. Write "
+            f"vector, unflatten = flatten(x) and {name} of lambda v: f(unflatten(v)) at vector"
+        )
+
+
 def flatten(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """All numbers of a tree as one vector, and the function that makes a tree of such a vector.
 
