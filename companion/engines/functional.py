@@ -57,7 +57,8 @@ def value_and_grad(
                 arguments[i] = x
             return f(*arguments, **options)
 
-        y, pullback = vjp(of_chosen, *[xs[i] for i in numbers])
+        every = argnum is None and not options
+        y, pullback = vjp(f, *xs) if every else vjp(of_chosen, *[xs[i] for i in numbers])
         found = pullback()
         single = isinstance(argnum, int) or (argnum is None and len(xs) == 1)
         return y, found[0] if single else found

@@ -101,7 +101,7 @@ class Linear(Rule):
 
     def reverse(self, g: Number, i: int, xs: Numbers, v: Number, params: Params) -> Any:
         """adjoint(ȳ)."""
-        return self.adjoint(g, i, xs, **params)
+        return self.adjoint(g, i, xs, **params) if params else self.adjoint(g, i, xs)
 
     def taylor(self, us: Sequence[Jet], v: Jet, params: Params) -> Callable[[int], Any]:
         """vₖ = L(uₖ)."""
@@ -133,7 +133,8 @@ class Bilinear(Rule):
 
     def reverse(self, g: Number, i: int, xs: Numbers, v: Number, params: Params) -> Any:
         """left(v̄, y) for the first argument, right(v̄, x) for the second."""
-        return (self.right if i else self.left)(g, *xs, **params)
+        (x, y), fact = xs, self.right if i else self.left
+        return fact(g, x, y, **params) if params else fact(g, x, y)
 
     def taylor(self, us: Sequence[Jet], v: Jet, params: Params) -> Callable[[int], Any]:
         """vₖ = Σ_j B(uⱼ, wₖ₋ⱼ)."""

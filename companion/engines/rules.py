@@ -193,7 +193,9 @@ matmul = Bilinear(
 _sum = Linear(
     "sum",
     lambda x, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
-    lambda g, i, xs, axis, keepdims: broadcast_to(reshape(g, _kept(xs[0], axis)), shape(xs[0])),
+    lambda g, i, xs, axis, keepdims: broadcast_to(
+        g if axis is None else reshape(g, _kept(xs[0], axis)), shape(xs[0])
+    ),
 )
 _reshape = Linear(
     "reshape", lambda x, to: np.reshape(x, to)[()], lambda g, i, xs, to: reshape(g, shape(xs[0]))
@@ -327,6 +329,8 @@ def unbroadcast(g: Number, to: tuple[int, ...]) -> Any:
     if dims == to:
         return g
     lead = len(dims) - len(to)
+    if dims[lead:] == to:
+        return sum(g, axis=tuple(range(lead)))
     stretched = tuple(
         a for a in range(len(dims)) if a < lead or (to[a - lead] == 1 and dims[a] != 1)
     )

@@ -11,6 +11,8 @@ import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from companion.engines.arrangements import ravel
 from companion.engines.rules import concatenate, index, reshape
 from companion.engines.values import Value, number, shape
@@ -23,9 +25,9 @@ def is_tree(x: Any) -> bool:
     >>> is_tree([1.0, 2.0]), is_tree({"rate": 1.0})
     (False, True)
     """
-    if isinstance(x, dict):
-        return True
-    return isinstance(x, (list, tuple)) and not _is_plain(x)
+    if type(x) is float or type(x) is np.ndarray:
+        return False
+    return isinstance(x, dict) or (isinstance(x, (list, tuple)) and not _is_plain(x))
 
 
 def _is_plain(x):

@@ -205,6 +205,7 @@ _REAL = (
     "the engines differentiate real functions. Compute with the real and the imaginary part as two "
     "real values; a Fourier transform is a product with the matrices of its cosines and sines"
 )
+_DOUBLE = np.dtype(np.float64)
 Plain = float | list | np.ndarray  # numbers without derivatives; lists become arrays
 Number = Plain | Value  # what every operation takes
 Axes = int | tuple[int, ...] | None  # one axis, several, or all
@@ -245,6 +246,8 @@ def float64(x: Any) -> Any:
     """x in double precision, as every engine computes; Python floats stay Python floats."""
     if type(x) is float:
         return x
+    if type(x) is np.ndarray and x.dtype is _DOUBLE and x.ndim:
+        return x.copy()
     x = number(x)
     if isinstance(x, np.ndarray):
         return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64, copy=True)
