@@ -112,7 +112,12 @@ MESSAGES = [
     (lambda: ce.norm(Var(np.eye(2)), 2), ValueError, "norm of a matrix knows.*got 2. The largest"),
     (lambda: ce.norm(X, 1), ValueError, "norm of order 1 is of vectors and matrices; got 0 axes"),
     # complex numbers
-    (lambda: ce.abs(3 + 4j), TypeError, "complex numbers have no order, sign or floor"),
+    *[
+        (lambda f=f: f(np.array([3 + 4j, 1.0])), TypeError, "complex numbers have no order, sign")
+        for f in (ce.abs, ce.norm, ce.var, ce.std, ce.sort, ce.max, ce.relu, ce.floor, ce.erf)
+    ],
+    (lambda: ce.vdot(1j, 1j), TypeError, "the engines differentiate real functions"),
+    (lambda: ce.hypot(1j, 1.0), TypeError, "the engines differentiate real functions"),
     (lambda: ce.max(np.array([1j, 2.0])), TypeError, "Pass the real and the imaginary part"),
     # gradients
     (

@@ -63,6 +63,10 @@ CALLS = {  # (NumPy's function, a label) -> how it is called, and where
     (np.cumprod, "axis"): (lambda x: np.cumprod(x, 1), MATRIX),
     (np.cumsum, ""): (np.cumsum, MATRIX),
     (np.cumsum, "axis"): (lambda x: np.cumsum(x, axis=0), MATRIX),
+    (np.diff, ""): (lambda x: np.diff(x, axis=0), MATRIX),
+    (np.diff, "twice"): (lambda x: np.diff(x, 2), MATRIX),
+    (np.copy, ""): (lambda x: np.copy(x) * x.copy(), MATRIX),
+    (np.full_like, ""): (lambda x: np.full_like(x, np.sum(x) * 2.0), MATRIX),
     (np.var, ""): (np.var, MATRIX),
     (np.var, "ddof"): (lambda x: np.var(x, axis=0, ddof=1), MATRIX),
     (np.std, ""): (lambda x: np.std(x, axis=1, keepdims=True), MATRIX),
@@ -258,6 +262,9 @@ def test_questions_get_plain_answers(engine):
         assert type(f(engine)) is np.ndarray
         assert f(engine).shape == MATRIX.shape
     assert np.full_like(engine, 2.0).tolist() == np.full_like(MATRIX, 2.0).tolist()
+    assert type(np.full_like(engine, engine[0, 0])) is type(engine)  # it carries its derivative
+    with pytest.raises(TypeError, match=r"np\.copyto does not know a"):
+        np.full_like(MATRIX, engine[0, 0])
     assert np.argsort(engine, axis=0).tolist() == np.argsort(MATRIX, axis=0).tolist()
     assert np.allclose(engine, MATRIX)
     assert np.logical_not(engine).tolist() == np.logical_not(MATRIX).tolist()

@@ -187,6 +187,20 @@ def cumsum(x: Number, axis: int | None = None) -> Any:
     return _cumsum(x, axis=axis)
 
 
+def diff(x: Number, n: int = 1, axis: int = -1) -> Any:
+    """xᵢ₊₁ − xᵢ along an axis, n times.
+
+    >>> from companion.engines import diff
+    >>> diff([1.0, 4.0, 9.0])
+    array([3., 5.])
+    """
+    x = number(x)
+    before = (slice(None),) * _axis(axis, len(shape(x)))
+    for _ in range(n):
+        x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+    return x
+
+
 def cumprod(x: Number, axis: int | None = None) -> Any:
     """xᵢ ↦ Π_{j≤i} xⱼ along an axis, by doubling: right where elements are 0, too.
 
@@ -226,6 +240,7 @@ def var(x: Number, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> 
     >>> grad(var)(np.array([1.0, 3.0]))
     array([-1.,  1.])
     """
+    real(plain(number(x)))  # refuses complex numbers, whose variance is another formula
     centred = number(x) - mean(x, axis, keepdims=True)
     if ddof == 0:
         return mean(centred * centred, axis, keepdims)

@@ -11,6 +11,8 @@ linear L    L(ẋ)              adjoint(ȳ)              L(uₖ)
 bilinear B  B(ẋ, y) + B(x, ẏ) left(ȳ, y), right(ȳ, x) Σ_j B(uⱼ, wₖ₋ⱼ)
 pointwise f f′ · ẋ            ȳ · f′                  k vₖ = Σ_j j uⱼ cₖ₋ⱼ, c the series of f′
 =========== ================= ======================= ========================================
+
+Values that an equation defines, as solve and cholesky do, are of a fourth kind: implicit.py.
 """
 
 from __future__ import annotations

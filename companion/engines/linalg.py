@@ -276,6 +276,7 @@ def norm(x: Number, ord: Any = None, axis: Axes = None, keepdims: bool = False) 
     array([0.6, 0.8])
     """
     x = number(x)
+    real(plain(x))  # refuses complex numbers, whose norm is another formula
     n = len(shape(x))
     if ord is None:
         return root(sum(x * x, axis, keepdims))

@@ -81,6 +81,7 @@ METHODS: dict[str, Any] = {
     "reshape": _several(reshape),
     "transpose": _several(transpose),
     "flatten": ravel,
+    "copy": lambda self: self,  # nothing changes in place
     **{f.__name__: f for f in (sum, mean, max, min, prod, var, std, cumsum, cumprod)},
     **{f.__name__: f for f in (ravel, squeeze, swapaxes, repeat, diagonal, trace)},
     **{f.__name__: f for f in (dot, clip, round)},

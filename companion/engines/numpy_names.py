@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from companion.engines import arrangements, composed, linalg, products, rules
-from companion.engines.values import FUNCTIONS, PLAIN, UFUNCS
+from companion.engines.values import FUNCTIONS, PLAIN, UFUNCS, shape
 
 UFUNCS.update(
     {
@@ -35,7 +35,7 @@ for _name in (*RULES.split(), "trunc", "rint"):
 
 TABLES = {
     rules: "sum mean reshape transpose broadcast_to concatenate stack where",
-    composed: "round clip max min prod cumsum cumprod var std",
+    composed: "round clip max min prod cumsum cumprod diff var std",
     products: "dot vdot inner outer tensordot kron cross einsum",
     arrangements: "ravel squeeze expand_dims atleast_1d atleast_2d swapaxes moveaxis roll flip repeat "
     "tile take take_along_axis sort diagonal diag trace tril triu vstack hstack column_stack append "
@@ -50,12 +50,14 @@ FUNCTIONS.update(
         np.amax: composed.max,
         np.amin: composed.min,
         np.around: composed.round,
+        np.copy: lambda x: x,  # nothing changes in place
+        np.full_like: lambda a, fill_value: rules.broadcast_to(fill_value, shape(a)),
         np.linalg.eigvalsh: lambda A: linalg.eigh(A).eigenvalues,
     }
 )
 
 ANSWERS = (  # what depends on the value alone, and has no derivative
-    "shape size ndim zeros_like ones_like empty_like full_like isclose allclose array_equal any all "
+    "shape size ndim zeros_like ones_like empty_like isclose allclose array_equal any all "
     "argmax argmin argsort count_nonzero nonzero searchsorted iscomplexobj isrealobj result_type"
 )
 PLAIN.update(getattr(np, _name) for _name in ANSWERS.split())

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from companion.engines.arrangements import diagonal, ravel, roll
+from companion.engines.numerics import real
 from companion.engines.rules import _axis, _einsum, matmul, mul, reshape, sum, transpose
-from companion.engines.values import Number, number, shape
+from companion.engines.values import Number, number, plain, shape
 
 
 def dot(x: Number, y: Number) -> Any:
@@ -38,6 +39,8 @@ def vdot(x: Number, y: Number) -> Any:
     >>> vdot(np.ones((2, 2)), np.ones((2, 2)))
     4.0
     """
+    x, y = number(x), number(y)
+    real(plain(x)), real(plain(y))  # refuses complex numbers, of which NumPy conjugates the first
     return matmul(ravel(x), ravel(y))
 
 

@@ -10,7 +10,7 @@ give the same sort back. Yours is one line:
 >>> round(derivative(gauss, order=2)(1.0), 6)                     # (4x² − 2) e^{−x²}
 0.735759
 
-What is made of several of them is in composed.py, arrangements.py and linalg.py.
+What is made of several of them is in composed.py, products.py, arrangements.py and linalg.py.
 
 Conventions at corners (choices, not theorems):
 

@@ -239,13 +239,10 @@ def _watched(x):
     Were f differentiated at x itself, an x that f also reaches by another way (a closure) would
     count twice; and a Dual or Jet keeps its perturbation around the Var.
     """
-    if type(x) is float:
-        leaf = Var(x)
-        return leaf, leaf
     if type(x) is Var:
         alias = identity(x)
         return alias, alias
-    if isinstance(x, Value):
+    if type(x) is not float and isinstance(x, Value):
         inner, leaf = _watched(x.primal)
         return x.rebuild((inner, *x.parts[1:])), leaf
     leaf = Var(x)
