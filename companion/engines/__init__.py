@@ -2,6 +2,7 @@
 
 stencils.py      exact weights of difference quotients
 differences.py   difference quotients and the complex step, the oracle of all the rest
+error_curves.py  their errors over the step, measured and in theory
 values.py        what an engine is, and the plain numbers beside it
 kinds.py         linear, bilinear, pointwise: how one fact gives all modes
 formulas.py      what each operation is, for help(sin)
@@ -76,13 +77,15 @@ from companion.engines.differences import (
     complex_step,
     difference,
     difference_gradient,
+    richardson,
+)
+from companion.engines.dual import Dual, derivative, jvp
+from companion.engines.error_curves import (
     error_curve,
     error_theory,
     measured_best,
-    richardson,
     running_median,
 )
-from companion.engines.dual import Dual, derivative, jvp
 from companion.engines.functional import grad, hessian, hvp, jacobian, value_and_grad
 from companion.engines.implicit import Implicit
 from companion.engines.jet import Jet, derivatives, taylor
