@@ -233,6 +233,7 @@ def test_far_and_near():
     """No overflow, no cancellation: hypot, logaddexp, arctan2, log1p of large and small numbers."""
     assert ce.jvp(ce.hypot, (3e200, 4e200), (1.0, 0.0)) == pytest.approx((5e200, 0.6))
     assert ce.jvp(ce.logaddexp, (1000.0, 0.0), (1.0, 0.0)) == (1000.0, 1.0)
+    assert derivative(ce.arcsinh)(1e160) == pytest.approx(1e-160)
     angle, slope = ce.jvp(ce.arctan2, (1e-200, 1e-200), (1.0, 0.0))
     assert (angle, slope) == pytest.approx((math.pi / 4, 0.5e200))
     assert ce.slogdet(Var(1e-200 * np.eye(3))).logabsdet.value == pytest.approx(

@@ -137,7 +137,7 @@ log10 = Pointwise("log10", np.log10, lambda x, v: reciprocal(x * math.log(10)), 
 exp2 = Pointwise("exp2", np.exp2, lambda x, v: v * math.log(2))
 cbrt = Pointwise("cbrt", numerics.cbrt, lambda x, v: reciprocal(3 * v * v))
 arcsinh = Pointwise(
-    "arcsinh", np.arcsinh, lambda x, v: reciprocal(sqrt(x * x + 1)), scalar=math.asinh
+    "arcsinh", np.arcsinh, lambda x, v: reciprocal(hypot(x, 1.0)), scalar=math.asinh
 )
 arccosh = Pointwise("arccosh", np.arccosh, lambda x, v: reciprocal(sqrt(x - 1) * sqrt(x + 1)))
 arctanh = Pointwise("arctanh", np.arctanh, lambda x, v: reciprocal(1 - x * x), scalar=math.atanh)
