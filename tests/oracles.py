@@ -17,6 +17,11 @@ from companion.engines.kinds import TABLE
 
 X, Y = sp.symbols("x y", real=True)
 
+
+def _towards_zero(z):
+    return sp.sign(z) * sp.floor(sp.Abs(z))
+
+
 FORMULAS = {  # name -> (formula, points for each argument)
     "reciprocal": (1 / X, [-2.0, 0.4, 3.0]),
     "exp": (sp.exp(X), [-1.3, 0.0, 0.7, 2.0]),
@@ -41,6 +46,26 @@ FORMULAS = {  # name -> (formula, points for each argument)
     "pow": (X**Y, [0.5, 2.0, 3.0], [1.5, -0.5, 2.0]),
     "maximum": (sp.Max(X, Y), [0.5, 2.0, -1.0], [0.7, -1.5, -3.0]),
     "minimum": (sp.Min(X, Y), [0.5, 2.0, -1.0], [0.7, -1.5, -3.0]),
+    "log2": (sp.log(X) / sp.log(2), [0.3, 1.0, 4.5]),
+    "log10": (sp.log(X) / sp.log(10), [0.3, 1.0, 4.5]),
+    "exp2": (2**X, [-1.3, 0.0, 0.7, 2.0]),
+    "cbrt": (sp.cbrt(X), [0.2, 1.0, 9.0]),
+    "arcsinh": (sp.asinh(X), [-2.0, 0.0, 0.5, 3.0]),
+    "arccosh": (sp.acosh(X), [1.2, 2.0, 5.0]),
+    "arctanh": (sp.atanh(X), [-0.6, 0.0, 0.3, 0.8]),
+    "erf": (sp.erf(X), [-2.0, 0.0, 0.5, 1.5]),
+    "erfc": (sp.erfc(X), [-2.0, 0.0, 0.5, 1.5]),
+    "arctan2": (sp.atan2(X, Y), [0.5, -2.0, 3.0], [0.7, -1.5, -3.0]),
+    "hypot": (sp.sqrt(X**2 + Y**2), [0.5, -2.0, 3.0], [0.7, -1.5, -3.0]),
+    "logaddexp": (sp.log(sp.exp(X) + sp.exp(Y)), [0.5, -2.0, 3.0], [0.7, -1.5, -3.0]),
+    "remainder": (X - Y * sp.floor(X / Y), [0.5, -2.0, 3.0], [0.7, -1.3, 1.6]),
+    "fmod": (X - Y * _towards_zero(X / Y), [0.5, -2.0, 3.0], [0.7, -1.3, 1.6]),
+    "floor_divide": (sp.floor(X / Y), [0.5, -2.0, 3.0], [0.7, -1.3, 1.6]),
+    "sign": (sp.sign(X), [-2.0, 0.5, 3.0]),
+    "floor": (sp.floor(X), [-2.3, 0.6, 3.2]),
+    "ceil": (sp.ceiling(X), [-2.3, 0.6, 3.2]),
+    "trunc": (_towards_zero(X), [-2.3, 0.6, 3.2]),
+    "rint": (sp.floor(X + sp.Rational(1, 2)), [-2.3, 0.6, 3.2]),
 }
 
 
@@ -232,7 +257,69 @@ def _joining_cases():
     )
 
 
+def _array_cases():
+    yield from _options("cumsum", ce.cumsum, np.cumsum, (2, 3), None, 0, -1)
+    for spec, *shapes in [
+        ("ij,jk->ik", (2, 3), (3, 2)),
+        ("ij,j->ij", (2, 3), (3,)),
+        ("i,j->ji", (2,), (3,)),
+        ("bij,bj->bi", (2, 2, 3), (2, 3)),
+        ("ij,ij->", (2, 3), (2, 3)),
+    ]:
+        yield Case(
+            "einsum",
+            spec,
+            lambda x, y, spec=spec: TABLE["einsum"](x, y, spec=spec),
+            lambda x, y, spec=spec: np.asarray(np.einsum(spec, x, y), dtype=object),
+            sample(*shapes),
+        )
+
+
+def _by_matrix(f):
+    """A function of an mpmath matrix as one of a stack of object arrays, shape by shape."""
+
+    def of_array(*xs):
+        if xs[0].ndim == 3:
+            return np.stack([of_array(*parts) for parts in zip(*xs)])
+        found = f(*[mpmath.matrix(x.tolist()) for x in xs])
+        return np.array(found.tolist(), dtype=object)
+
+    return of_array
+
+
+def _eigen_of(matrix):
+    """Eigenvalues above eigenvectors, each vector with LAPACK's sign."""
+    values, vectors = mpmath.eigsy(matrix)
+    near = np.linalg.eigh(np.array(matrix.tolist(), dtype=float)).eigenvectors
+    exact = np.array(vectors.tolist(), dtype=object)
+    signs = np.sign(np.sum(near * exact.astype(float), axis=0))
+    return mpmath.matrix([list(values), *(exact * signs.astype(int)).tolist()])
+
+
+def _linalg_cases():
+    """On A + Aᵀ where a symmetric matrix is needed."""
+    both = lambda f: lambda x: f(x + np.swapaxes(x, -1, -2))
+    symmetric = lambda rule: lambda x: rule(x + ce.swapaxes(x, -1, -2))
+    for shape in [(2, 2), (3, 3), (2, 2, 2)]:
+        [matrix] = sample(shape)
+        [right] = sample((*shape[:-1], 2))
+        n = np.diag(np.arange(3.0, 3.0 + shape[-1]))
+        inputs = (matrix + n, right)
+        yield Case(
+            "solve",
+            str(shape),
+            TABLE["solve"],
+            _by_matrix(lambda A, B: mpmath.inverse(A) * B),
+            inputs,
+        )
+        for name, truth in [("cholesky", mpmath.cholesky), ("eigh", _eigen_of)]:
+            call = symmetric(TABLE[name])
+            yield Case(name, str(shape), call, both(_by_matrix(truth)), (0.2 * matrix + n,))
+
+
 CASES = [
+    *_array_cases(),
+    *_linalg_cases(),
     *_pointwise_cases(),
     *_arithmetic_cases(),
     *_matmul_cases(),

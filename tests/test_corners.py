@@ -165,3 +165,77 @@ def test_anything_to_the_power_0_is_1_with_slope_0(x):
     var = Var(x)
     assert [d.value for d in gradients(var**0, [var])] == [0.0]
     assert (Jet([x, 1.0, 0.0]) ** 0).parts == (1.0, 0.0, 0.0)
+
+
+# --- powers, ties and jumps of what is newer ---------------------------------------------------
+
+
+@quiet
+@each_mode
+def test_x_to_the_x_at_0_falls_steeply(mode):
+    """xˣ = e^{x log x} starts at 1 with slope −∞; 0ⁿ is flat in n > 0, and jumps at n = 0."""
+    value, slope = MODES[mode](lambda x: x**x, 0.0, 1)
+    assert (value, slope) == (1.0, -np.inf)
+    assert MODES[mode](lambda n: 0.0**n, 2.0, 3) == [0.0] * 4
+    assert MODES[mode](lambda n: 0.0**n, 0.0, 1) == [1.0, -np.inf]
+    assert not np.isfinite(MODES[mode](lambda x: x**x, 0.0, 3)[1:]).any()
+
+
+CONVENTIONS = [  # the table of rules.py: (function, point, slope)
+    (ce.sign, 0.0, 0.0),
+    (ce.floor, 1.0, 0.0),
+    (ce.ceil, 1.0, 0.0),
+    (ce.trunc, 1.0, 0.0),
+    (ce.rint, 0.5, 0.0),
+    (ce.round, 0.5, 0.0),
+    (lambda x: x % 1, 2.0, 1.0),
+    (lambda x: 2.0 % x, 1.0, -2.0),
+    (lambda x: ce.fmod(x, 1.0), 2.0, 1.0),
+    (lambda x: x // 1, 2.0, 0.0),
+    (lambda x: ce.clip(x, 0.0, 1.0), 1.0, 0.5),
+    (lambda x: ce.hypot(x, 0.0), 0.0, 0.0),
+    (lambda x: ce.norm(ce.stack([x, 2 * x])), 0.0, 0.0),
+    (lambda x: ce.norm(ce.stack([x, 2 * x]), 3), 0.0, 0.0),
+    (lambda x: ce.std(ce.stack([x, x])), 2.0, 0.0),
+    (lambda x: ce.max(ce.stack([x, 2.0, 3 * x - 4.0])), 2.0, (1 + 0 + 3) / 3),
+    (lambda x: ce.min(ce.stack([x, 2.0])), 2.0, 0.5),
+    (lambda x: ce.sort(ce.stack([x, 2.0]))[0], 2.0, 1.0),
+    (lambda x: ce.cummax(ce.stack([2.0, x]))[1], 2.0, 0.0),
+]
+
+
+@each_mode
+@pytest.mark.parametrize(("f", "x", "slope"), CONVENTIONS)
+def test_the_conventions_of_the_table(f, x, slope, mode):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = MODES[mode](f, x, 2)
+    assert found[1:] == pytest.approx([slope, 0.0], rel=1e-15)
+
+
+@quiet
+@each_mode
+def test_the_angle_of_the_origin_has_no_slope(mode):
+    assert np.isnan(MODES[mode](lambda x: ce.arctan2(x, 0.0), 0.0, 1)[1])
+
+
+def test_extremes_with_infinities_and_nan():
+    for f, best in [(ce.max, np.inf), (ce.min, -np.inf)]:
+        x = np.array([1.0, best, 2.0])
+        assert f(x) == best
+        assert grad(f)(x).tolist() == [0.0, 1.0, 0.0]
+        assert math.isnan(f(np.array([1.0, np.nan])))
+        with pytest.raises(ValueError, match="zero-size array"):
+            f(np.zeros(0))
+
+
+def test_far_and_near():
+    """No overflow, no cancellation: hypot, logaddexp, arctan2, log1p of large and small numbers."""
+    assert ce.jvp(ce.hypot, (3e200, 4e200), (1.0, 0.0)) == pytest.approx((5e200, 0.6))
+    assert ce.jvp(ce.logaddexp, (1000.0, 0.0), (1.0, 0.0)) == (1000.0, 1.0)
+    assert derivative(ce.arcsinh)(1e160) == pytest.approx(1e-160)
+    angle, slope = ce.jvp(ce.arctan2, (1e-200, 1e-200), (1.0, 0.0))
+    assert (angle, slope) == pytest.approx((math.pi / 4, 0.5e200))
+    assert ce.slogdet(Var(1e-200 * np.eye(3))).logabsdet.value == pytest.approx(
+        3 * math.log(1e-200)
+    )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from companion.engines.differences import difference, error_curve, error_theory, measured_best
+from companion.engines.differences import difference
+from companion.engines.error_curves import error_curve, error_theory, measured_best
 from companion.show.curves import BACKGROUND, COLOURS, INK, cost_curves, error_curves, style
 
 mpl.use("agg")

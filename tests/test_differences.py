@@ -13,10 +13,12 @@ from companion.engines.differences import (
     complex_step,
     difference,
     difference_gradient,
+    richardson,
+)
+from companion.engines.error_curves import (
     error_curve,
     error_theory,
     measured_best,
-    richardson,
     running_median,
 )
 from companion.engines.stencils import leading_error, scheme_offsets

@@ -15,8 +15,20 @@ from companion.engines.kinds import Pointwise as PointwiseRule
 PUBLIC = {name: getattr(ce, name) for name in ce.__all__}
 NAMES = {name: getattr(math, name) for name in "exp log sqrt sin cos tan sinh cosh tanh".split()}
 NAMES |= {"arcsin": math.asin, "arccos": math.acos, "arctan": math.atan}
+NAMES |= {
+    name: getattr(math, name)
+    for name in "log2 log10 cbrt erf floor ceil trunc fmod pi".split()
+    if hasattr(math, name)
+}
+NAMES |= {
+    "arcsinh": math.asinh,
+    "arccosh": math.acosh,
+    "arctanh": math.atanh,
+    "arctan2": math.atan2,
+}
 POINTS = {1: [(0.3,), (0.7,), (-0.4,)], 2: [(0.3, 0.7), (0.7, 0.3), (0.4, 0.4), (1.5, -0.5)]}
-POSITIVE = {"log", "sqrt", "log1p"}  # not defined, or not real, at x < 0
+ABOVE = {"arccosh": [(1.5,), (3.0,)]}  # defined elsewhere
+POSITIVE = {"log", "sqrt", "log1p", "log2", "log10"}  # not defined, or not real, at x < 0
 CLOSE = dict(rel=1e-12, abs=1e-12)
 
 
@@ -28,7 +40,7 @@ def shared(operations):
 
 
 def points(name):
-    found = POINTS[len(POINTWISE[name]) - 1]
+    found = ABOVE.get(name, POINTS[len(POINTWISE[name]) - 1])
     return [
         p for p in found if not ((name in POSITIVE and p[0] < 0) or (name == "pow" and p[1] < 0))
     ]

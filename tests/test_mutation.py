@@ -5,6 +5,8 @@ very same checks.
 import pytest
 
 import companion.engines as ce
+from companion.engines.formulas import POINTWISE
+from companion.engines.implicit import Implicit
 from companion.engines.kinds import TABLE, Bilinear, Linear, Pointwise
 from tests.curves import ENGINES, activities, check_orders
 from tests.oracles import CASES
@@ -24,19 +26,32 @@ def facts(name):
         return [("slopes", i) for i in range(len(rule.slopes))]
     if isinstance(rule, Bilinear):
         return [("left", 0), ("right", 1)]
+    if isinstance(rule, Implicit):
+        found = [("correct", 0), *[("residual", i) for i in range(arguments(name))]]
+        return found + [("adjoint", i) for i in range(arguments(name)) if rule.adjoint]
     assert isinstance(rule, Linear)
     return [("adjoint", i) for i in range(arguments(name))]
+
+
+def users(rule, fact):
+    """The engines that a fact serves."""
+    if fact == "correct" and rule.adjoint:  # then reverse mode does not need it
+        return ["Dual", "Jet"]
+    return ENGINES if fact in ("slopes", "residual", "correct") else ["Var"]
 
 
 def mutate(monkeypatch, rule, fact, i):
     """Multiply one fact by 1.001, for one argument."""
     true = getattr(rule, fact)
     if fact == "slopes":
-        wrong = tuple((lambda *a, s=s: s(*a) * OFF) if j == i else s for j, s in enumerate(true))
-    elif fact == "adjoint":
+        more = OFF - 1 if POINTWISE[rule.name][1 + i] == "0" else 0.0  # 0 · 1.001 is 0
+        wrong = tuple(
+            (lambda *a, s=s: s(*a) * OFF + more) if j == i else s for j, s in enumerate(true)
+        )
+    elif isinstance(rule, Linear):
         wrong = lambda g, j, *a, **k: true(g, j, *a, **k) * (OFF if j == i else 1.0)
     else:
-        wrong = lambda *a: true(*a) * OFF
+        wrong = lambda *a, **k: true(*a, **k) * OFF
     monkeypatch.setattr(rule, fact, wrong)
 
 
@@ -55,9 +70,9 @@ def caught(name, engine, order, i):
     ("name", "fact", "i"), [(name, *f) for name in sorted(TABLE) for f in facts(name)]
 )
 def test_a_rule_off_by_a_thousandth_is_caught(monkeypatch, name, fact, i):
-    """A slope is used by all engines; the facts of linear and bilinear rows by reverse mode only."""
+    """A slope and an equation are used by all engines; adjoints by reverse mode only."""
     mutate(monkeypatch, TABLE[name], fact, i)
-    for engine in ENGINES if fact == "slopes" else ["Var"]:
+    for engine in users(TABLE[name], fact):
         assert caught(name, engine, 1, i), f"{engine} did not notice {fact}[{i}] of {name}"
 
 

@@ -14,12 +14,11 @@ from tests.curves import ENGINES, check_orders
 from tests.oracles import CASES, COMPOSITES, FORMULAS, X, Y
 
 ROWS = sorted(TABLE)
-CORNERS = {
-    "relu",
-    "abs",
-    "maximum",
-    "minimum",
-}  # slopes that jump are compared as numbers, in the cases
+CORNERS = {  # functions and slopes that jump are compared as numbers, in the cases
+    *("relu", "abs", "maximum", "minimum", "remainder", "fmod", "floor_divide"),
+    *("sign", "floor", "ceil", "trunc", "rint"),
+}
+CONSTANTS = [sp.log(2), sp.log(10), 2 / sp.sqrt(sp.pi)]  # what a float in a slope may mean
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -70,11 +69,16 @@ class Symbolic(Value):
 
     def apply(self, rule, args, params):
         """The formula of the rule, with the arguments put in."""
-        xs = [a.expression if isinstance(a, Symbolic) else sp.nsimplify(float(a)) for a in args]
+        xs = [a.expression if isinstance(a, Symbolic) else _exact(float(a)) for a in args]
         value = rule(*[a.primal if isinstance(a, Symbolic) else a for a in args], **params)
         if rule.name == "where":
             return Symbolic(xs[0] if params["mask"] else xs[1], value)
         return Symbolic(_meaning(rule.name)(*xs), value)
+
+
+def _exact(a):
+    """The number that a float stands for: one of the constants, else a fraction."""
+    return next((c for c in CONSTANTS if float(c) == a), None) or sp.nsimplify(a)
 
 
 def _meaning(name):

@@ -289,8 +289,9 @@ def listed(path):
 
 
 def in_order(names):
-    """As ruff sorts them: constants, classes, functions; each by the alphabet."""
-    return sorted(names, key=lambda n: (not n.isupper(), not n[:1].isupper(), n))
+    """As ruff sorts them: constants, classes, functions; each by the alphabet, log2 before log10."""
+    natural = lambda n: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", n)]
+    return sorted(names, key=lambda n: (not n.isupper(), not n[:1].isupper(), natural(n)))
 
 
 def doors(path):

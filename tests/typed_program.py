@@ -16,15 +16,22 @@ from companion.engines import (
     check_derivatives,
     complex_step,
     derivative,
+    det,
     difference,
     difference_gradient,
+    einsum,
     exp,
+    flatten,
     grad,
     gradients,
     jvp,
     maximum,
     sin,
+    slogdet,
+    solve,
+    split,
     stencil,
+    value_and_grad,
 )
 from companion.engines import derivatives as engine_derivatives
 from companion.operators import (
@@ -82,11 +89,20 @@ gauss = Pointwise("gauss", lambda t: np.exp(-t * t), lambda t, v: -2 * t * v)
 check_derivatives(lambda a: gauss(a) * Jet([a, 1.0]).coefficient(0), 2.0, order=2)
 near = abs(difference(np.exp, 0.0) - complex_step(np.exp, 0.0))
 rows: np.ndarray = difference_gradient(lambda p: p[0] * p[1], [2.0, 5.0], scheme="central")
+loss, slope = value_and_grad(lambda p, *, rate: p["w"] * rate, argnum=0)({"w": 2.0}, rate=3.0)
+vector, unflatten = flatten({"w": np.ones(2), "b": 1.0})
+halves: list[np.ndarray] = split(np.ones(4), 2)
+volume: float = slogdet(np.eye(2)).logabsdet + det(solve(np.eye(2), np.eye(2)))
+highest: Var = (y.reshape(2, 1) % 1).max(axis=0) + y.clip(0.0, 1.0).round()
 weights: tuple[Fraction, ...] = stencil([-1, 0, 1], order=2)
 
 sin("x")  # wrong: call-overload
 Var("x")  # wrong: arg-type
 jvp(sin, 2.0)  # wrong: call-arg
+grad(sin, argnum="x")  # wrong: arg-type
+solve(np.eye(2))  # wrong: call-arg
+einsum(np.eye(2), "ii")  # wrong: arg-type
+y.max("rows")  # wrong: arg-type
 gradients(x, 2.0)  # wrong: arg-type
 difference(np.exp, 0.0, scheme=1.5)  # wrong: arg-type
 difference(np.exp, 0.0, 1e-3, 2)  # wrong: call-arg

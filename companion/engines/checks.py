@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from companion.engines.dual import jvp
+from companion.engines.functional import grad
 from companion.engines.jet import derivatives
 from companion.engines.rules import sum
-from companion.engines.tape import Var, grad, tape
+from companion.engines.tape import Var, tape
 from companion.engines.values import Plain, float64, plain, shape
 
 Engine: TypeAlias = Callable[..., list[Any]]  # (f, args, directions, order) -> [d⁰, d¹, …, dⁿ]

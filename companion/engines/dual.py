@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from companion.engines.kinds import TABLE, Linear, Pointwise
-from companion.engines.rules import OPERATORS, broadcast_to
+from companion.engines.methods import OPERATORS
+from companion.engines.rules import broadcast_to
+from companion.engines.trees import array_only, pairs, rebuilt
 from companion.engines.values import Number, Value, float64, number, shape, zeros_like
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ def jvp(
     """(f(x), J v): the Jacobian-vector product, the slope of f at x along v.
 
     For f of several arguments, x and v are tuples. Each direction has the shape of its argument,
-    else ValueError.
+    else ValueError; an argument may be a list or a dict of arrays, and then its direction is one too.
 
     >>> from companion.engines import jvp, sin
     >>> y, ydot = jvp(lambda x: sin(x) * x, 2.0, 1.0)
@@ -158,7 +160,8 @@ def jvp(
             f"jvp needs a direction for each argument: {len(xs)} arguments, {len(vs)} directions"
         )
     tag = fresh_tag()
-    y, tangents = split(f(*[seeded(a, [b], tag) for a, b in zip(xs, vs)]), tag, 1)
+    moved = iter([seeded(a, [b], tag) for x, v in zip(xs, vs) for a, b in pairs(x, v)])
+    y, tangents = split(f(*[rebuilt(x, moved) for x in xs]), tag, 1)
     return y, tangents[0]
 
 
@@ -188,7 +191,12 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
     if order == 0:
         return f
     lower = derivative(f, order - 1)
-    return lambda x: jvp(lower, x, np.ones(shape(x))[()])[1]
+
+    def slope(x: Any) -> Any:
+        array_only(x, "derivative")
+        return jvp(lower, x, np.ones(shape(x))[()])[1]
+
+    return slope
 
 
 def columns(f: Callable[[Any], Any], x: Number) -> tuple[Any, tuple[Any, ...]]:

@@ -41,6 +41,34 @@ POINTWISE = {  # name: the function, and its slope for each argument; v is the v
         "1 if x < y else 0.5 if x == y else 0",
         "1 if x > y else 0.5 if x == y else 0",
     ),
+    "log2": ("log2(x), the logarithm to base 2", "1/(x*log(2))"),
+    "log10": ("log10(x), the logarithm to base 10", "1/(x*log(10))"),
+    "exp2": ("2**x", "v*log(2)"),
+    "cbrt": ("cbrt(x), the real cube root", "1/(3*v**2)"),
+    "arcsinh": ("arcsinh(x)", "1/sqrt(x**2 + 1)"),
+    "arccosh": ("arccosh(x)", "1/sqrt(x**2 - 1)"),
+    "arctanh": ("arctanh(x)", "1/(1 - x**2)"),
+    "erf": ("erf(x), the error function", "2/sqrt(pi)*exp(-x**2)"),
+    "erfc": ("1 - erf(x), right for large x too", "-2/sqrt(pi)*exp(-x**2)"),
+    "arctan2": (
+        "arctan2(x,y), the angle of the point with abscissa y and ordinate x",
+        "y/(x**2 + y**2)",
+        "-x/(x**2 + y**2)",
+    ),
+    "hypot": ("sqrt(x**2 + y**2), without overflow", "x/v", "y/v"),
+    "logaddexp": (
+        "log(exp(x) + exp(y)), without overflow",
+        "1/(1 + exp(y - x))",
+        "1/(1 + exp(x - y))",
+    ),
+    "remainder": ("x % y, with the sign of y", "1", "-(x // y)"),
+    "fmod": ("fmod(x,y), with the sign of x", "1", "-trunc(x/y)"),
+    "floor_divide": ("x // y", "0", "0"),
+    "sign": ("1 if x > 0 else -1 if x < 0 else 0", "0"),
+    "floor": ("floor(x)", "0"),
+    "ceil": ("ceil(x)", "0"),
+    "trunc": ("trunc(x), the whole number towards 0", "0"),
+    "rint": ("round(x), halves to the even number", "0"),
 }
 OTHERS = {  # name: the function, and what it does to tangents and cotangents
     "add": "x + y. Linear: the tangent is ẋ + ẏ; in reverse, v̄ goes to x and to y.",
@@ -59,6 +87,16 @@ OTHERS = {  # name: the function, and what it does to tangents and cotangents
     "scatter": "Zeros, with x added at a key. Linear: in reverse, v̄[key].",
     "concatenate": "Arrays joined along an axis. Linear: in reverse, each gets its part of v̄.",
     "stack": "Arrays joined along a new axis. Linear: in reverse, each gets its slice of v̄.",
+    "cumsum": "Σ_{j≤i} xⱼ along an axis. Linear: the tangent is that of ẋ; in reverse, v̄ summed "
+    "from the other end.",
+    "einsum": "Products of x and y, summed over the letters that are not in the output. Bilinear: "
+    "the tangent is that of ẋ, y plus that of x, ẏ; in reverse, output and factor change places.",
+    "solve": "X with A X = B. Implicit: the tangent solves A Ẋ = Ḃ − Ȧ X; in reverse, Λ with "
+    "Aᵀ Λ = X̄ goes to B and −Λ Xᵀ to A.",
+    "cholesky": "The lower triangular L with L Lᵀ = A. Implicit: the tangent solves "
+    "L̇ Lᵀ + L L̇ᵀ = Ȧ; in reverse, the transpose of that.",
+    "eigh": "Eigenvalues λ and vectors v of a symmetric A. Implicit: λ̇ = vᵀ Ȧ v, and v̇ solves "
+    "(A − λ) v̇ = (λ̇ − Ȧ) v; in reverse, the transpose of that.",
     "where": "x where a condition holds, y elsewhere. Linear: in reverse, v̄ goes where it came from.",
 }
 KINDS = "Takes numbers, arrays, Duals, Vars and Jets, and gives the same kind back."

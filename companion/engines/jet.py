@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from companion.engines.dual import fresh_tag, show
+from companion.engines.trees import array_only
 from companion.engines.values import Number, Value, float64, number, shape, zeros_like
 from companion.series import chain_coefficient
 
@@ -154,6 +155,7 @@ def taylor(f: Callable[[Any], Any], x: Number, v: Number = 1.0, *, order: int) -
     """
     if order < 0 or order != int(order):
         raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
+    array_only(x, "taylor")
     x = number(x)
     x = x if isinstance(x, Value) else float64(x)
     v = v if isinstance(v, Value) else float64(v)

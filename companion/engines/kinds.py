@@ -11,12 +11,14 @@ linear L    L(ẋ)              adjoint(ȳ)              L(uₖ)
 bilinear B  B(ẋ, y) + B(x, ẏ) left(ȳ, y), right(ȳ, x) Σ_j B(uⱼ, wₖ₋ⱼ)
 pointwise f f′ · ẋ            ȳ · f′                  k vₖ = Σ_j j uⱼ cₖ₋ⱼ, c the series of f′
 =========== ================= ======================= ========================================
+
+Values that an equation defines, as solve and cholesky do, are of a fourth kind: implicit.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import add, mul
 from typing import TYPE_CHECKING, Any, overload
 
@@ -101,7 +103,7 @@ class Linear(Rule):
 
     def reverse(self, g: Number, i: int, xs: Numbers, v: Number, params: Params) -> Any:
         """adjoint(ȳ)."""
-        return self.adjoint(g, i, xs, **params)
+        return self.adjoint(g, i, xs, **params) if params else self.adjoint(g, i, xs)
 
     def taylor(self, us: Sequence[Jet], v: Jet, params: Params) -> Callable[[int], Any]:
         """vₖ = L(uₖ)."""
@@ -126,23 +128,25 @@ class Bilinear(Rule):
         """B(ẋ, y) + B(x, ẏ), once for each seed."""
         (x, y), (dxs, dys) = xs, tangents
         if dys is None:
-            return tuple([self(dx, y) for dx in dxs])
+            return tuple([self(dx, y, **params) for dx in dxs])
         if dxs is None:
-            return tuple([self(x, dy) for dy in dys])
-        return tuple([self(dx, y) + self(x, dy) for dx, dy in zip(dxs, dys)])
+            return tuple([self(x, dy, **params) for dy in dys])
+        return tuple([self(dx, y, **params) + self(x, dy, **params) for dx, dy in zip(dxs, dys)])
 
     def reverse(self, g: Number, i: int, xs: Numbers, v: Number, params: Params) -> Any:
         """left(v̄, y) for the first argument, right(v̄, x) for the second."""
-        return (self.right if i else self.left)(g, *xs)
+        (x, y), fact = xs, self.right if i else self.left
+        return fact(g, x, y, **params) if params else fact(g, x, y)
 
     def taylor(self, us: Sequence[Jet], v: Jet, params: Params) -> Callable[[int], Any]:
         """vₖ = Σ_j B(uⱼ, wₖ₋ⱼ)."""
         u, w = us
+        times = partial(self, **params) if params else self
         if u.constant:
-            return lambda k: self(u.coefficients[0], w.coefficient(k))
+            return lambda k: times(u.coefficients[0], w.coefficient(k))
         if w.constant:
-            return lambda k: self(u.coefficient(k), w.coefficients[0])
-        return lambda k: product_coefficient(u.upto(k), w.upto(k), k, self)
+            return lambda k: times(u.coefficient(k), w.coefficients[0])
+        return lambda k: product_coefficient(u.upto(k), w.upto(k), k, times)
 
 
 class Pointwise(Rule):

@@ -10,8 +10,21 @@ give the same sort back. Yours is one line:
 >>> round(derivative(gauss, order=2)(1.0), 6)                     # (4x² − 2) e^{−x²}
 0.735759
 
-Conventions at corners (choices, not theorems): relu′(0) = 0, abs′(0) = 0, and maximum and minimum
-give each argument ½ where the two are equal.
+What is made of several of them is in composed.py, products.py, arrangements.py and linalg.py.
+
+Conventions at corners (choices, not theorems):
+
+================================ =================================================================
+relu, abs, sign at 0             slope 0
+maximum, minimum, clip at a tie  ½ for each of the two; max, min: an equal share for all that tie
+floor, ceil, trunc, rint, sign   slope 0, at the jumps too
+x % y, fmod(x, y) at a multiple  slope 1 in x, minus the quotient in y, as everywhere else
+hypot, norm, std at 0            slope 0
+sort, cummax with equal elements the first of equals comes first
+================================ =================================================================
+
+Where there is no convention there is the limit or NaN: √x at 0 has slope ∞, xˣ −∞, arctan2(0, 0)
+NaN.
 """
 
 from __future__ import annotations
@@ -24,50 +37,15 @@ from typing import Any
 
 import numpy as np
 
+from companion.engines import numerics
 from companion.engines.formulas import docstring
 from companion.engines.kinds import TABLE, Bilinear, Linear, Pointwise
-from companion.engines.values import UFUNCS, Axes, Number, Value, number, plain, shape
-
-# --- values that NumPy lacks; complex arguments too, so that the complex step can check them -----
-
-
-def _sigmoid(x):
-    small = np.exp(np.where(np.real(x) > 0, -x, x))
-    return (np.where(np.real(x) > 0, 1.0, small) / (1 + small))[()]
-
-
-def _softplus(x):
-    positive = np.real(x) > 0
-    return (np.where(positive, x, 0.0) + np.log1p(np.exp(np.where(positive, -x, x))))[()]
-
-
-def _relu(x):
-    return np.maximum(x, 0.0) if np.isrealobj(x) else np.where(np.real(x) <= 0, 0.0, x)[()]
-
-
-def _abs(x):
-    return np.where(np.real(x) < 0, -x, x)[()]
-
-
-def _larger(x, y):
-    return np.where(np.isnan(x) | (np.real(x) >= np.real(y)), x, y)[()]
-
-
-def _smaller(x, y):
-    return np.where(np.isnan(x) | (np.real(x) <= np.real(y)), x, y)[()]
-
-
-def _step(x):
-    return float(x > 0) if type(x) is float and x == x else np.heaviside(np.real(x), 0.0)
-
-
-def _sign(x):
-    return float((x > 0) - (x < 0)) if type(x) is float and x == x else np.sign(np.real(x))
+from companion.engines.values import Axes, Number, number, plain, shape
 
 
 def _share(x, y):
     """1 where x > y, 0 where x < y, ½ where they are equal, NaN where one is NaN."""
-    x, y = np.real(plain(x)), np.real(plain(y))
+    x, y = numerics.real(plain(x)), numerics.real(plain(y))
     with np.errstate(invalid="ignore"):  # inf − inf, which the first branch answers
         return np.where(x == y, 0.5, np.heaviside(x - y, 0.5))[()]
 
@@ -80,22 +58,22 @@ def _power_slope(x, n, v):
     return n * pow(x, n - ((plain(x) != 0) | (plain(n) != 0)))  # not 0 · ∞ where x = n = 0
 
 
-def _scattered(g, to, key):
-    out = np.zeros(to, dtype=np.result_type(g, np.float64))
-    if all(
-        k is None or k is ... or isinstance(k, (int, slice))
-        for k in (key if type(key) is tuple else (key,))
-    ):
-        out[key] = g
-    else:
-        np.add.at(out, key, g)  # an index may be there twice
-    return out[()]
+def _ratio(x, v):
+    """x / v, and 0 where v is 0."""
+    zero = plain(v) == 0
+    return where(zero, 0.0, x / where(zero, 1.0, v))
 
 
 log: Pointwise  # these are named before they are made
 cos: Pointwise
 cosh: Pointwise
+hypot: Pointwise
+floor_divide: Pointwise
+trunc: Pointwise
+_cumsum: Linear
+_einsum: Bilinear
 _scatter: Linear
+_ERF = 2 / math.sqrt(math.pi)
 
 # --- arithmetic -------------------------------------------------------------------------------
 
@@ -117,7 +95,7 @@ pow = Pointwise(  # real exponents, and exponents that are engine values; see po
     "pow",
     np.float_power,
     _power_slope,
-    lambda x, n, v: v * log(where(plain(x) == 0, 1.0, x)),
+    lambda x, n, v: v * log(where((plain(x) == 0) & (np.real(plain(n)) > 0), 1.0, x)),  # 0ⁿ is flat
     scalar=math.pow,
 )
 identity = Linear("identity", lambda x: x, lambda g, i, xs: g)
@@ -138,12 +116,71 @@ arctan = Pointwise("arctan", np.arctan, lambda x, v: reciprocal(1 + x * x), scal
 sinh = Pointwise("sinh", np.sinh, lambda x, v: cosh(x), scalar=math.sinh)
 cosh = Pointwise("cosh", np.cosh, lambda x, v: sinh(x), scalar=math.cosh)
 tanh = Pointwise("tanh", np.tanh, lambda x, v: 1 - v * v, scalar=math.tanh)
-sigmoid = Pointwise("sigmoid", _sigmoid, lambda x, v: v * (1 - v))
-softplus = Pointwise("softplus", _softplus, lambda x, v: sigmoid(x))
-relu = Pointwise("relu", _relu, lambda x, v: _step(plain(x)), scalar=lambda x: 0.0 if x <= 0 else x)
-abs = Pointwise("abs", _abs, lambda x, v: _sign(plain(x)), scalar=builtins.abs)
-maximum = Pointwise("maximum", _larger, lambda x, y, v: _share(x, y), lambda x, y, v: _share(y, x))
-minimum = Pointwise("minimum", _smaller, lambda x, y, v: _share(y, x), lambda x, y, v: _share(x, y))
+sigmoid = Pointwise("sigmoid", numerics.sigmoid, lambda x, v: v * (1 - v))
+softplus = Pointwise("softplus", numerics.softplus, lambda x, v: sigmoid(x))
+relu = Pointwise(
+    "relu",
+    numerics.relu,
+    lambda x, v: numerics.step(plain(x)),
+    scalar=lambda x: 0.0 if x <= 0 else x,
+)
+abs = Pointwise("abs", numerics.absolute, lambda x, v: numerics.sign(plain(x)), scalar=builtins.abs)
+maximum = Pointwise(
+    "maximum", numerics.larger, lambda x, y, v: _share(x, y), lambda x, y, v: _share(y, x)
+)
+minimum = Pointwise(
+    "minimum", numerics.smaller, lambda x, y, v: _share(y, x), lambda x, y, v: _share(x, y)
+)
+
+log2 = Pointwise("log2", np.log2, lambda x, v: reciprocal(x * math.log(2)), scalar=math.log2)
+log10 = Pointwise("log10", np.log10, lambda x, v: reciprocal(x * math.log(10)), scalar=math.log10)
+exp2 = Pointwise("exp2", np.exp2, lambda x, v: v * math.log(2))
+cbrt = Pointwise("cbrt", numerics.cbrt, lambda x, v: reciprocal(3 * v * v))
+arcsinh = Pointwise(
+    "arcsinh", np.arcsinh, lambda x, v: reciprocal(hypot(x, 1.0)), scalar=math.asinh
+)
+arccosh = Pointwise("arccosh", np.arccosh, lambda x, v: reciprocal(sqrt(x - 1) * sqrt(x + 1)))
+arctanh = Pointwise("arctanh", np.arctanh, lambda x, v: reciprocal(1 - x * x), scalar=math.atanh)
+erf = Pointwise("erf", numerics.erf, lambda x, v: exp(-x * x) * _ERF, scalar=math.erf)
+erfc = Pointwise("erfc", numerics.erfc, lambda x, v: -exp(-x * x) * _ERF, scalar=math.erfc)
+arctan2 = Pointwise(  # the angle of the point (x, y)
+    "arctan2",
+    numerics.arctan2,
+    lambda y, x, v: div(div(x, hypot(x, y)), hypot(x, y)),
+    lambda y, x, v: div(div(-y, hypot(x, y)), hypot(x, y)),
+)
+hypot = Pointwise(
+    "hypot", numerics.hypot, lambda x, y, v: _ratio(x, v), lambda x, y, v: _ratio(y, v)
+)
+logaddexp = Pointwise(
+    "logaddexp",
+    numerics.logaddexp,
+    lambda x, y, v: sigmoid(x - y),
+    lambda x, y, v: sigmoid(y - x),
+)
+remainder = Pointwise(
+    "remainder",
+    numerics.remainder,
+    lambda x, y, v: 1.0,
+    lambda x, y, v: -floor_divide(plain(x), plain(y)),
+)
+fmod = Pointwise(
+    "fmod",
+    numerics.fmod,
+    lambda x, y, v: 1.0,
+    lambda x, y, v: -trunc(div(numerics.real(plain(x)), numerics.real(plain(y)))),
+)
+floor_divide = Pointwise(
+    "floor_divide",
+    lambda x, y: np.floor_divide(numerics.real(x), numerics.real(y)),
+    lambda x, y, v: 0.0,
+    lambda x, y, v: 0.0,
+)
+sign = Pointwise("sign", lambda x: numerics.sign(x), lambda x, v: 0.0)
+floor = Pointwise("floor", lambda x: np.floor(numerics.real(x)), lambda x, v: 0.0)
+ceil = Pointwise("ceil", lambda x: np.ceil(numerics.real(x)), lambda x, v: 0.0)
+trunc = Pointwise("trunc", lambda x: np.trunc(numerics.real(x)), lambda x, v: 0.0)
+rint = Pointwise("rint", lambda x: np.rint(numerics.real(x)), lambda x, v: 0.0)
 
 # --- products, sums and shapes ----------------------------------------------------------------
 
@@ -156,10 +193,12 @@ matmul = Bilinear(
 _sum = Linear(
     "sum",
     lambda x, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
-    lambda g, i, xs, axis, keepdims: broadcast_to(reshape(g, _kept(xs[0], axis)), shape(xs[0])),
+    lambda g, i, xs, axis, keepdims: broadcast_to(
+        g if axis is None else reshape(g, _kept(xs[0], axis)), shape(xs[0])
+    ),
 )
 _reshape = Linear(
-    "reshape", lambda x, to: np.reshape(x, to), lambda g, i, xs, to: reshape(g, shape(xs[0]))
+    "reshape", lambda x, to: np.reshape(x, to)[()], lambda g, i, xs, to: reshape(g, shape(xs[0]))
 )
 _transpose = Linear(
     "transpose",
@@ -177,7 +216,9 @@ _index = Linear(
     lambda g, i, xs, key: _scatter(g, to=shape(xs[0]), key=key),
 )
 _scatter = Linear(
-    "scatter", lambda g, to, key: _scattered(g, to, key), lambda g, i, xs, to, key: index(g, key)
+    "scatter",
+    lambda g, to, key: numerics.scattered(g, to, key),
+    lambda g, i, xs, to, key: index(g, key),
 )
 _concatenate = Linear(
     "concatenate",
@@ -194,6 +235,30 @@ _where = Linear(
     lambda x, y, mask: np.where(mask, x, y)[()],  # type: ignore[call-overload]
     lambda g, i, xs, mask: where(mask, 0.0, g) if i else where(mask, g, 0.0),
 )
+
+
+_cumsum = Linear(
+    "cumsum",
+    lambda x, axis: np.cumsum(x, axis),
+    lambda g, i, xs, axis: _flipped(_cumsum(_flipped(g, axis), axis=axis), axis),
+)
+_einsum = Bilinear(  # of the forms "ab,bc->ac": every letter of a factor is in another term
+    "einsum",
+    lambda x, y, spec: np.einsum(spec, x, y, optimize=True)[()],
+    lambda g, x, y, spec: _einsum(g, y, spec=_turned(spec, 0)),
+    lambda g, x, y, spec: _einsum(x, g, spec=_turned(spec, 1)),
+)
+
+
+def _turned(spec, i):
+    """The spec of the adjoint: the output and the i-th factor change places."""
+    *factors, out = spec.replace("->", ",").split(",")
+    factors[i], out = out, factors[i]
+    return f"{factors[0]},{factors[1]}->{out}"
+
+
+def _flipped(x, axis):
+    return index(x, (slice(None),) * axis + (slice(None, None, -1),))
 
 
 def _times_transposed(g, x, y):
@@ -264,6 +329,8 @@ def unbroadcast(g: Number, to: tuple[int, ...]) -> Any:
     if dims == to:
         return g
     lead = len(dims) - len(to)
+    if dims[lead:] == to:
+        return sum(g, axis=tuple(range(lead)))
     stretched = tuple(
         a for a in range(len(dims)) if a < lead or (to[a - lead] == 1 and dims[a] != 1)
     )
@@ -335,70 +402,5 @@ def where(condition: Any, x: Number, y: Number) -> Any:
     return _where(x, y, mask=np.asarray(plain(condition), dtype=bool))
 
 
-def power(x: Number, n: Number) -> Any:
-    """xⁿ. Whole n by repeated squaring, right at x = 0 to any order; real n needs x > 0."""
-    k = _whole(n)
-    if k is None or builtins.abs(k) > 1024:
-        return pow(x, n)
-    return _whole_power(number(x), k) if k >= 0 else reciprocal(_whole_power(number(x), -k))
-
-
-def _whole(n):
-    """n as an int, if it is a plain whole number; else None."""
-    plainly = not isinstance(n, Value) and np.ndim(n) == 0 and np.isrealobj(n)
-    return int(n) if plainly and float(n).is_integer() else None
-
-
-def _whole_power(x, n):
-    result = None
-    while n:
-        if n & 1:
-            result = x if result is None else result * x
-        n >>= 1
-        x = x * x if n else x
-    return where(np.ones(shape(x)), 1.0, x) if result is None else result  # 1 even where x is ∞
-
-
-def logsumexp(x: Number, axis: Axes = None, keepdims: bool = False) -> Any:
-    """log Σ eˣ without overflow: the largest element is taken out first."""
-    largest = np.max(plain(x), axis=axis, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, 0.0)
-    total = log(sum(exp(x - largest), axis, keepdims=True)) + largest
-    return total if keepdims else reshape(total, shape(sum(x, axis)))
-
-
-# --- operators, and NumPy's names for what stands above ---------------------------------------
-
-UFUNCS.update(
-    {
-        np.power: power,
-        np.absolute: abs,
-        np.maximum: maximum,
-        np.minimum: minimum,
-        np.float_power: power,
-    }
-)
-
-OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": power, "matmul": matmul}
-for _name, _rule in OPERATORS.items():
-    setattr(Value, f"__{_name}__", lambda self, other, rule=_rule: rule(self, other))
-    setattr(Value, f"__r{_name}__", lambda self, other, rule=_rule: rule(other, self))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    _compare = getattr(operator, _name)
-    setattr(
-        Value,
-        f"__{_name}__",
-        lambda self, other, compare=_compare: compare(plain(self), plain(other)),
-    )
-METHODS: dict[str, Any] = {
-    "__neg__": lambda self: neg(self),
-    "__pos__": lambda self: self,
-    "__abs__": lambda self: abs(self),
-    "__getitem__": lambda self, key: index(self, key),
-    "T": property(lambda self: transpose(self), doc="The transpose."),
-    **{f.__name__: f for f in (sum, mean, reshape, transpose)},
-}
-for _name, _method in METHODS.items():
-    setattr(Value, _name, _method)
 for _rule in TABLE.values():
     _rule.__doc__ = docstring(_rule.name)

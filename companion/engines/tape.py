@@ -7,16 +7,18 @@ order is a topological order. Sources: Linnainmaa 1970; Speelpenning 1980; chapt
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from companion.engines.dual import columns, jvp, show
+from companion.engines.dual import show
 from companion.engines.kinds import TABLE, Pointwise
-from companion.engines.rules import OPERATORS, identity, reshape, stack, unbroadcast
+from companion.engines.methods import OPERATORS
+from companion.engines.rules import identity, unbroadcast
+from companion.engines.trees import is_tree, leaves, rebuilt
 from companion.engines.values import Number, Plain, V, Value, float64, number, shape, zeros_like
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _INDEX = count()
 _new = object.__new__
+_place = attrgetter("index")
 _NONE: Params = {}  # the parameters of a rule that has none
 
 
@@ -39,22 +42,23 @@ class Var(Value):
     outside, tapes inside.
     """
 
-    __slots__ = ("__weakref__", "index", "inputs", "params", "rule", "value")
+    __slots__ = ("__weakref__", "index", "inputs", "params", "rule", "value", "xs")
     index: int
     inputs: tuple[Any, ...]
+    xs: tuple[Any, ...]  # the values of the inputs
     params: Params
     rule: Rule | None
     value: Any
     tag: tuple[int, ...] = ()  # older than every perturbation: a Dual or Jet meeting a Var wraps it
 
     def __init__(self, value: Plain) -> None:
-        if isinstance(value, Value):
+        if type(value) is not float and isinstance(value, Value):
             raise TypeError(
                 f"a Var holds plain numbers; got a {type(value).__name__}. A Var is used as it is; "
                 f"of a Dual or Jet make the parts Vars, or call grad, which does it for you"
             )
         self.value = float64(value)
-        self.rule, self.inputs, self.params = None, (), {}
+        self.rule, self.inputs, self.xs, self.params = None, (), (), _NONE
         self.index = next(_INDEX)
 
     @property
@@ -65,20 +69,16 @@ class Var(Value):
     def apply(self, rule: Rule, args: Sequence[Number], params: Params) -> Var:
         """Evaluate the rule on the values, and write down rule and inputs."""
         inputs = tuple([a if type(a) is Var else number(a) for a in args])
-        return _node(
-            rule,
-            inputs,
-            params,
-            rule.evaluate(*[a.value if type(a) is Var else a for a in inputs], **params),
-        )
+        xs = tuple([a.value if type(a) is Var else a for a in inputs])
+        return _node(rule, inputs, xs, params, rule.evaluate(*xs, **params))
 
     def __repr__(self) -> str:
         return f"Var({show(self.value)})"
 
 
-def _node(rule, inputs, params, value):
+def _node(rule, inputs, xs, params, value):
     node = _new(Var)
-    node.value, node.rule, node.inputs = value, rule, inputs
+    node.value, node.rule, node.inputs, node.xs = value, rule, inputs, xs
     node.params, node.index = params, next(_INDEX)
     return node
 
@@ -96,50 +96,53 @@ def tape(*outputs: Number) -> list[Var]:
 
 def _since(start, *outputs):
     """The Vars behind the outputs from index `start` on, as created; are there older ones?"""
-    found, waiting, older = {}, [y for y in outputs if type(y) is Var], False
-    while waiting:
-        node = waiting.pop()
-        if node.index < start:
-            older = True
-        elif node.index not in found:
-            found[node.index] = node
-            for x in node.inputs:
-                if type(x) is Var:
-                    waiting.append(x)
-    return [found[i] for i in sorted(found)], older
+    seen = {y for y in outputs if type(y) is Var}
+    found = [y for y in seen if y.index >= start]
+    older = len(found) < len(seen)
+    for node in found:  # which grows while it is read
+        for x in node.inputs:
+            if type(x) is Var and x not in seen:
+                seen.add(x)
+                if x.index < start:
+                    older = True
+                else:
+                    found.append(x)
+    found.sort(key=_place)
+    return found, older
 
 
 def _walk_back(nodes, cotangents, inputs, record):
-    """The cotangent of every input, from {index: cotangent} of the outputs; None if no path.
+    """The cotangent of every input, from {output: cotangent}; None if no path.
 
     With `record` the walk is itself on the tape, to be differentiated; else it is on plain arrays.
     """
-    kept = {x.index for x in inputs}
+    kept = set(inputs)
     wanted = _between(nodes, kept)
+    known = cotangents.get
     for node in reversed(nodes):
-        rule, index = node.rule, node.index
-        if rule is None or index not in cotangents:
+        g, rule = known(node), node.rule
+        if g is None or rule is None:
             continue
-        g = cotangents[index] if index in kept else cotangents.pop(index)
-        xs = node.inputs if record else [x.value if type(x) is Var else x for x in node.inputs]
-        v = node if record else node.value
+        if node not in kept:
+            del cotangents[node]
+        xs, v = (node.inputs, node) if record else (node.xs, node.value)
         for i, x in enumerate(node.inputs):
-            if type(x) is Var and x.index in wanted:
+            if type(x) is Var and x in wanted:
                 part = rule.reverse(g, i, xs, v, node.params)
-                if getattr(part, "shape", ()) != getattr(x.value, "shape", ()):
+                if type(part) is not float and shape(part) != shape(x.value):
                     part = unbroadcast(part, shape(x.value))
-                known = cotangents.get(x.index)
-                cotangents[x.index] = part if known is None else known + part
-    return [cotangents.get(x.index) for x in inputs]
+                so_far = known(x)
+                cotangents[x] = part if so_far is None else so_far + part
+    return [known(x) for x in inputs]
 
 
 def _between(nodes, start):
-    """Indices of the nodes that depend on those in `start`: the others are not asked for."""
+    """The nodes that depend on those in `start`: the others are not asked for."""
     wanted = set(start)
     for node in nodes:
         for x in node.inputs:
-            if type(x) is Var and x.index in wanted:
-                wanted.add(node.index)
+            if type(x) is Var and x in wanted:
+                wanted.add(node)
                 break
     return wanted
 
@@ -183,12 +186,12 @@ def _pull(outputs, seed, inputs, record, nodes=None):
     outputs, seeds = _paired(outputs, seed)
     if any(isinstance(y, Value) and type(y) is not Var for y in outputs):
         return _pull_series(outputs, seeds, inputs, record)
-    cotangents: dict[int, Any] = {}
+    cotangents: dict[Var, Any] = {}
     for y, s in zip(outputs, seeds):
         s = _checked_seed(y, s)
         if type(y) is Var:
-            known = cotangents.get(y.index)
-            cotangents[y.index] = s if known is None else known + s
+            known = cotangents.get(y)
+            cotangents[y] = s if known is None else known + s
     if nodes is None:
         nodes, _ = _since(min([x.index for x in inputs], default=0), *outputs)
     found = _walk_back(nodes, cotangents, inputs, record)
@@ -239,7 +242,7 @@ def _watched(x):
     if type(x) is Var:
         alias = identity(x)
         return alias, alias
-    if isinstance(x, Value):
+    if type(x) is not float and isinstance(x, Value):
         inner, leaf = _watched(x.primal)
         return x.rebuild((inner, *x.parts[1:])), leaf
     leaf = Var(x)
@@ -261,9 +264,11 @@ def vjp(f: Callable[..., Any], *xs: Number) -> tuple[Any, Callable[..., list[Any
     if not xs:
         raise TypeError("vjp(f, x, ...) needs the point x as well")
     start = next(_INDEX)
-    watched, leaves = zip(*[_watched(x) for x in xs])
-    y = f(*watched)
-    if isinstance(y, (list, tuple)):
+    flat = not any(map(is_tree, xs))
+    watched, inputs = zip(*map(_watched, xs if flat else [a for x in xs for a in leaves(x)]))
+    given = iter(watched)
+    y = f(*(watched if flat else [rebuilt(x, given) for x in xs]))
+    if isinstance(y, (list, tuple, dict)):
         raise TypeError(
             f"f returned a {type(y).__name__} of {len(y)}; return one value, e.g. stack([...])"
         )
@@ -271,8 +276,10 @@ def vjp(f: Callable[..., Any], *xs: Number) -> tuple[Any, Callable[..., list[Any
     nodes, record = _since(start, y) if type(y) is Var else (None, _reaches_before(y, start))
 
     def pullback(seed: Number | None = None) -> list[Any]:
-        found = _pull(y, seed, leaves, record or isinstance(seed, Value), nodes)
-        return found if record else [_copied(g) for g in found]
+        found = _pull(y, seed, inputs, record or isinstance(seed, Value), nodes)
+        found = found if record else [_copied(g) for g in found]
+        each = iter(found)
+        return found if flat else [rebuilt(x, each) for x in xs]
 
     return y if record else _stripped(y), pullback
 
@@ -293,106 +300,35 @@ def _stripped(y):
 
 def _copied(g):
     """A copy: cotangents may share an array, and a broadcast one cannot be written to."""
-    return g.copy() if isinstance(g, np.ndarray) else g
-
-
-def grad(f: Callable[..., Any]) -> Callable[..., Any]:
-    """∇f, as a function of the same arguments: one gradient for one argument, a list for several.
-
-    f must return a scalar, else ValueError. It nests, and it can be differentiated forward too.
-
-    >>> from companion.engines import grad, sum
-    >>> grad(lambda x: sum(x ** 3))(np.array([1.0, 2.0]))
-    array([ 3., 12.])
-
-    Source: chapter 5.
-    """
-
-    def gradient(*xs: Number) -> Any:
-        _, pullback = vjp(f, *xs)
-        found = pullback()
-        return found[0] if len(xs) == 1 else found
-
-    return gradient
-
-
-def jacobian(f: Callable[[Any], Any], by: str | None = None) -> Callable[[Any], Any]:
-    """J[i, j] = ∂fᵢ/∂xⱼ, as a function of x: shape (shape of f(x)) + (shape of x).
-
-    By columns (forward mode, one seed for each element of x) or by rows (reverse mode, one walk for
-    each element of f(x)); without `by`, whichever are fewer.
-
-    >>> from companion.engines import jacobian
-    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
-
-    Source: chapter 5.
-    """
-    if by not in (None, "rows", "columns"):
-        raise ValueError(f"by is 'rows' or 'columns' (or None: whichever are fewer); got {by!r}")
-
-    def evaluate(x: Number) -> Any:
-        n = math.prod(shape(x))
-        if by == "columns":
-            return _by_columns(f, x)
-        y, pullback = vjp(f, x)
-        m = math.prod(shape(y))
-        if by is None and n <= m:
-            return _by_columns(f, x)
-        basis = np.eye(m).reshape((m, *shape(y)))
-        rows = [pullback(seed if shape(y) else 1.0)[0] for seed in basis]
-        return reshape(stack(rows), shape(y) + shape(x)) if rows else np.zeros(shape(y) + shape(x))
-
-    return evaluate
-
-
-def _by_columns(f, x):
-    y, tangents = columns(f, x)
-    if not tangents:
-        return np.zeros(shape(y) + shape(x))
-    return reshape(stack(tangents, axis=-1), shape(y) + shape(x))
-
-
-def hessian(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """H[i, j] = ∂²f/∂xᵢ∂xⱼ of a scalar f, as a function of x: forward mode over reverse.
-
-    >>> from companion.engines import hessian, sum
-    >>> hessian(lambda x: sum(x ** 3))(np.array([1.0, 2.0]))
-    array([[ 6.,  0.],
-           [ 0., 12.]])
-
-    Source: chapter 5.
-    """
-    return jacobian(grad(f), by="columns")
-
-
-def hvp(f: Callable[[Any], Any], x: Number, v: Number) -> Any:
-    """H v for a scalar f, without H: the derivative of ∇f along v, for a few evaluations of f.
-
-    >>> from companion.engines import hvp, sum
-    >>> hvp(lambda x: sum(x ** 3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
-    array([ 6., 12.])
-
-    Source: Pearlmutter 1994; chapter 5.
-    """
-    return jvp(grad(f), x, v)[1]
+    return g.copy() if type(g) is np.ndarray else g
 
 
 # --- shortcuts: the same records with fewer steps ---------------------------------------------
 
 
 def _pointwise(rule):
-    return lambda x: _node(rule, (x,), _NONE, rule.evaluate(x.value))
+    def apply(x):
+        a = x.value
+        return _node(rule, (x,), (a,), _NONE, rule.evaluate(a))
+
+    return apply
 
 
-def _arithmetic(rule):
+def _arithmetic(name, rule):
+    exact = rule.scalar if name in ("add", "sub", "mul") else None  # floats never raise in these
+
     def apply(x, y):
-        if type(y) is Var:
-            return _node(rule, (x, y), _NONE, rule.evaluate(x.value, y.value))
-        if type(y) is float:
-            return _node(rule, (x, y), _NONE, rule.evaluate(x.value, y))
-        return rule(x, y)
+        a, b = x.value, y.value if type(y) is Var else y
+        if exact and type(a) is float and type(b) is float:
+            v = exact(a, b)
+        elif type(b) is float or type(b) is np.ndarray:
+            v = rule.evaluate(a, b)
+        else:
+            return rule(x, y)
+        node = _new(Var)
+        node.value, node.rule, node.params = v, rule, _NONE
+        node.inputs, node.xs, node.index = (x, y), (a, b), next(_INDEX)
+        return node
 
     return apply
 
@@ -401,4 +337,4 @@ for _rule in TABLE.values():
     if isinstance(_rule, Pointwise) and len(_rule.slopes) == 1:
         _rule.shortcuts[Var] = _pointwise(_rule)
 for _name in ("add", "sub", "mul", "truediv", "matmul"):
-    setattr(Var, f"__{_name}__", _arithmetic(OPERATORS[_name]))
+    setattr(Var, f"__{_name}__", _arithmetic(_name, OPERATORS[_name]))

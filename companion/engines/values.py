@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,10 +13,17 @@ if TYPE_CHECKING:
 
 V = TypeVar("V", bound="Value")  # the same kind of engine value
 
-UFUNCS: dict[
-    np.ufunc, Callable[..., Any]
-] = {}  # so that np.sin(x) of an engine value does the right thing
-COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
+UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}  # what np.sin(x) does of an engine value x,
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}  # and np.sum(x); see numpy_names.py
+PLAIN: set[Any] = {  # what asks for the value alone
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+}
+COMPLEX = "fft conj conjugate real imag angle real_if_close isreal iscomplex".split()
 
 
 class Value:
@@ -43,8 +51,26 @@ class Value:
         def apply(self, rule: Rule, args: Sequence[Number], params: dict[str, Any]) -> Value: ...
         def sum(self: V, axis: Axes = None, keepdims: bool = False) -> V: ...
         def mean(self: V, axis: Axes = None, keepdims: bool = False) -> V: ...
-        def reshape(self: V, to: int | Sequence[int]) -> V: ...
-        def transpose(self: V, axes: Sequence[int] | None = None) -> V: ...
+        def max(self: V, axis: Axes = None, keepdims: bool = False) -> V: ...
+        def min(self: V, axis: Axes = None, keepdims: bool = False) -> V: ...
+        def prod(self: V, axis: Axes = None, keepdims: bool = False) -> V: ...
+        def var(self: V, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> V: ...
+        def std(self: V, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> V: ...
+        def cumsum(self: V, axis: int | None = None) -> V: ...
+        def cumprod(self: V, axis: int | None = None) -> V: ...
+        def reshape(self: V, *to: int | Sequence[int]) -> V: ...
+        def transpose(self: V, *axes: int | Sequence[int] | None) -> V: ...
+        def ravel(self: V) -> V: ...
+        def flatten(self: V) -> V: ...
+        def copy(self: V) -> V: ...
+        def squeeze(self: V, axis: Axes = None) -> V: ...
+        def swapaxes(self: V, axis1: int, axis2: int) -> V: ...
+        def repeat(self: V, repeats: Any, axis: int | None = None) -> V: ...
+        def diagonal(self: V, offset: int = 0, axis1: int = 0, axis2: int = 1) -> V: ...
+        def trace(self: V, offset: int = 0, axis1: int = 0, axis2: int = 1) -> V: ...
+        def dot(self: V, y: V | Plain) -> V: ...
+        def clip(self: V, a_min: Any = None, a_max: Any = None) -> V: ...
+        def round(self: V, decimals: int = 0) -> V: ...
         def __add__(self: V, other: V | Plain) -> V: ...
         def __radd__(self: V, other: V | Plain) -> V: ...
         def __sub__(self: V, other: V | Plain) -> V: ...
@@ -57,6 +83,16 @@ class Value:
         def __rmatmul__(self: V, other: V | Plain) -> V: ...
         def __pow__(self: V, other: V | Plain) -> V: ...
         def __rpow__(self: V, other: V | Plain) -> V: ...
+        def __mod__(self: V, other: V | Plain) -> V: ...
+        def __rmod__(self: V, other: V | Plain) -> V: ...
+        def __floordiv__(self: V, other: V | Plain) -> V: ...
+        def __rfloordiv__(self: V, other: V | Plain) -> V: ...
+        def __divmod__(self: V, other: V | Plain) -> tuple[V, V]: ...
+        def __rdivmod__(self: V, other: V | Plain) -> tuple[V, V]: ...
+        def __round__(self: V, digits: int = 0) -> V: ...
+        def __floor__(self: V) -> V: ...
+        def __ceil__(self: V) -> V: ...
+        def __trunc__(self: V) -> V: ...
         def __neg__(self: V) -> V: ...
         def __pos__(self: V) -> V: ...
         def __abs__(self: V) -> V: ...
@@ -101,6 +137,21 @@ class Value:
             f"and sin, exp, ... from companion.engines in place of those of math"
         )
 
+    def __int__(self) -> int:
+        raise TypeError(
+            f"int() of a {type(self).__name__} would drop its derivative, which is that of trunc: 0. "
+            f"Write int(x.primal) if you mean that, and floor, trunc, ... from companion.engines"
+        )
+
+    def __index__(self) -> int:
+        raise TypeError(
+            f"a {type(self).__name__} is no index and no count: those are whole numbers without a "
+            f"derivative. Write int(x.primal) if you mean that"
+        )
+
+    def __complex__(self) -> complex:
+        raise TypeError(f"complex() of a {type(self).__name__}: {_REAL}")
+
     def __setitem__(self, key: Any, value: Any) -> None:
         raise TypeError(
             f"a {type(self).__name__} cannot be changed in place: what was computed from it "
@@ -115,23 +166,47 @@ class Value:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
-            if ufunc in COMPARISONS:
+            if ufunc in PLAIN:
                 return ufunc(*[plain(x) for x in inputs])
             if ufunc in UFUNCS:
                 return UFUNCS[ufunc](*inputs)
+        name = type(self).__name__
+        if ufunc.__name__ in COMPLEX:
+            raise TypeError(f"np.{ufunc.__name__} of a {name}: {_REAL}")
         raise TypeError(
-            f"np.{ufunc.__name__} has no rule for a {type(self).__name__} (called as {method!r} "
+            f"np.{ufunc.__name__} has no rule for a {name} (called as {method!r} "
             f"with {sorted(kwargs) or 'no'} options). Use a function of companion.engines, "
             f"or add one: Pointwise(name, value, slope)"
         )
 
     def __array_function__(self, func: Callable, types: Any, args: Any, kwargs: Any) -> Any:
-        raise TypeError(
-            f"np.{func.__name__} does not know a {type(self).__name__}. "
-            f"Use the function of the same name from companion.engines if there is one"
-        )
+        name = type(self).__name__
+        if func in PLAIN:
+            found = func(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+            return found[()] if isinstance(found, np.ndarray) else found
+        if func.__name__ in COMPLEX or "fft" in func.__module__:
+            raise TypeError(f"np.{func.__name__} of a {name}: {_REAL}")
+        ours = FUNCTIONS.get(func)
+        if ours is None:
+            raise TypeError(
+                f"np.{func.__name__} does not know a {name}. Write it with functions of "
+                f"companion.engines, or add a rule: Linear(name, value, adjoint)"
+            )
+        signature = inspect.signature(ours)
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"np.{func.__name__} of a {name}: {error}. It is {func.__name__}{signature} here"
+            ) from None
+        return ours(*args, **kwargs)
 
 
+_REAL = (
+    "the engines differentiate real functions. Compute with the real and the imaginary part as two "
+    "real values; a Fourier transform is a product with the matrices of its cosines and sines"
+)
+_DOUBLE = np.dtype(np.float64)
 Plain = float | list | np.ndarray  # numbers without derivatives; lists become arrays
 Number = Plain | Value  # what every operation takes
 Axes = int | tuple[int, ...] | None  # one axis, several, or all
@@ -172,6 +247,8 @@ def float64(x: Any) -> Any:
     """x in double precision, as every engine computes; Python floats stay Python floats."""
     if type(x) is float:
         return x
+    if type(x) is np.ndarray and x.dtype is _DOUBLE and x.ndim:
+        return x.copy()
     x = number(x)
     if isinstance(x, np.ndarray):
         return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64, copy=True)

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from companion.engines.differences import measured_best, running_median
+from companion.engines.error_curves import measured_best, running_median
 
 __all__ = ["BACKGROUND", "COLOURS", "INK", "cost_curves", "error_curves", "style"]
 
