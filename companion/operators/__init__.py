@@ -8,6 +8,7 @@ rules.py         what torch's functions do to a series
 recurrences.py   pointwise functions, coefficient by coefficient
 graphs.py        how large a graph is, what it keeps, and which tensors never die
 audit.py         what a gradient computation really did
+conventions.py   where a derivative of torch is a choice
 devices.py       where tensors live
 """
 
