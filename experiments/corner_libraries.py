@@ -113,13 +113,16 @@ def of_mygrad():
     import mygrad as mg
     from mygrad.nnet import activations
 
+    def number(a):
+        return mg.tensor(a) if isinstance(a, float) else a
+
     words = {name: getattr(activations, name) for name in ("elu", "selu")}
     words |= {
         "relu": activations.relu,
         "softsign": activations.soft_sign,
         "leaky_relu": lambda x: activations.leaky_relu(x, 0.01),
         "hardtanh": activations.hard_tanh,
-        "vector": lambda *parts: mg.stack([mg.asarray(part) if isinstance(part, float) else part for part in parts]),
+        "vector": lambda *parts: mg.stack([number(part) for part in parts]),
         "abs": mg.abs,
         "clip": mg.clip,
         "maximum": mg.maximum,
@@ -222,12 +225,15 @@ def of_pytensor():
     import pytensor
     import pytensor.tensor as pt
 
+    def number(a):
+        return pt.as_tensor(a, dtype="float64") if isinstance(a, float) else a
+
     words = {
         "relu": lambda x: pt.maximum(x, 0.0),
         "abs": pt.abs,
         "clip": pt.clip,
         "maximum": pt.maximum,
-        "vector": lambda *parts: pt.stack([pt.as_tensor(part, dtype="float64") if isinstance(part, float) else part for part in parts]),
+        "vector": lambda *parts: pt.stack([number(part) for part in parts]),
         "largest": pt.max,
         "sort": pt.sort,
         "norm": pt.linalg.norm,
