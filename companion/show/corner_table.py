@@ -16,12 +16,12 @@ VERDICTS = {
     "beyond": ("▲", "#e7b3d3", "neither, and not between"),
     "true": ("✓", "#eeeeee", "what mathematics says"),
     "false": ("✗", "#f29a86", "a wrong number"),
-    "nothing": ("∅", "#ffffff", "nan or an error"),
+    "nothing": ("∅", "transparent", "nan or an error"),
     "absent": ("", "transparent", "the library has no such function, or no such order"),
 }
 ABSENT = ("no such function", "no higher order")
 FRACTIONS = {0.5: "½", 0.25: "¼", 0.375: "⅜", -0.5: "−½"}
-CELL = "padding: 0.15rem 0.4rem; white-space: nowrap; text-align: center"
+CELL = "padding: 0.1rem 0.3rem; white-space: nowrap; text-align: center"
 
 
 def verdict(
@@ -77,18 +77,21 @@ def answer_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], labe
     """HTML in a box that scrolls: what is asked, left and right, and a cell for each column.
 
     rows: {"name", "left", "right", "smooth", "answers": {column: answer}}. label: what a reader of
-    the screen calls the box. The colours are in the cells, so that they show in any front end.
+    the screen calls the box. A column's heading breaks at its spaces. The colours are in the cells, so that they show in any front end.
 
     >>> row = {"name": "relu′(0)", "left": 0.0, "right": 1.0, "smooth": False, "answers": {"a": 0.5}}
     >>> "◆ ½" in answer_table([row], ["a"], "Corners")
     True
     """
-    head = "".join(f'<th scope="col" style="{CELL}">{escape(name)}</th>' for name in columns)
+    head = "".join(
+        f'<th scope="col" style="{CELL}">{escape(name).replace(" ", "<br>")}</th>'
+        for name in columns
+    )
     truth = "right answer" if all(row["smooth"] for row in rows) else "left | right"
     body = "\n".join(_row(row, columns) for row in rows)
     return (
         f'<div role="region" tabindex="0" aria-label="{escape(label)}" style="overflow-x: auto">\n'
-        '<table class="answers" style="border-collapse: separate; border-spacing: 2px; font-size: 0.85em">\n'
+        '<table class="answers" style="border-collapse: separate; border-spacing: 2px; font-size: 0.8em">\n'
         f'<thead><tr><th scope="col" style="{CELL}">at the point</th>'
         f'<th scope="col" style="{CELL}">{truth}</th>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table>\n</div>"
@@ -109,6 +112,6 @@ def _cell(answer, row):
     found = verdict(answer, row["left"], row["right"], row["smooth"])
     sign, ground, meaning = VERDICTS[found]
     title = answer if found in ("nothing", "absent") else meaning
-    ink = "inherit" if found == "absent" else "#111"
+    ink = "inherit" if ground == "transparent" else "#111"
     style = f"{CELL}; background: {ground}; color: {ink}"
     return f'<td title="{escape(str(title))}" style="{style}">{sign} {as_text(answer)}</td>'
