@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-__all__ = ["VERDICTS", "answer_table", "as_text", "same", "verdict"]
+__all__ = ["VERDICTS", "answer_table", "as_text", "legend", "same", "verdict"]
 
 # verdict -> the sign, the ground of the cell (a light one, for dark ink on either page), what it means
 VERDICTS = {
@@ -73,11 +73,30 @@ def as_text(answer: float | str | None) -> str:
     return text.replace("-", "−")
 
 
+def legend(*verdicts: str) -> str:
+    """HTML: the signs and colours of these verdicts, and what they mean.
+
+    >>> "✓ what mathematics says" in legend("true", "false")
+    True
+    """
+    keys = " ".join(
+        f'<span style="{_colours(ground)}; border: 1px solid #999; padding: 0 0.4rem; '
+        f'white-space: nowrap">{sign} {meaning}</span>'
+        for sign, ground, meaning in map(VERDICTS.__getitem__, verdicts)
+    )
+    return f'<p style="line-height: 2">{keys}</p>'
+
+
+def _colours(ground):
+    return f"background: {ground}; color: {'inherit' if ground == 'transparent' else '#111'}"
+
+
 def answer_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], label: str) -> str:
     """HTML in a box that scrolls: what is asked, left and right, and a cell for each column.
 
     rows: {"name", "left", "right", "smooth", "answers": {column: answer}}. label: what a reader of
-    the screen calls the box. A column's heading breaks at its spaces. The colours are in the cells, so that they show in any front end.
+    the screen calls the box. A column's heading breaks at its spaces. The colours are in the
+    cells, so that they show in any front end.
 
     >>> row = {"name": "relu′(0)", "left": 0.0, "right": 1.0, "smooth": False, "answers": {"a": 0.5}}
     >>> "◆ ½" in answer_table([row], ["a"], "Corners")
@@ -112,6 +131,5 @@ def _cell(answer, row):
     found = verdict(answer, row["left"], row["right"], row["smooth"])
     sign, ground, meaning = VERDICTS[found]
     title = answer if found in ("nothing", "absent") else meaning
-    ink = "inherit" if ground == "transparent" else "#111"
-    style = f"{CELL}; background: {ground}; color: {ink}"
+    style = f"{CELL}; {_colours(ground)}"
     return f'<td title="{escape(str(title))}" style="{style}">{sign} {as_text(answer)}</td>'
