@@ -15,6 +15,7 @@ fallback.py      what has no rule: one operation differentiated step by step, in
 recurrences.py   pointwise functions, coefficient by coefficient
 graphs.py        how large a graph is, what it keeps, and which tensors never die
 audit.py         what a gradient computation really did
+conventions.py   where a derivative of torch is a choice
 devices.py       where tensors live
 """
 
