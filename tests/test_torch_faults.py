@@ -155,7 +155,7 @@ def test_a_derivative_inside_f_counts():
 
 @pytest.mark.parametrize("k", range(1, 6))
 def test_with_a_rule_layer_norm_is_that_of_group_norm_at_every_order(monkeypatch, pair, k):
-    monkeypatch.setitem(RULES, "layer_norm", centred)
+    monkeypatch.setitem(RULES, F.layer_norm, centred)
     layered, grouped = pair
     found = Partials(layered, X)(*[0] * k)
     expected = Partials(grouped, X, "reverse")(*[0] * k)
@@ -168,7 +168,7 @@ def test_with_a_rule_layer_norm_is_that_of_group_norm_at_every_order(monkeypatch
 @pytest.mark.parametrize("axes", [(0, 0, 0), (0, 0, 0, 0)])
 @pytest.mark.parametrize("method", [None, "reverse"])
 def test_without_a_rule_it_is_an_error_and_never_the_wrong_number(monkeypatch, pair, method, axes):
-    monkeypatch.delitem(RULES, "layer_norm", raising=False)
+    monkeypatch.delitem(RULES, F.layer_norm, raising=False)
     monkeypatch.setattr("companion.operators.partials.taylor", refusing)
     with pytest.raises(
         NotImplementedError,

@@ -112,6 +112,8 @@ def refuse_terms(
         u = Partials(u_of, at)
         try:
             rows = problem.rows_of(name, u, unknowns, at, values)
+        except NotImplementedError:  # a derivative is missing, whatever the points
+            raise
         except RuntimeError as error:
             raise ValueError(
                 f"{name} cannot be evaluated at {len(at)} points of {at.dtype} on {at.device}: "
