@@ -36,6 +36,11 @@ LEAVING = {  # what they give is outside of torch, and no slope goes there
 
 def alone(function: Callable, args: tuple, kwargs: dict[str, Any], kind: type) -> Any:
     """What a torch function without a rule gives for arguments among which are series of a kind."""
+    if function in (torch.autograd.grad, torch.autograd.backward):
+        raise NotImplementedError(
+            "f differentiates inside by torch.autograd, and a series has no graph. Ask for the "
+            "whole derivative, Partials(f, x)(T, X), or take Partials(f, x, method='reverse')"
+        )
     if function in LEAVING:
         raise NotImplementedError(
             f"no Taylor rule for {written(function)}: what leaves torch has no slope. Write "

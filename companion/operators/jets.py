@@ -34,6 +34,7 @@ class Pointwise(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         rows, ctx.rule, ctx.order = inputs
         ctx.save_for_backward(rows, *output[1:])
+        ctx.save_for_forward(rows)
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
@@ -46,6 +47,15 @@ class Pointwise(torch.autograd.Function):
             w = ctx.rule(rows.unbind(), ctx.order)[1]
         back = [_transposed(w, cotangent, j) for j in range(len(rows))]
         return torch.stack(back), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        """v̇ = w ⋆ u̇."""
+        (rows,) = ctx.saved_tensors
+        v, w = ctx.rule(rows.unbind(), ctx.order)
+        out = product(tangent.unbind(), w, len(v) - 1)
+        out += [torch.zeros_like(v[0])] * (len(v) - len(out))
+        return torch.stack(out), *[None] * len(w)
 
 
 quickly_bound(Pointwise)
@@ -121,11 +131,38 @@ def taylor(
     rows = torch.stack([x, v.expand_as(x)])[: order + 1]
     expansion = Expansion()
     stand_in: Any = Jet(rows, order, expansion)
-    y: Any = f(stand_in)
+    y: Any = evaluated(f, stand_in, x)
     expanded = isinstance(y, Jet) and y.expansion is expansion
     coefficients = list(y.rows) if expanded else [check_value(y)]
     zeros = torch.zeros_like(coefficients[0])
     return coefficients + [zeros] * (order + 1 - len(coefficients))
+
+
+def evaluated(f: Callable[..., Any], series: Any, x: Tensor) -> Any:
+    """f of a series. What it raises is said to be the series' fault where f takes a tensor."""
+    try:
+        return f(series)
+    except (NotImplementedError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if not _takes(f, x):
+            raise
+        raise NotImplementedError(
+            f"f hands a series to what takes nothing but tensors, such as an autograd.Function, a "
+            f"transform of torch.func, a scripted function or torch.tensor(...): "
+            f"{type(error).__name__}: {error}. Write it with torch's functions, x.detach() for "
+            "what is to be constant, or take Partials(f, x, method='reverse')"
+        ) from error
+
+
+def _takes(f, x):
+    """Whether f can be evaluated at a tensor with a graph."""
+    try:
+        with torch.enable_grad():
+            f(x.detach().clone().requires_grad_())
+    except Exception:
+        return False
+    return True
 
 
 def check_points(x: Any) -> None:
@@ -145,7 +182,7 @@ def check_points(x: Any) -> None:
 
 def check_value(y: Any) -> Tensor:
     """y, which f returned, if it is a tensor."""
-    if not isinstance(y, torch.Tensor):
+    if not isinstance(y, torch.Tensor) or isinstance(y, Series):
         raise TypeError(f"f returns one tensor; got {type(y).__name__}. Join several by torch.cat")
     return y
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from companion import torch_private
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.fallback import leaves, rebuilt
-from companion.operators.jets import Jet, check_points, check_value
+from companion.operators.jets import Jet, check_points, check_value, evaluated
 from companion.operators.recurrences import SeriesRule
 
 
@@ -37,6 +37,7 @@ class Collapsed(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         rows, ctx.rule = inputs
         ctx.save_for_backward(rows, *output[1:])
+        ctx.save_for_forward(rows)
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
@@ -53,6 +54,19 @@ class Collapsed(torch.autograd.Function):
         _add_product(back[0], third, curved * _dot(tangents, tangents))
         _add_product(back[1:-1], second * curved, tangents)
         return back, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        """The tangents of f, f′ ∂ᵢu and f′ Δu + f″ Σᵢ(∂ᵢu)²."""
+        (rows,) = ctx.saved_tensors
+        _, first, second, third = slopes(ctx.rule, rows[0])
+        du, sides = tangent[:1], rows[1:-1]
+        bent = second * du * rows[1:]
+        squares = 2 * (second * (sides * tangent[1:-1]).sum(0) + third * du[0] * _dot(sides, sides))
+        straight = first * tangent
+        last = straight[-1:] + bent[-1:] + squares
+        out = torch.cat([straight[:1], straight[1:-1] + bent[:-1], last])
+        return out, None, None, None
 
 
 quickly_bound(Collapsed)
@@ -151,7 +165,7 @@ def value_gradient_laplacian(
     rows = torch.cat([x[None], seeds[1:]])
     expansion = Expansion()
     stand_in: Any = LaplaceJet(rows, expansion)
-    y: Any = f(stand_in)
+    y: Any = evaluated(f, stand_in, x)
     if not (isinstance(y, LaplaceJet) and y.expansion is expansion):
         zeros = torch.zeros_like(check_value(y))
         return y, zeros.expand(len(axes), *y.shape), zeros
