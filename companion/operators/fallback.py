@@ -68,7 +68,8 @@ def alone(function: Callable, args: tuple, kwargs: dict[str, Any], kind: type) -
     ]
 
     def expand(curves: Sequence[Tensor], order: int, make: Callable[[Tensor], Any]) -> Any:
-        way = _by_transforms if torch_private.transforming() else _by_graph
+        special = torch_private.transforming() or torch_private.forward_mode()
+        way = _by_transforms if special else _by_graph
         tree, found = way(Operation(function, g, constants), [alive(u) for u in curves], order)
         results = iter([make(torch.stack(y)) if isinstance(y, list) else y for y in found])
         return rebuilt(tree, lambda _: next(results))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from companion import torch_private
 from companion.operators import activations as activations  # fills the table of rules
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.recurrences import SeriesRule, product
@@ -34,7 +35,6 @@ class Pointwise(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         rows, ctx.rule, ctx.order = inputs
         ctx.save_for_backward(rows, *output[1:])
-        ctx.save_for_forward(rows)
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
@@ -47,15 +47,6 @@ class Pointwise(torch.autograd.Function):
             w = ctx.rule(rows.unbind(), ctx.order)[1]
         back = [_transposed(w, cotangent, j) for j in range(len(rows))]
         return torch.stack(back), None, None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        """v̇ = w ⋆ u̇."""
-        (rows,) = ctx.saved_tensors
-        v, w = ctx.rule(rows.unbind(), ctx.order)
-        out = product(tangent.unbind(), w, len(v) - 1)
-        out += [torch.zeros_like(v[0])] * (len(v) - len(out))
-        return torch.stack(out), *[None] * len(w)
 
 
 quickly_bound(Pointwise)
@@ -93,6 +84,8 @@ class Jet(Series):
 
     def pointwise(self, rule: SeriesRule) -> "Jet":
         """f of this jet, by the rule of f."""
+        if torch_private.forward_mode():  # torch loses outer tangents in the jvp of a Function
+            return self.like(torch.stack(rule(self.rows.unbind(), self.order)[0]))
         return self.like(Pointwise.apply(self.rows, rule, self.order)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "Jet":

@@ -37,7 +37,6 @@ class Collapsed(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         rows, ctx.rule = inputs
         ctx.save_for_backward(rows, *output[1:])
-        ctx.save_for_forward(rows)
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
 
@@ -54,19 +53,6 @@ class Collapsed(torch.autograd.Function):
         _add_product(back[0], third, curved * _dot(tangents, tangents))
         _add_product(back[1:-1], second * curved, tangents)
         return back, None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        """The tangents of f, f′ ∂ᵢu and f′ Δu + f″ Σᵢ(∂ᵢu)²."""
-        (rows,) = ctx.saved_tensors
-        _, first, second, third = slopes(ctx.rule, rows[0])
-        du, sides = tangent[:1], rows[1:-1]
-        bent = second * du * rows[1:]
-        squares = 2 * (second * (sides * tangent[1:-1]).sum(0) + third * du[0] * _dot(sides, sides))
-        straight = first * tangent
-        last = straight[-1:] + bent[-1:] + squares
-        out = torch.cat([straight[:1], straight[1:-1] + bent[:-1], last])
-        return out, None, None, None
 
 
 quickly_bound(Collapsed)
@@ -109,6 +95,11 @@ class LaplaceJet(Series):
 
     def pointwise(self, rule: SeriesRule) -> "LaplaceJet":
         """f of this series, by the rule of f."""
+        if torch_private.forward_mode():  # torch loses outer tangents in the jvp of a Function
+            v, first, second, _ = slopes(rule, self.rows[0])
+            sides = self.rows[1:-1]
+            bent = first * self.rows[-1:] + second * _dot(sides, sides)
+            return self.like(torch.cat([v[None], first * sides, bent]))
         return self.like(Collapsed.apply(self.rows, rule)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "LaplaceJet":

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from companion import torch_private
 from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
 from companion.operators.fallback import alone
 from companion.operators.recurrences import POINTWISE, SeriesRule, power, product
@@ -129,7 +130,10 @@ def layer(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Any:
     if not isinstance(x, Series) or isinstance(weight, Series) or isinstance(bias, Series):
         y = matmul(x, weight.mT if weight.ndim > 1 else weight)
         return y if bias is None else y + bias
-    return x.like(F.linear(x.rows, weight) if bias is None else Layer.apply(x.rows, weight, bias))
+    if bias is None or torch_private.forward_mode():
+        y = x.like(F.linear(x.rows, weight))
+        return y if bias is None else y + bias
+    return x.like(Layer.apply(x.rows, weight, bias))
 
 
 class Layer(torch.autograd.Function):
@@ -146,7 +150,6 @@ class Layer(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(*inputs[:2])
-        ctx.save_for_forward(*inputs[:2])
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -154,17 +157,6 @@ class Layer(torch.autograd.Function):
         to_rows = cotangent @ weight if ctx.needs_input_grad[0] else None
         to_weight = cotangent.flatten(0, -2).T @ rows.flatten(0, -2)
         return to_rows, to_weight, cotangent[:1].flatten(0, -2).sum(0)
-
-    @staticmethod
-    def jvp(ctx: Any, to_rows: Tensor, to_weight: Tensor, to_bias: Tensor) -> Tensor:
-        """The tangent of rows Wᵀ + b."""
-        rows, weight = ctx.saved_tensors
-        out = torch.zeros_like(F.linear(rows, weight))
-        if to_rows is not None:
-            out = out + F.linear(to_rows, weight)
-        if to_weight is not None:
-            out = out + F.linear(rows, to_weight)
-        return out if to_bias is None else torch.cat([out[:1] + to_bias, out[1:]])
 
 
 quickly_bound(Layer)
@@ -193,8 +185,9 @@ def pow(x: Operand, n: Operand) -> Any:
 def _beside_zero(x, n, rule):
     """rule(x), a series of xⁿ where x ≠ 0; at x = 0 what stands in at_zero."""
     exponent = n.primal.detach() if isinstance(n, Series) else n
-    if isinstance(exponent, torch.Tensor) and exponent.ndim:
-        x = x.expand(torch.broadcast_shapes(x.shape, exponent.shape))
+    if isinstance(exponent, torch.Tensor):
+        dtype = torch.result_type(x.primal, exponent)
+        x = x.to(dtype).expand(torch.broadcast_shapes(x.shape, exponent.shape))
     zero = x.primal == 0
     away = rule(where(zero, torch.ones_like(x.primal), x))
     exponent = torch.as_tensor(exponent, device=away.device).to(away.dtype)
