@@ -8,6 +8,7 @@ orders.py        whether they are, for a function of one's own
 jets.py          Taylor mode through an unchanged nn.Module, to any order
 laplace.py       Δf by a collapsed second-order jet
 dispatch.py      how a series takes the place of a tensor
+asks.py          isinstance(x, torch.Tensor), asked of a series
 names.py         which of torch's functions are one operation
 rules.py         what torch's functions do to a series, by their kind
 activations.py   activations, and what is composed
