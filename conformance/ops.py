@@ -1,0 +1,95 @@
+"""The operators on torch's own test database of functions, torch.testing's op_db.
+
+Each entry makes samples of its arguments. A sample is tried in several ways: its first tensor moves,
+another one moves, all move together; the function is called as a method; its Laplacian is taken; and
+`Partials` takes whichever way it likes.
+"""
+
+import random
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import torch
+
+from conformance.calls import Call, along, moving, seen, ways
+from conformance.verdicts import Tally
+
+SAMPLES = 8  # of an entry, at most, drawn from its first POOL
+POOL = 40
+FEW = 2  # of the ways that look at the same rules again
+OUT_OF_SCOPE = {  # entries whose values are no function of their arguments, or have no slope
+    "normal": "torch draws numbers around the mean and gives them no slope",
+    "normal_number_mean": "torch draws numbers around the mean and gives them no slope",
+    "bernoulli": "torch draws numbers and gives them no slope",
+    "nn_functional_max_unpool1d": "two values fall on one place; ..._grad has none such",
+    "nn_functional_max_unpool2d": "two values fall on one place; ..._grad has none such",
+    "nn_functional_max_unpool3d": "two values fall on one place; ..._grad has none such",
+}
+
+
+@lru_cache
+def entries() -> dict[str, Any]:
+    """The entries that torch can differentiate in float64."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return {
+        op.formatted_name: op
+        for op in op_db
+        if op.supports_autograd
+        and op.supports_dtype(torch.float64, "cpu")
+        and op.formatted_name not in OUT_OF_SCOPE
+    }
+
+
+def names() -> list[str]:
+    """The names of the entries."""
+    return list(entries())
+
+
+def trial(name: str, seed: int, samples: int = SAMPLES) -> Tally:
+    """All that is tried of an entry."""
+    tally, generator = Tally(name), torch.Generator().manual_seed(start(name, seed))
+    for count, (place, call) in enumerate(calls(name, seed, samples)):
+        for way, look in ways(call, generator, count < FEW):
+            tally.add(f"seed {seed}, sample {place}, {way}", look)
+        method = as_method(entries()[name], call)
+        if method and count < FEW:
+            first = moving(call.arguments)[:1]
+            tally.add(
+                f"seed {seed}, sample {place}, as a method", lambda: along(method, first, generator)
+            )
+    return tally
+
+
+def start(name: str, seed: int) -> int:
+    """The seed of one entry: another one for each, and the same in any process."""
+    return zlib.crc32(f"{seed} {name}".encode())
+
+
+def calls(name: str, seed: int, samples: int = SAMPLES) -> Iterator[tuple[int, Call]]:
+    """A few of the samples of an entry, with their places in it."""
+    op, draw = entries()[name], random.Random(start(name, seed))
+    torch.manual_seed(start(name, seed))
+    pool = list(islice(op.sample_inputs("cpu", torch.float64, requires_grad=True), POOL))
+    for place in sorted(draw.sample(range(len(pool)), min(samples, len(pool)))):
+        sample = pool[place]
+        arguments = [sample.input, list(sample.args), dict(sample.kwargs)]
+        function = lambda x, *args, **kwargs: op.gradcheck_wrapper(op.op, x, *args, **kwargs)
+        call = seen(Call(function, arguments, sample.output_process_fn_grad), draw)
+        if call:
+            yield place, call
+
+
+def as_method(op: Any, call: Call) -> Call | None:
+    """The same call, written x.name(…), for an entry that has such a method."""
+    if not (
+        op.method_variant and moving(call.arguments)[0] == 0 and hasattr(torch.Tensor, op.name)
+    ):
+        return None
+    method = lambda x, *args, **kwargs: getattr(x, op.name)(*args, **kwargs)
+    return call._replace(
+        function=lambda x, *args, **kwargs: op.gradcheck_wrapper(method, x, *args, **kwargs)
+    )
