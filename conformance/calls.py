@@ -38,6 +38,11 @@ def leaves(tree: Any) -> list[Any]:
     return [tree]
 
 
+def size(tree: Any) -> int:
+    """How many numbers the tensors of a tree have."""
+    return sum(leaf.numel() for leaf in leaves(tree) if isinstance(leaf, Tensor))
+
+
 def planted(tree: Any, values: Iterator[Any]) -> Any:
     """The same tree with other leaves, in the same order."""
     if isinstance(tree, dict):

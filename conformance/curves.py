@@ -84,14 +84,16 @@ def anchors(line: Line, generator: torch.Generator) -> list[Anchor]:
 # ---------------------------------------------------------------- what the companion says
 
 
-def along(line: Line, generator: torch.Generator) -> Finding:
-    """taylor(f, x, v), its coefficients times k!."""
+def along(
+    line: Line, generator: torch.Generator, values: Callable[[float], np.ndarray] | None = None
+) -> Finding:
+    """taylor(f, x, v), its coefficients times k!; the values are torch's if no others are given."""
 
-    def found(t: float) -> list[np.ndarray]:
-        series = taylor(line.f, line.x + t * line.v, line.v, order=ORDER)
+    def found(t: float, order: int) -> list[np.ndarray]:
+        series = taylor(line.f, line.x + t * line.v, line.v, order=order)
         return [numbers(c) * factorial(k) for k, c in enumerate(series)]
 
-    return judge(found, value(line), anchors(line, generator))
+    return judge(found, values or value(line), ORDER, anchors(line, generator))
 
 
 def laplacian(f: Function, x: Tensor) -> Finding:
@@ -99,14 +101,14 @@ def laplacian(f: Function, x: Tensor) -> Finding:
     axes = [torch.zeros_like(x).index_fill(1, torch.tensor(a), 1.0) for a in range(x.shape[1])]
     total = lambda parts: np.sum([numbers(p) for p in parts], 0)
 
-    def found(t: float) -> list[np.ndarray]:
-        if t == 0:
+    def found(t: float, order: int) -> list[np.ndarray]:
+        if order == 2:
             y, gradient, bend = value_gradient_laplacian(f, x)
             return [len(axes) * numbers(y), total(gradient), numbers(bend)]
         series = [taylor(f, x + t * e, e, order=1) for e in axes]
         return [total(c) for c in zip(*series)]
 
-    return judge(found, lambda t: total([f(x + t * e) for e in axes]))
+    return judge(found, lambda t: total([f(x + t * e) for e in axes]), 2)
 
 
 def partials(f: Function, x: Tensor, axis: int) -> Finding:
@@ -114,8 +116,8 @@ def partials(f: Function, x: Tensor, axis: int) -> Finding:
     size = float(x[0, axis].abs()) or 1.0
     v = torch.zeros_like(x).index_fill(1, torch.tensor(axis), size)
 
-    def found(t: float) -> list[np.ndarray]:
+    def found(t: float, order: int) -> list[np.ndarray]:
         u = Partials(f, x + t * v)
-        return [numbers(u(*[axis] * k)) * size**k for k in range(ORDER + 1)]
+        return [numbers(u(*[axis] * k)) * size**k for k in range(order + 1)]
 
-    return judge(found, value(Line(f, x, v)))
+    return judge(found, value(Line(f, x, v)), ORDER)

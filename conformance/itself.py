@@ -34,8 +34,8 @@ def nested(line: curves.Line, generator: torch.Generator) -> Finding:
     y = curves.numbers(line.f(line.x))
     weights = torch.rand(y.shape, generator=generator, dtype=torch.float64) + 0.5
     order = reached(line, weights)
-    found = lambda t: [np.array(d) for d in curves.slopes(line, weights, t, order)]
-    return judge(found, lambda t: found(t)[0])
+    found = lambda t, order: [np.array(d) for d in curves.slopes(line, weights, t, order)]
+    return judge(found, lambda t: found(t, 0)[0], order)
 
 
 def reached(line: curves.Line, weights: torch.Tensor) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from conformance.calls import Call, seen, ways
-from conformance.ops import FEW, SAMPLES, start
+from conformance.calls import Call, evaluated, seen, size, ways
+from conformance.ops import FEW, SAMPLES, drawn, start
 from conformance.verdicts import Tally
 
 
@@ -45,7 +45,8 @@ def calls(name: str, seed: int, samples: int = SAMPLES) -> Iterator[tuple[str, C
         torch.manual_seed(start(name, seed))
         options = dict(device="cpu", dtype=torch.float64, requires_grad=True, training=training)
         pool = [m for m in info.module_inputs_func(info, **options) if m.forward_input]
-        for place in sorted(draw.sample(range(len(pool)), min(samples, len(pool)))):
+        sizes = [size([m.forward_input.args, m.forward_input.kwargs]) for m in pool]
+        for place in drawn(sizes, samples, draw):
             call = seen(built(info, pool[place], training), draw)
             if call:
                 yield f"{place} in {'training' if training else 'evaluation'}", call
@@ -55,6 +56,10 @@ def built(info: Any, sample: Any, training: bool) -> Call:
     """The layer, made and called as the sample says."""
     make, forward = sample.constructor_input, sample.forward_input
     layer = info.module_cls(*make.args, **make.kwargs).double().train(training)
+    call = Call(
+        lambda _, *args, **kwargs: layer(*args, **kwargs),
+        [None, list(forward.args), dict(forward.kwargs)],
+    )
+    evaluated(call, {})  # a lazy layer learns its shapes from its first input
     layer.requires_grad_(False)
-    first, *args = forward.args
-    return Call(layer, [first, args, dict(forward.kwargs)])
+    return call

@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 
-from conformance.calls import Call, along, moving, seen, ways
+from conformance.calls import Call, along, moving, seen, size, ways
 from conformance.verdicts import Tally
 
 SAMPLES = 8  # of an entry, at most, drawn from its first POOL
 POOL = 40
+LARGEST = 1000  # numbers in the arguments of a sample, if there is a smaller one
 FEW = 2  # of the ways that look at the same rules again
 OUT_OF_SCOPE = {  # entries whose values are no function of their arguments, or have no slope
     "normal": "torch draws numbers around the mean and gives them no slope",
@@ -74,13 +75,20 @@ def calls(name: str, seed: int, samples: int = SAMPLES) -> Iterator[tuple[int, C
     op, draw = entries()[name], random.Random(start(name, seed))
     torch.manual_seed(start(name, seed))
     pool = list(islice(op.sample_inputs("cpu", torch.float64, requires_grad=True), POOL))
-    for place in sorted(draw.sample(range(len(pool)), min(samples, len(pool)))):
-        sample = pool[place]
-        arguments = [sample.input, list(sample.args), dict(sample.kwargs)]
+    trees = [[sample.input, list(sample.args), dict(sample.kwargs)] for sample in pool]
+    for place in drawn([size(tree) for tree in trees], samples, draw):
+        sample, arguments = pool[place], trees[place]
         function = lambda x, *args, **kwargs: op.gradcheck_wrapper(op.op, x, *args, **kwargs)
         call = seen(Call(function, arguments, sample.output_process_fn_grad), draw)
         if call:
             yield place, call
+
+
+def drawn(sizes: list[int], samples: int, draw: random.Random) -> list[int]:
+    """Some places of a list, of those that are not large; the smallest if all are."""
+    small = [i for i, size in enumerate(sizes) if size <= LARGEST]
+    small = small or [min(range(len(sizes)), key=sizes.__getitem__)] if sizes else []
+    return sorted(draw.sample(small, min(samples, len(small))))
 
 
 def as_method(op: Any, call: Call) -> Call | None:

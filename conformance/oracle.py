@@ -22,7 +22,8 @@ Derivatives: TypeAlias = Sequence[np.ndarray]  # d⁰, d¹, …, dⁿ along the 
 STEPS = (1e-3, 1e-2, 1e-4, 1e-5)  # x moves by about this part of itself
 PLACES = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)  # where the curve is looked at, in steps
 LARGE = 1e-6  # what a derivative may be off by, relative to itself
-ROUNDING = 1e-11  # ... and relative to the largest element of those up to its order
+ROUNDING = 1e-11  # ... and relative to the largest element of those up to its order,
+LEAST = 0.1  # which is taken for this if it is smaller
 EPS = float(np.finfo(float).eps)
 QUOTIENTS = {  # name -> the weight of each place, 0 included, in the middle
     name: np.array([float(weights.get(place, 0)) for place in (*PLACES[:3], 0.0, *PLACES[3:])])
@@ -55,13 +56,14 @@ class Anchor(NamedTuple):
 
 
 def judge(
-    found: Callable[[float], Derivatives],
+    found: Callable[[float, int], Derivatives],
     value: Callable[[float], np.ndarray],
+    order: int,
     anchors: Sequence[Anchor] = (),
     steps: Sequence[float] = STEPS,
 ) -> Finding:
-    """Whether found(t), the derivatives of a curve at t, are those of the curve t ↦ value(t)."""
-    here, truth = [np.asarray(d, float) for d in found(0.0)], np.asarray(value(0.0), float)
+    """Whether found(t, k), the derivatives of a curve up to the k-th, are those of t ↦ value(t)."""
+    here, truth = [real(d) for d in found(0.0, order)], real(value(0.0))
     if any(d.shape != truth.shape for d in here):
         return Finding("wrong", 0, f"shapes {[d.shape for d in here]} for {truth.shape}")
     decided = np.isfinite(truth)
@@ -71,7 +73,13 @@ def judge(
     wrong = decided & ~(np.abs(here[0] - truth) <= 1e-9 * scale)
     if wrong.any():
         return Finding("wrong", 0, _said(0, here[0], truth, wrong))
-    return _climb(_Ladder(found, value), here, decided, anchors, steps)
+    return _climb(_Ladder(found, value, order), here, decided, anchors, steps)
+
+
+def real(a: np.ndarray) -> np.ndarray:
+    """The numbers of an array as floats; complex ones as two each."""
+    a = np.asarray(a)
+    return np.stack([a.real, a.imag], -1) if np.iscomplexobj(a) else a.astype(float)
 
 
 def _climb(ladder, here, decided, anchors, steps):
@@ -86,7 +94,7 @@ def _climb(ladder, here, decided, anchors, steps):
                 )
         resolved, quotient, error = _resolved(ladder, here, k, decided, steps)
         size = np.maximum(np.abs(here[k]), np.abs(quotient))
-        allowed = error + LARGE * size + ROUNDING * max(map(_largest, here[: k + 1]))
+        allowed = error + LARGE * size + ROUNDING * max(LEAST, *map(_largest, here[: k + 1]))
         wrong = resolved & ~(np.abs(here[k] - quotient) <= allowed)
         if wrong.any() and _confirmed(ladder, here, k, wrong, steps):
             return Finding("wrong", k, _said(k, here[k], quotient, wrong))
@@ -101,15 +109,16 @@ def _climb(ladder, here, decided, anchors, steps):
 class _Ladder:
     """The derivatives at the places around 0, for each step computed once."""
 
-    def __init__(self, found, value):
-        self.found, self.value, self.known = found, value, {}
+    def __init__(self, found, value, order):
+        self.found, self.value, self.order, self.known = found, value, order, {}
 
     def around(self, step):
         """[values, then d¹, d², …], each (6, *shape)."""
         if step not in self.known:
-            at = [[np.asarray(d, float) for d in self.found(p * step)] for p in PLACES]
+            ts = [p * step for p in PLACES]
+            at = [[real(d) for d in self.found(t, self.order - 1)] for t in ts]
             rows = [np.stack(column) for column in zip(*at)]
-            rows[0] = np.stack([np.asarray(self.value(p * step), float) for p in PLACES])
+            rows[0] = np.stack([real(self.value(t)) for t in ts])
             self.known[step] = rows
         return self.known[step]
 
