@@ -14,6 +14,7 @@ from torch import Tensor
 from conformance import curves
 from conformance.oracle import Finding
 
+EXACT = (torch.float64, torch.complex128)
 COLUMNS = 3  # of the points that a Laplacian is taken at
 
 
@@ -82,7 +83,11 @@ def outputs(call: Call) -> list[int]:
     return [
         i
         for i, y in enumerate(evaluated(call, live))
-        if isinstance(y, Tensor) and y.requires_grad and y.numel() and y.dtype.itemsize >= 8
+        if isinstance(y, Tensor)
+        and y.requires_grad
+        and y.numel()
+        and y.dtype in EXACT
+        and y.layout == torch.strided
     ]
 
 
@@ -116,7 +121,7 @@ def line(call: Call, places: list[int], generator: torch.Generator) -> curves.Li
     sizes = [x.numel() for x in at]
 
     def joined(x: Tensor) -> Tensor:
-        parts = [p.reshape(a.shape) for p, a in zip(x.split(sizes), at)]
+        parts = [p.reshape(a.shape).clone() for p, a in zip(x.split(sizes), at)]
         return evaluated(call, dict(zip(places, parts)))[call.output]
 
     x, v = (torch.cat([part.reshape(-1) for part in parts]) for parts in (at, v))

@@ -27,10 +27,10 @@ class Line(NamedTuple):
 
 
 def direction(x: Tensor, generator: torch.Generator) -> Tensor:
-    """A random direction in which every element moves by about its own size."""
+    """A random direction in which every element moves by about its own size, or by 1 if it is large."""
     draw = torch.rand(x.shape, generator=generator, dtype=x.dtype) + 0.5
     sign = torch.randint(0, 2, x.shape, generator=generator) * 2 - 1
-    size = x.abs()
+    size = x.abs().nan_to_num(0.0, 0.0).clamp(max=1.0)
     whole = size.square().mean().sqrt() if size.numel() else size.sum()
     return draw * sign * torch.maximum(size, 0.1 * whole if whole > 0 else torch.ones_like(whole))
 
@@ -49,17 +49,20 @@ def value(line: Line) -> Callable[[float], np.ndarray]:
     return lambda t: numbers(line.f(line.x + t * line.v))
 
 
-def slopes(line: Line, weights: Tensor, t: float, order: int) -> list[float]:
-    """[Σ wᵢ yᵢ and its derivatives by t], by nested reverse mode, torch's own."""
+def slopes(line: Line, weights: Tensor, t: float, order: int, zeros: bool = True) -> list[float]:
+    """[Σ wᵢ yᵢ and its derivatives by t], by nested reverse mode, torch's own.
+
+    zeros: whether a derivative that torch does not have for want of a connection is 0.
+    """
     s = torch.tensor(t, dtype=torch.float64, requires_grad=True)
     y = line.f(line.x + s * line.v)
-    y = torch.view_as_real(y) if y.is_complex() else y
+    y = torch.view_as_real(y.resolve_conj()) if y.is_complex() else y
     d = (weights * y).sum()
     found = [d]
     for k in range(order):
         if not d.requires_grad:
             return [float(d) for d in found] + [0.0] * (order - k)
-        (d,) = torch.autograd.grad(d, s, create_graph=k + 1 < order, materialize_grads=True)
+        (d,) = torch.autograd.grad(d, s, create_graph=k + 1 < order, materialize_grads=zeros)
         found.append(d)
     return [float(d) for d in found]
 

@@ -107,7 +107,10 @@ def _climb(ladder, here, decided, anchors, steps):
 
 
 class _Ladder:
-    """The derivatives at the places around 0, for each step computed once."""
+    """The derivatives at the places around 0, for each step computed once.
+
+    None where a place lies outside of the domain of f, which then raises.
+    """
 
     def __init__(self, found, value, order):
         self.found, self.value, self.order, self.known = found, value, order, {}
@@ -116,9 +119,13 @@ class _Ladder:
         """[values, then d¹, d², …], each (6, *shape)."""
         if step not in self.known:
             ts = [p * step for p in PLACES]
+            try:
+                values = np.stack([real(self.value(t)) for t in ts])
+            except (RuntimeError, ValueError):
+                return self.known.setdefault(step, None)
             at = [[real(d) for d in self.found(t, self.order - 1)] for t in ts]
             rows = [np.stack(column) for column in zip(*at)]
-            rows[0] = np.stack([real(self.value(t)) for t in ts])
+            rows[0] = values
             self.known[step] = rows
         return self.known[step]
 
@@ -127,7 +134,7 @@ def _resolved(ladder, here, k, decided, steps):
     """(where a step resolves the slope of d^{k−1}, that slope, how far it may be off)."""
     best = np.zeros(here[0].shape, bool), np.zeros(here[0].shape), np.full(here[0].shape, np.inf)
     for step in steps:
-        resolved, quotient, error = _slope(ladder.around(step)[k - 1], here, k, step)
+        resolved, quotient, error = _slope(ladder, here, k, step)
         better = resolved & decided & ~best[0]
         best = (
             best[0] | better,
@@ -142,12 +149,18 @@ def _resolved(ladder, here, k, decided, steps):
 def _confirmed(ladder, here, k, wrong, steps):
     """Whether no step that resolves an element contradicts: a staircase may look like a slope."""
     for step in steps:
-        resolved, quotient, error = _slope(ladder.around(step)[k - 1], here, k, step)
+        resolved, quotient, error = _slope(ladder, here, k, step)
         wrong = wrong & ~(resolved & (np.abs(here[k] - quotient) <= error))
     return wrong.any()
 
 
-def _slope(around, here, k, step):
+def _slope(ladder, here, k, step):
+    """(where this step resolves the slope of d^{k−1}, that slope, how far it may be off)."""
+    around = ladder.around(step)
+    if around is None:
+        nothing = np.zeros(here[0].shape)
+        return nothing > 0, nothing, nothing
+    around = around[k - 1]
     points = np.concatenate([around[:3], here[k - 1][None], around[3:]])
     with np.errstate(invalid="ignore", over="ignore"):
         q = {name: np.tensordot(w, points, 1) / step for name, w in QUOTIENTS.items()}
