@@ -2,6 +2,7 @@
 
     python -m conformance                        all, with the seed 0
     python -m conformance --only ops jax_jet     these databases alone
+    python -m conformance --only ops --entries sin       one line again, here, in this process
     python -m conformance --programs 1000        so many random programs
     python -m conformance --seed 7               other samples
     python -m conformance --store                keep the result for the book, companion/data/conformance.json
@@ -12,19 +13,17 @@ wrong. `itself` is torch's own judgement day: what is wrong there is a finding, 
 
 import argparse
 import json
-import multiprocessing
-import os
 import sys
 import time
-import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from datetime import date
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from conformance.verdicts import Tally, summary, table
+from conformance.pool import entry, prepared, processes
+from conformance.verdicts import summary, table
 
 DATABASES = {
     "ops": "operators on op_db of torch",
@@ -42,45 +41,25 @@ def arguments(words: list[str]) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="conformance", description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=DATABASES, default=list(DATABASES))
+    parser.add_argument("--entries", nargs="+", default=[])
     parser.add_argument("--programs", type=int, default=100_000, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--store", action="store_true")
     return parser.parse_args(words)
 
 
-def prepared() -> None:
-    """One thread a process: the processes share the cores."""
-    warnings.simplefilter("ignore")
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def entry(database: str, name: str, seed: int) -> Tally:
-    """One entry of a database; what breaks outside of the companion is a fault of the list's."""
-    try:
-        return import_module(f"conformance.{database}").trial(name, seed)
-    except Exception as error:
-        raise RuntimeError(f"{database}, {name}, seed {seed}: the trial itself broke") from error
-
-
-def tallies(pool: ProcessPoolExecutor, database: str, asked: argparse.Namespace) -> Iterator[Tally]:
-    """The entries of a database, as they come."""
-    module = import_module(f"conformance.{database}")
-    names = module.names(asked.programs) if database == "programs" else module.names()
-    count = len(names)
-    chunk = max(1, count // 200)
-    yield from pool.map(entry, [database] * count, names, [asked.seed] * count, chunksize=chunk)
-
-
 def tried(asked: argparse.Namespace) -> dict[str, dict]:
-    """{database: its summary}."""
-    spawned = multiprocessing.get_context("spawn")  # jax does not survive a fork
+    """{database: its summary}; a few entries by name need no processes."""
     found = {}
-    with ProcessPoolExecutor(os.cpu_count(), spawned, initializer=prepared) as pool:
+    with nullcontext() if asked.entries else processes() as pool:
         for database in asked.only:
-            start = time.monotonic()
-            found[database] = summary(tallies(pool, database, asked))
+            start, module = time.monotonic(), import_module(f"conformance.{database}")
+            names = module.names(asked.programs) if database == "programs" else module.names()
+            if asked.entries:
+                tallies = [entry(database, n, asked.seed) for n in asked.entries if n in names]
+            else:
+                tallies = pool.map(entry, [database] * len(names), names, [asked.seed] * len(names))
+            found[database] = summary(tallies)
             found[database]["seconds"] = round(time.monotonic() - start)
             print(f"{database}: {found[database]['seconds']} s", file=sys.stderr, flush=True)
     return found

@@ -61,10 +61,10 @@ def slopes(line: Line, weights: Tensor, t: float, order: int, zeros: bool = True
     found = [d]
     for k in range(order):
         if not d.requires_grad:
-            return [float(d) for d in found] + [0.0] * (order - k)
+            return [d.item() for d in found] + [0.0] * (order - k)
         (d,) = torch.autograd.grad(d, s, create_graph=k + 1 < order, materialize_grads=zeros)
         found.append(d)
-    return [float(d) for d in found]
+    return [d.item() for d in found]
 
 
 def anchors(line: Line, generator: torch.Generator) -> list[Anchor]:

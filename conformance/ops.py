@@ -57,12 +57,10 @@ def trial(name: str, seed: int, samples: int = SAMPLES) -> Tally:
     for count, (place, call) in enumerate(calls(name, seed, samples)):
         for way, look in ways(call, generator, count < FEW):
             tally.add(f"seed {seed}, sample {place}, {way}", look)
-        method = as_method(entries()[name], call)
-        if method and count < FEW:
+        for form, other in spellings(entries()[name], call) if count < FEW else ():
             first = moving(call.arguments)[:1]
-            tally.add(
-                f"seed {seed}, sample {place}, as a method", lambda: along(method, first, generator)
-            )
+            look = lambda: along(other, first, generator)
+            tally.add(f"seed {seed}, sample {place}, {form}", look)
     return tally
 
 
@@ -92,13 +90,13 @@ def drawn(sizes: list[int], samples: int, draw: random.Random) -> list[int]:
     return sorted(draw.sample(small, min(samples, len(small))))
 
 
-def as_method(op: Any, call: Call) -> Call | None:
-    """The same call, written x.name(…), for an entry that has such a method."""
-    if not (
-        op.method_variant and moving(call.arguments)[0] == 0 and hasattr(torch.Tensor, op.name)
-    ):
-        return None
-    method = lambda x, *args, **kwargs: getattr(x, op.name)(*args, **kwargs)
-    return call._replace(
-        function=lambda x, *args, **kwargs: op.gradcheck_wrapper(method, x, *args, **kwargs)
-    )
+def spellings(op: Any, call: Call) -> Iterator[tuple[str, Call]]:
+    """The same call by a function of another name, and as a method, where an entry has them."""
+    forms = {f"as {alias.name}": alias.op for alias in op.aliases}
+    if op.method_variant and moving(call.arguments)[0] == 0 and hasattr(torch.Tensor, op.name):
+        forms["as a method"] = lambda x, *args, **kwargs: getattr(x, op.name)(*args, **kwargs)
+    for name, form in forms.items():
+        function = lambda x, *args, form=form, **kwargs: op.gradcheck_wrapper(
+            form, x, *args, **kwargs
+        )
+        yield name, call._replace(function=function)

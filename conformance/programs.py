@@ -156,7 +156,7 @@ def others(
     g = lambda t: run(tree, t, Torch) + 0 * t
     points = torch.tensor(x).reshape(-1, 1)
     for k, c in enumerate(taylor(g, points, order=ORDER)):
-        yield "jets of torch", k, c.numpy()[:, 0] * factorial(k)
+        yield "jets of torch", k, c.detach().numpy()[:, 0] * factorial(k)
     u = Partials(g, points, method="reverse")
     slope = lambda h: lambda x: ce.grad(lambda x: ce.sum(h(x)))(x)
     nested = f
