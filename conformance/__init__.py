@@ -11,6 +11,7 @@ itself.py    torch's nested reverse mode on both databases: where torch itself i
 jax_jet.py   operators and engines on the list of jax.experimental.jet
 hips.py      engines on the NumPy functions that HIPS autograd differentiates
 programs.py  random programs through every engine and the operators
+page.py      the result as it stands in the book
 pool.py      all entries on all cores
 
 Each database is two functions: names() lists its entries, and trial(name, seed, ...) gives a Tally of

@@ -22,6 +22,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
+from conformance.page import PAGE, drawn
 from conformance.pool import entry, prepared, processes
 from conformance.verdicts import summary, table
 
@@ -77,9 +78,8 @@ def stored(found: dict[str, dict], seed: int) -> dict:
     }
 
 
-def report(found: dict[str, dict], seed: int) -> Iterator[str]:
+def report(found: dict[str, dict]) -> Iterator[str]:
     """All that is printed."""
-    yield f"seed {seed}"
     yield table({DATABASES[name]: result for name, result in found.items()})
     for name, result in found.items():
         for function, why in result["refusals"].items():
@@ -92,11 +92,14 @@ def report(found: dict[str, dict], seed: int) -> Iterator[str]:
 def main(words: list[str]) -> int:
     """The status: 1 if anything of the companion is wrong."""
     asked = arguments(words)
+    print(f"seed {asked.seed}", flush=True)
     prepared()
     found = tried(asked)
-    print("\n".join(report(found, asked.seed)))
+    print("\n".join(report(found)))
     if asked.store:
-        STORE.write_text(json.dumps(stored(found, asked.seed), indent=1) + "\n", "utf-8")
+        run = stored(found, asked.seed)
+        STORE.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        PAGE.write_text(drawn(PAGE.read_text("utf-8"), run), "utf-8")
     return int(any(result["wrong"] for name, result in found.items() if name not in PEERS))
 
 

@@ -6,16 +6,19 @@ The whole run is `make conformance`. What was wrong once stays in the sample by 
 import random
 import warnings
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from companion.data import stored
 from companion.operators import RULES, Jet
 from conformance import hips, jax_jet, modules, ops, programs
 from conformance.__main__ import DATABASES, main
 from conformance.oracle import Anchor, judge
+from conformance.page import PAGE, drawn
 from conformance.verdicts import Tally, summary, table
 
 SEED = 20261128
@@ -214,3 +217,27 @@ def test_the_stored_run_is_one_of_all_databases_and_nothing_is_wrong():
     run = stored("conformance")
     assert set(run["databases"]) == set(DATABASES)
     assert [n for n, d in run["databases"].items() if d["wrong"] and n != "itself"] == []
+
+
+# ---------------------------------------------------------------- the week, and the page
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_week_draws_other_samples():
+    job = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["conformance"]
+    assert "make conformance" in job["steps"][-1]["run"] and "--seed" in job["steps"][-1]["run"]
+    assert "push" in job["if"] and "$(BIN)/python -m conformance $(ARGUMENTS)" in (
+        ROOT / "Makefile"
+    ).read_text("utf-8")
+
+
+def test_the_page_shows_the_stored_run():
+    text = PAGE.read_text("utf-8")
+    assert text == drawn(text, stored("conformance"))
+
+
+def test_a_page_that_shows_another_run_is_noticed():
+    text, run = PAGE.read_text("utf-8"), stored("conformance")
+    run["databases"]["ops"]["right"] += 1
+    assert text != drawn(text, run)
