@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import date
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -46,7 +47,10 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--programs", type=int, default=100_000, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--store", action="store_true")
-    return parser.parse_args(words)
+    asked = parser.parse_args(words)
+    if asked.store and (asked.entries or asked.only != list(DATABASES)):
+        parser.error("--store keeps a whole run: leave out --only and --entries")
+    return asked
 
 
 def tried(asked: argparse.Namespace) -> dict[str, dict]:
@@ -54,16 +58,24 @@ def tried(asked: argparse.Namespace) -> dict[str, dict]:
     found = {}
     with nullcontext() if asked.entries else processes() as pool:
         for database in asked.only:
-            start, module = time.monotonic(), import_module(f"conformance.{database}")
-            names = module.names(asked.programs) if database == "programs" else module.names()
-            if asked.entries:
-                tallies = [entry(database, n, asked.seed) for n in asked.entries if n in names]
-            else:
-                tallies = pool.map(entry, [database] * len(names), names, [asked.seed] * len(names))
+            start, names = time.monotonic(), chosen(database, asked)
+            mapped = pool.map if pool else map
+            tallies = mapped(entry, [database] * len(names), names, [asked.seed] * len(names))
             found[database] = summary(tallies)
             found[database]["seconds"] = round(time.monotonic() - start)
             print(f"{database}: {found[database]['seconds']} s", file=sys.stderr, flush=True)
     return found
+
+
+def chosen(database: str, asked: argparse.Namespace) -> list[str]:
+    """The entries that were asked for by name, or all."""
+    module = import_module(f"conformance.{database}")
+    names = module.names(asked.programs) if database == "programs" else module.names()
+    unknown = [name for name in asked.entries if name not in names]
+    if unknown:
+        near = get_close_matches(unknown[0], names) or names[:3]
+        raise SystemExit(f"{database} has no entry {unknown[0]!r}; did you mean {', '.join(near)}?")
+    return asked.entries or names
 
 
 def stored(found: dict[str, dict], seed: int) -> dict:
@@ -93,7 +105,6 @@ def main(words: list[str]) -> int:
     """The status: 1 if anything of the companion is wrong."""
     asked = arguments(words)
     print(f"seed {asked.seed}", flush=True)
-    prepared()
     found = tried(asked)
     print("\n".join(report(found)))
     if asked.store:
@@ -104,4 +115,5 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    prepared()
     sys.exit(main(sys.argv[1:]))

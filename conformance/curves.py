@@ -87,16 +87,19 @@ def anchors(line: Line, generator: torch.Generator) -> list[Anchor]:
 # ---------------------------------------------------------------- what the companion says
 
 
-def along(
-    line: Line, generator: torch.Generator, values: Callable[[float], np.ndarray] | None = None
-) -> Finding:
-    """taylor(f, x, v), its coefficients times k!; the values are torch's if no others are given."""
+def series(line: Line) -> Callable[[float, int], list[np.ndarray]]:
+    """(t, k) ↦ [d⁰, …, dᵏ] by taylor(f, x + t v, v), its coefficients times k!."""
 
     def found(t: float, order: int) -> list[np.ndarray]:
-        series = taylor(line.f, line.x + t * line.v, line.v, order=order)
-        return [numbers(c) * factorial(k) for k, c in enumerate(series)]
+        coefficients = taylor(line.f, line.x + t * line.v, line.v, order=order)
+        return [numbers(c) * factorial(k) for k, c in enumerate(coefficients)]
 
-    return judge(found, values or value(line), ORDER, anchors(line, generator))
+    return found
+
+
+def along(line: Line, generator: torch.Generator) -> Finding:
+    """The companion's series of a function of torch's."""
+    return judge(series(line), value(line), ORDER, anchors(line, generator))
 
 
 def laplacian(f: Function, x: Tensor) -> Finding:

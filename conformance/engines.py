@@ -1,6 +1,7 @@
 """A function of NumPy arrays on a line, by the three engines."""
 
 from collections.abc import Callable
+from inspect import ismodule
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,8 @@ class Names:
         self._own, self._plain = own, plain
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("linalg", "fft"):
-            return Names(getattr(self._own, name, None), getattr(self._plain, name))
-        return getattr(self._own, name, None) or getattr(self._plain, name)
+        own, plain = getattr(self._own, name, None), getattr(self._plain, name, None)
+        return Names(own, plain) if ismodule(plain) else own or plain
 
 
 NP = Names(ce, np)

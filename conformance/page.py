@@ -54,14 +54,14 @@ def torch_itself(run: dict) -> Iterator[str]:
     """Where torch is wrong: the first order at which it is, and a sample."""
     first: dict[str, tuple[str, str]] = {}
     for fault in run["databases"]["itself"]["faults"]:
-        entry, place, said = re.match(r"(.+?), (seed .+?): (.+)", fault).groups()
+        entry, said = re.match(r"(.+?), seed .+?: (.+)", fault).groups()
         order = re.match(r"order (\d)", said)[1]
         if entry not in first or order < first[entry][0]:
             first[entry] = order, said.partition(": ")[2]
     yield "| function | order | torch says | right |"
     yield "|---|---:|---:|---:|"
     for entry, (order, said) in first.items():
-        kind, name = entry.split(" ")
+        name = entry.split(" ")[1]
         found, right = said.split(", for ")
         yield f"| `{name.replace('nn_functional_', 'F.')}` | {order} | {found} | {right} |"
 
