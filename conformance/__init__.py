@@ -6,6 +6,7 @@ timed), so it has a folder of its own; tests/test_conformance.py runs a small pa
 oracle.py    one judge for all: each derivative against a difference quotient of the one below
 verdicts.py  what a sample may come to, and the table
 ops.py       the operators on torch's own database of functions, op_db
+beyond.py    ... and on those that torch cannot differentiate
 modules.py   the operators on torch's own database of layers, module_db
 itself.py    torch's nested reverse mode on both databases: where torch itself is wrong
 jax_jet.py   operators and engines on the list of jax.experimental.jet

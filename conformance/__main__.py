@@ -29,6 +29,7 @@ from conformance.verdicts import summary, table
 
 DATABASES = {
     "ops": "operators on op_db of torch",
+    "beyond": "what torch only evaluates",
     "modules": "operators on module_db of torch",
     "jax_jet": "the list of jax.experimental.jet",
     "hips": "engines on HIPS autograd's names",

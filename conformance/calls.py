@@ -25,6 +25,7 @@ class Call(NamedTuple):
     arguments: Any  # [first, args, kwargs]
     process: Callable[[Any], Any] = lambda y: y
     output: int = 0
+    known: bool = True  # whether torch can differentiate it
 
 
 # ---------------------------------------------------------------- trees of arguments
@@ -84,7 +85,7 @@ def outputs(call: Call) -> list[int]:
         i
         for i, y in enumerate(evaluated(call, live))
         if isinstance(y, Tensor)
-        and y.requires_grad
+        and (y.requires_grad or not call.known)
         and y.numel()
         and y.dtype in EXACT
         and y.layout == torch.strided

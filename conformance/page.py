@@ -9,6 +9,7 @@ PAGE = Path(__file__).parent.parent / "chapters" / "conformance.md"
 MARK = re.compile(r"(<!-- stored: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 ROWS = {
     "ops": "operators on torch's `op_db`",
+    "beyond": "operators on entries of `op_db` that torch cannot differentiate",
     "modules": "operators on torch's `module_db`",
     "jax_jet": "the list of `jax.experimental.jet`: operators, engines, jax",
     "hips": "engines on the names of HIPS autograd",

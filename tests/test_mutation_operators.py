@@ -22,6 +22,8 @@ f64 = dict(dtype=torch.float64)
 
 def name_of(key) -> str:
     """The name of a torch function that RULES is keyed by, or that name itself."""
+    if getattr(key, "__name__", "") == "__get__":
+        key = key.__self__  # of an attribute, such as x.T
     return getattr(key, "__name__", str(key)).strip("_")
 
 
