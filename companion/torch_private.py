@@ -106,14 +106,14 @@ def _leaf_among_all(node):
     return None
 
 
-def saved(node: Node) -> list[Any]:
-    """The values that one node keeps. Python's nodes list them; C++'s have an attribute each.
+def saved(node: Node) -> dict[str, Any]:
+    """{name: value} of what one node keeps. Python's nodes list it; C++'s have an attribute each.
 
-    Raises RuntimeError if they were freed.
+    Raises RuntimeError if it was freed.
     """
-    names = [name for name in dir(node) if name.startswith("_saved_")]
-    names += [name for name in ("saved_tensors",) if hasattr(type(node), name)]
-    return [getattr(node, name) for name in names]
+    kept = {name[len("_saved_") :]: name for name in dir(node) if name.startswith("_saved_")}
+    kept |= {name: name for name in ("saved_tensors",) if hasattr(type(node), name)}
+    return {short: getattr(node, name) for short, name in kept.items()}
 
 
 def tells_saved() -> bool:

@@ -204,11 +204,11 @@ def test_a_function_without_taylor_rule_is_differentiated_step_by_step():
     x = points(d=2)
 
     def f(x):
-        return torch.special.bessel_j0(x[:, :1]) * 0 + torch.lgamma(1 + x[:, 1:]) * x[:, :1] ** 3
+        return torch.special.airy_ai(x[:, :1]) * 0 + torch.lgamma(1 + x[:, 1:]) * x[:, :1] ** 3
 
     u = Partials(f, x)
     reference = 6 * torch.lgamma(1 + x[:, 1:])
-    with pytest.raises(NotImplementedError, match="no Taylor rule for torch's special_bessel_j0"):
+    with pytest.raises(NotImplementedError, match=r"no Taylor rule for torch\.special\.airy_ai"):
         Partials(f, x, "taylor")(0, 0, 0)
     u = Partials(lambda x: torch.lgamma(1 + x[:, 1:]) * x[:, :1] ** 3, x)
     assert close(u(0, 0, 0), reference)

@@ -102,7 +102,7 @@ Partials(lambda p: p[:, :1] * p[:, 1:] ** 3, points, method="taylor").check_rows
 orders: list[Tensor] = derivatives(torch.exp, points, 4)
 coefficients: list[Tensor] = taylor(net, points, torch.ones(3, 2), order=2)
 curved: Tensor = laplacian(net, points) + partial(lambda a, b: a * b, "b")(points, points)
-RULES["logit"] = lambda p: torch.log(p) - torch.log(1 - p)
+RULES[torch.logit] = lambda p: torch.log(p) - torch.log(1 - p)
 verdict: bool = gradient_audit(lambda: net(points).square().mean(), net).clean
 nodes: int = graph_size([residual, curved])
 with LeakProbe() as probe:

@@ -1,10 +1,16 @@
 """Part II: derivatives of functions that torch can evaluate.
 
-partials.py      u(X, X) reads as u_xx: value and partial derivatives at points; a partial as an op
+partials.py      u(X, X) reads as u_xx: value and partial derivatives at points
+partial_op.py    a partial derivative as an op
+nested.py        nested reverse mode, and a zero that is none
+torch_faults.py  to which order torch's own derivatives are right
 jets.py          Taylor mode through an unchanged nn.Module, to any order
 laplace.py       Δf by a collapsed second-order jet
 dispatch.py      how a series takes the place of a tensor
-rules.py         what torch's functions do to a series
+names.py         which of torch's functions are one operation
+rules.py         what torch's functions do to a series, by their kind
+activations.py   activations, and what is composed
+fallback.py      what has no rule: one operation differentiated step by step, in the midst of a series
 recurrences.py   pointwise functions, coefficient by coefficient
 graphs.py        how large a graph is, what it keeps, and which tensors never die
 audit.py         what a gradient computation really did
@@ -21,7 +27,8 @@ from companion.operators.dispatch import RULES
 from companion.operators.graphs import LeakProbe, graph_size, saved_bytes
 from companion.operators.jets import Jet, derivatives, taylor
 from companion.operators.laplace import laplacian
-from companion.operators.partials import Partials, partial
+from companion.operators.partial_op import partial
+from companion.operators.partials import Partials
 
 __all__ = [
     "RULES",

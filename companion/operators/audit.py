@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from companion import torch_private
+from companion.operators.fallback import stepwise
 from companion.operators.graphs import graph_leaves
 
 __all__ = ["Audit", "gradient_audit"]
@@ -39,6 +40,11 @@ FINDINGS = {  # field of an Audit: the sentence about the tensors in it
     "also in the branch that where() does not take.",
 }
 
+STEPWISE = (
+    "Differentiated step by step, for want of a Taylor rule: {}. A rule is a line: "
+    "companion.operators.RULES."
+)
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -48,7 +54,8 @@ class Audit:
     of those, `stale` had one before, and `alive` are held by their own .grad. `polluted`: after
     backward, .grad is not the gradient of the loss. `cut`: the loss does not depend on it as
     autograd sees it. `zero`, `not_finite`: what the gradient is. `cosine`, `ratio`, `difference`
-    (relative): what the optimiser would get, against the reference; None without one.
+    (relative): what the optimiser would get, against the reference; None without one. `stepwise`:
+    the operations without a Taylor rule, each with its order and its price; nothing wrong, but dear.
 
     >>> w, b = torch.ones(2, requires_grad=True), torch.ones(1, requires_grad=True)
     >>> gradient_audit(lambda: w.square().sum() + b.item(), [("w", w), ("b", b)]).cut
@@ -69,6 +76,7 @@ class Audit:
     cosine: float | None = None
     ratio: float | None = None
     difference: float | None = None
+    stepwise: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -80,6 +88,8 @@ class Audit:
         lines = list(_findings(self)) or [CLEAN.format(_listed(self.parameters))]
         if self.cosine is not None:
             lines.append(_against(self))
+        if self.stepwise:
+            lines.append(STEPWISE.format("; ".join(self.stepwise)))
         kept = [re.sub(r"(\d), (?=\d)", "\\1,\u00a0", line) for line in lines]  # shapes stay whole
         text = "\n".join(fill(line, 79, subsequent_indent="  ") for line in kept)
         return text.replace("\u00a0", " ")
@@ -185,6 +195,7 @@ def _findings_of(loss_fn, named, state, reference):
         "written": tuple(written),
         "stale": tuple(name for name, t in written.items() if state.had_grad(t, named)),
         "alive": tuple(name for name, t in written.items() if _holds_itself(t)),
+        "stepwise": tuple(stepwise([loss])),
     }
     own = _gradients(loss, named)
     loss.backward(retain_graph=True, inputs=list(named.values()))

@@ -1,19 +1,24 @@
 """How a truncated series takes the place of a tensor in torch functions and nn.Modules.
 
-torch asks every argument that has `__torch_function__` what to do. The answer is looked up in RULES
-by the name of the function. A rule takes the same arguments and is written with functions that have
-rules already, so a new one is a line:
+torch asks every argument that has `__torch_function__` what to do, and hands over the function that
+was called. The answer is looked up in RULES by that function; names.py knows which are one, so that
+a rule of torch.logit serves x.logit() and torch.special.logit(x) too. A rule takes the same
+arguments and is written with functions that have rules already, so a new one is a line:
 
 >>> from companion.operators import RULES, derivatives
->>> RULES["logit"] = lambda x: torch.log(x) - torch.log(1 - x)
+>>> RULES[torch.logit] = lambda x: torch.log(x) - torch.log(1 - x)
 >>> x = torch.tensor([0.5], dtype=torch.float64)
->>> [float(d) for d in derivatives(torch.logit, x, 3)]
+>>> [float(d) for d in derivatives(lambda x: x.logit(), x, 3)]
 [0.0, 4.0, 0.0, 32.0]
->>> del RULES["logit"]
+>>> del RULES[torch.logit]
+
+A function without a rule is differentiated by torch, step by step and by itself, while the rest of
+the network stays a series (fallback.py): right, and dearer with every order.
 
 Source: PyTorch, *Extending torch Python API*; chapter 10.
 """
 
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import signature
@@ -23,12 +28,40 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from companion.operators.fallback import alone
+from companion.operators.names import KEYS, canonical
+
 Operand: TypeAlias = Any  # a series, a tensor, an array, a number: torch's functions take all
 
-RULES: dict[str, Callable[..., Any]] = {}
+
+class Rules(UserDict[Callable, Callable[..., Any]]):
+    """{torch function: its rule}; the names of one operation are one key."""
+
+    def __getitem__(self, function: Callable) -> Callable[..., Any]:
+        return super().__getitem__(self._key(function))
+
+    def __setitem__(self, function: Callable, rule: Callable[..., Any]) -> None:
+        super().__setitem__(self._key(function), rule)
+
+    def __delitem__(self, function: Callable) -> None:
+        super().__delitem__(self._key(function))
+
+    def __contains__(self, function: object) -> bool:
+        return super().__contains__(self._key(function))
+
+    def _key(self, function):
+        if not callable(function):
+            raise TypeError(
+                f"RULES is asked by the function, RULES[torch.logit], not by its name; got "
+                f"{function!r}"
+            )
+        return canonical(function)
+
+
+RULES = Rules()
 
 OPERATORS = """add sub mul truediv matmul pow radd rsub rmul rtruediv rmatmul rpow neg pos abs
-    getitem lt le gt ge eq ne iadd isub imul itruediv ipow imatmul setitem""".split()
+    getitem lt le gt ge eq ne mod rmod floordiv rfloordiv iadd isub imul itruediv ipow setitem""".split()
 ARGUMENTS = "input tensors condition other exponent mat2 vec".split()  # in the order of torch's
 
 
@@ -42,8 +75,9 @@ class Expansion:
 class Series:
     """The coefficients of a truncated series, one to a row: rows (r, *shape), row 0 the primal.
 
-    Linear functions act on every row alike. A kind of series says what the rest do to it: `like`
-    (rows → a series of this kind), `times` (a product) and `pointwise` (f of the series).
+        Linear functions act on every row alike. A kind of series says what the rest do to it: `like`
+        (rows → a series of this kind), `times` (a product), `pointwise` (f of the series) and `stepwise`
+    (a function that has no rule, from its Taylor coefficients along curves).
     """
 
     expansion: Expansion | None = None
@@ -61,15 +95,16 @@ class Series:
     def __torch_function__(
         cls, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        return answer(function.__name__, args, kwargs or {})
+        return answer(function, args, kwargs or {})
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(torch.Tensor, name)
         if callable(attribute):
-            return partial(_method, name, self)
-        found = None if name in RULES else getattr(self.primal, name)
-        has_slopes = name in RULES or (isinstance(found, torch.Tensor) and name != "data")
-        return answer(name, (self,), {}) if has_slopes else found
+            return partial(_method, attribute, self)
+        getter = attribute.__get__
+        found = None if getter in RULES else getattr(self.primal, name)
+        has_slopes = getter in RULES or (isinstance(found, torch.Tensor) and name != "data")
+        return answer(getter, (self,), {}) if has_slopes else found
 
     def each(self, function: Callable[[Tensor], Any]) -> Any:
         """function, a linear one, applied to every row."""
@@ -102,13 +137,18 @@ class Series:
             return self.primal.new_tensor(x)
         return x if x.ndim else x.to(self.device)  # a tensor of one number meets those of a GPU
 
-    def padded(self, x: Operand, count: int) -> Tensor:
-        """The rows of x, a series or a constant, with zeros up to `count` rows."""
-        if isinstance(x, Series) and x.expansion is not self.expansion:
+    def met(self, other: "Series") -> None:
+        """Refuse to join a series of another expansion."""
+        if other.expansion is not self.expansion:
             raise NotImplementedError(
                 "two series of different expansions met: a function that is being expanded cannot "
                 "expand again inside. Ask for the mixed derivative with Partials(f, x)(T, X)"
             )
+
+    def padded(self, x: Operand, count: int) -> Tensor:
+        """The rows of x, a series or a constant, with zeros up to `count` rows."""
+        if isinstance(x, Series):
+            self.met(x)
         rows = x.rows if isinstance(x, Series) else self.constant(x)[None]
         if len(rows) == count:
             return rows
@@ -132,30 +172,37 @@ class Series:
     __hash__ = object.__hash__
 
 
-def answer(name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+def answer(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     """What a torch function gives for arguments among which is a series."""
-    if _in_place(name) or kwargs.get("inplace") or kwargs.get("out") is not None:
+    if function in IN_PLACE or kwargs.get("inplace") or kwargs.get("out") is not None:
         raise NotImplementedError(
-            f"{name} would change a series in place; write the form that returns a new value "
-            "(x + y for x.add_(y) and x += y, torch.where for x[i] = y, inplace=False, no out=)"
+            f"{function.__name__} would change a series in place; write the form that returns a "
+            "new value (x + y for x.add_(y) and x += y, torch.where for x[i] = y, inplace=False, "
+            "no out=)"
         )
-    name = name.strip("_")
-    if name not in RULES:
-        raise NotImplementedError(
-            f"no Taylor rule for torch's {name}. Write it with functions that have one, "
-            f"companion.operators.RULES[{name!r}] = lambda x: ..., "
-            "or differentiate step by step: Partials(f, x, method='reverse')"
-        )
-    args = [*args, *[kwargs[k] for k in ARGUMENTS if k in kwargs]]
+    rule = RULES.data.get(KEYS.get(function, function))
+    if rule is None:
+        return alone(function, args, kwargs, Series)
+    args = (*args, *[kwargs[k] for k in ARGUMENTS if k in kwargs]) if kwargs else args
     known = (*ARGUMENTS, "inplace", "out")
     options = {k: v for k, v in kwargs.items() if k not in known and not k.startswith("_")}
-    return RULES[name](*args, **options)  # an option that begins with _ is torch's own business
+    return rule(*args, **options)  # an option that begins with _ is torch's own business
 
 
-def _in_place(name):
-    """add_, __iadd__, __setitem__."""
+def _changes(function):
+    """add_, __iadd__, __setitem__ change their first argument."""
+    name = function.__name__
+    augmented = name.startswith("__i") and name not in (
+        "__init__",
+        "__invert__",
+        "__index__",
+        "__int__",
+    )
     dunder = name.startswith("__")
-    return name.startswith("__i") or name == "__setitem__" if dunder else name.endswith("_")
+    return augmented or name == "__setitem__" if dunder else name.endswith("_")
+
+
+IN_PLACE = {function for function in KEYS if _changes(function)}
 
 
 def quickly_bound(function: type[torch.autograd.Function]) -> None:
@@ -163,9 +210,13 @@ def quickly_bound(function: type[torch.autograd.Function]) -> None:
     function.forward.__signature__ = signature(function.forward)  # type: ignore[attr-defined]
 
 
-def _method(name, *args, **kwargs):
-    return answer(name, args, kwargs)
+def _method(function, *args, **kwargs):
+    return answer(function, args, kwargs)
+
+
+def _operator(function):
+    return lambda *args: answer(function, args, {})
 
 
 for _name in OPERATORS:
-    setattr(Series, f"__{_name}__", lambda *args, name=_name: answer(f"__{name}__", args, {}))
+    setattr(Series, f"__{_name}__", _operator(getattr(torch.Tensor, f"__{_name}__")))

@@ -87,16 +87,20 @@ def _kind(value):
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def graph_nodes(tensors: Iterable[Tensor]) -> set[Node]:
-    """All nodes of the graphs behind these tensors, by a walk with a stack: depth costs nothing."""
-    stack = [t.grad_fn for t in tensors if t.grad_fn is not None]
-    seen = set(stack)
+def graph_nodes(tensors: Iterable[Tensor], until: Iterable[Tensor] = ()) -> set[Node]:
+    """All nodes of the graphs behind these tensors, by a walk with a stack: depth costs nothing.
+
+    until: tensors in these graphs at which the walk ends; what they were computed from is left out.
+    """
+    ends = {t.grad_fn for t in until if t.grad_fn is not None}
+    stack = [t.grad_fn for t in tensors if t.grad_fn is not None and t.grad_fn not in ends]
+    seen = ends.union(stack)
     while stack:
         for node, _ in stack.pop().next_functions:
             if node is not None and node not in seen:
                 seen.add(node)
                 stack.append(node)
-    return seen
+    return seen - ends
 
 
 def graph_leaves(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -109,7 +113,7 @@ def graph_leaves(tensors: Sequence[Tensor]) -> list[Tensor]:
 def _saved(node):
     """The tensors that one node keeps."""
     try:
-        values = torch_private.saved(node)
+        values = torch_private.saved(node).values()
     except RuntimeError as error:
         raise ValueError(
             "the graph has been freed by a backward, nothing is saved any more: measure before "

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.operators import rules as rules  # fills the table that a Jet is looked up in
+from companion.operators import activations as activations  # fills the table of rules
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.recurrences import SeriesRule, product
 
@@ -89,6 +89,10 @@ class Jet(Series):
         """The product with another jet of this expansion."""
         u, w = self.padded(self, len(self.rows)), self.padded(other, len(other.rows))
         return self.like(torch.stack(product(u, w, self.order, multiply)))
+
+    def stepwise(self, expand: Callable[..., Any], rows: list[Tensor]) -> Any:
+        """A function without a rule, of series with these rows: the curve is the series itself."""
+        return expand(rows, self.order, self.like)
 
 
 def taylor(

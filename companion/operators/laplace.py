@@ -7,6 +7,7 @@ rows instead of 2d + 1. Source: Dangel, Siebert, Zeinhofer & Walther, *Collapsin
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from companion import torch_private
 from companion.operators.dispatch import Expansion, Series, quickly_bound
-from companion.operators.jets import check_points, check_value
+from companion.operators.fallback import leaves, rebuilt
+from companion.operators.jets import Jet, check_points, check_value
 from companion.operators.recurrences import SeriesRule
 
 
@@ -103,6 +105,29 @@ class LaplaceJet(Series):
         crossed = 2 * torch.vmap(multiply)(u[1:-1], w[1:-1]).sum(0)
         last = left[-1:] + right[-1:] + crossed
         return self.like(torch.cat([left[:1], left[1:-1] + right[:-1], last]))
+
+    def stepwise(self, expand: Callable[..., Any], rows: list[Tensor]) -> Any:
+        """A function g without a rule: Σᵢ D²g[uᵢ, uᵢ] + Dg[Δu] from d curves u + uᵢ t, of order 2.
+
+        Half of Δu is the second coefficient of the first curve. All curves see the same random
+        numbers.
+        """
+        found = []
+        for i in range(1, len(self.rows) - 1):
+            last = i == len(self.rows) - 2
+            curves = [torch.stack([u[0], u[i], *([u[-1] / 2] if last else [])]) for u in rows]
+            drawn = torch.random.fork_rng(devices={u.device for u in rows if u.is_cuda})
+            with nullcontext() if last else drawn:
+                found.append(expand(curves, 2, lambda c: Jet(c, 2, self.expansion)))
+        parts = zip(*[list(leaves(tree)) for tree in found])
+        joined = iter(
+            [self._joined(part) if isinstance(part[0], Jet) else part[0] for part in parts]
+        )
+        return rebuilt(found[-1], lambda _: next(joined))
+
+    def _joined(self, jets):
+        slopes = [jet.rows[1] for jet in jets]
+        return self.like(torch.stack([jets[-1].rows[0], *slopes, 2 * sum(j.rows[2] for j in jets)]))
 
 
 def check_table(x: Any) -> None:

@@ -1,26 +1,34 @@
 """u(X, X) reads as u_xx: the value and the partial derivatives of a function at points.
 
 Two ways lead to the same number. Nested reverse mode is as cheap as any to the second order; jets
-are cheaper beyond, and mixed derivatives are combined from jets along several directions (Griewank,
-Utke & Walther, *Evaluating higher derivative tensors by forward propagation of univariate Taylor
-series*, 2000). Chapters 7, 8 and 10.
+are cheaper beyond, and right where torch's nested derivatives are not (torch_faults.py). Where the
+one fails, the other is taken. Mixed derivatives are combined from jets along several directions
+(Griewank, Utke & Walther, *Evaluating higher derivative tensors by forward propagation of
+univariate Taylor series*, 2000). Chapters 7, 8 and 10.
 """
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from itertools import product
 from math import comb, gcd, prod
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from companion import torch_private
-from companion.operators.jets import check_points, check_value, taylor
+from companion.operators.jets import check_value, taylor
 from companion.operators.laplace import check_table, value_gradient_laplacian
+from companion.operators.nested import (
+    alias,
+    as_caller_wants,
+    column_derivatives,
+    derivative_or_zero,
+    recording,
+    transforming,
+    unguarded,
+    weights,
+)
+from companion.operators.torch_faults import Fault, guarded, refuse_beyond, trusted
 
 CHEAP_ORDER = 2  # up to here nested reverse mode costs no more than a jet (chapter 10)
 
@@ -35,8 +43,9 @@ class Partials:
     are differentiable with respect to the parameters of f, and to x if it requires a gradient;
     nothing is written to any .grad. Under no_grad the results have no graph. method: "reverse"
     nests reverse mode, evaluating f once; "taylor" takes jets, one evaluation for each direction
-    (and works inside torch.func); None takes whichever is cheaper. What was found is kept: after a
-    step of the optimiser make a new one, Partials(f, x).
+    (and works inside torch.func); None takes whichever is cheaper, and the other where that one
+    fails or torch's nested derivatives are wrong. What was found is kept: after a step of the
+    optimiser make a new one, Partials(f, x).
 
     >>> T, X = 0, 1
     >>> x = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
@@ -44,31 +53,34 @@ class Partials:
     >>> u(X, X).item(), u(T, X).item(), u.laplacian().item()
     (12.0, 12.0, 12.0)
 
-    Raises TypeError when x is not a floating tensor, ValueError when x is not (n, d) or f does not
-    return (n, m), IndexError for a column that x does not have. Source: chapter 7.
+    Raises TypeError when x is not a floating tensor, ValueError when x is not (n, d), f does not
+    return (n, m) or lost its graph on the way, IndexError for a column that x does not have,
+    NotImplementedError where neither way gives a right number. Source: chapter 7.
     """
 
     _known: dict[tuple[int, ...], Tensor]
     _slopes: dict[tuple[int, ...], Tensor]
     _jets: dict[tuple[int, ...], list[Tensor]]
     _laplacians: dict[tuple[int, ...], Tensor]
+    _limit: tuple[float, Fault | None] | None
 
     def __init__(self, f: Callable[[Tensor], Tensor], x: Tensor, method: str | None = None) -> None:
         check_table(x)
         if method not in (None, "reverse", "taylor"):
             raise ValueError(f'method is "reverse", "taylor" or None; got {method!r}')
-        self.f, self.method = f, method or ("taylor" if _transforming() else None)
-        with _recording():
-            self.x = x if self.method == "taylor" else _alias(x)
+        self.f, self.method = f, method or ("taylor" if transforming() else None)
+        with recording():
+            self.x = x if self.method == "taylor" else alias(x)
         self._known, self._slopes, self._jets, self._laplacians = {}, {}, {}, {}
+        self._limit = None
 
     def __call__(self, *axes: int) -> Tensor:
         """∂ᵏu/∂x_{axes}, (n, m); the value when no axis is named."""
         axes = self._checked(axes)
         if axes not in self._known:
-            with _recording():
+            with recording():
                 self._known[axes] = self._computed(axes)
-        return _as_caller_wants(self._known[axes])
+        return as_caller_wants(self._known[axes])
 
     @property
     def order(self) -> int:
@@ -101,9 +113,9 @@ class Partials:
         if len(set(axes)) < len(axes):
             raise ValueError(f"laplacian takes each column once; got {axes}")
         if axes not in self._laplacians:
-            with _recording():
+            with recording():
                 self._laplacians[axes] = self._by_cost(self._collapsed, self._traced, axes)
-        return _as_caller_wants(self._laplacians[axes])
+        return as_caller_wants(self._laplacians[axes])
 
     def check_rows(self) -> None:
         """Raise ValueError if a row of f(x) depends on another row of x, as under BatchNorm.
@@ -112,11 +124,12 @@ class Partials:
         if (almost surely) no row looks at another. Costs two walks back. Raises ValueError also if
         a derivative is NaN or infinite, which hides the rest.
         """
-        with _recording():
-            x = _alias(self.x)
+        with recording():
+            x = alias(self.x)
             u = self._checked_value(self.f(x))
-            r, c = (w.to(u) for w in _weights(*u.shape))
-            together, apart = (_slope(u, x, w.expand_as(u)) for w in (c, r[:, None] * c))
+            r, c = (w.to(u) for w in weights(*u.shape))
+            both = (w.expand_as(u) for w in (c, r[:, None] * c))
+            together, apart = (derivative_or_zero(u, x, self.f, w) for w in both)
         if not (together.isfinite() & apart.isfinite()).all():
             raise ValueError("f has derivatives that are NaN or infinite: its rows cannot be told")
         found = (apart / r[:, None] - together).abs().amax() if apart.numel() else 0
@@ -147,33 +160,58 @@ class Partials:
     def _computed(self, axes):
         if not axes:
             return self._checked_value(self.f(self.x))
-        if self.method is None and len(axes) <= CHEAP_ORDER:
-            return self._reversed(axes)
-        return self._by_cost(self._expanded, self._reversed, axes)
+        return self._by_cost(self._expanded, self._reversed, axes, nest=len(axes) <= CHEAP_ORDER)
 
-    def _by_cost(self, by_jets, by_reverse, axes):
-        """The jets' answer; the other's where it is wanted, or where f has no Taylor rule."""
-        if self.method == "reverse":
-            return by_reverse(axes)
-        try:
-            return by_jets(axes)
-        except NotImplementedError:
-            if self.method == "taylor":
+    def _by_cost(self, by_jets, by_reverse, axes, nest=False):
+        """The answer by the way that was asked for; by the cheaper one, or the other if it fails.
+
+        nest: whether reverse mode is the cheaper. It comes first if it is right even for one order
+        more, which a loss will need. What f raises when it is evaluated is raised as it is.
+        """
+        if self.method:
+            return (by_jets if self.method == "taylor" else by_reverse)(axes)
+        nest = nest and len(axes) < self._trusted()[0]
+        failures = {}
+        for way in (by_reverse, by_jets) if nest else (by_jets, by_reverse):
+            if way is by_reverse:
+                self()
+            try:
+                found = way(axes)
+            except (MemoryError, torch.OutOfMemoryError):
                 raise
-            self.method = "reverse"
-            return by_reverse(axes)
+            except Exception as error:
+                failures[way] = error
+                continue
+            if way is by_reverse and failures:
+                self.method = "reverse"
+            return found
+        error, jets = failures.pop(by_reverse), failures.pop(by_jets)
+        if not hasattr(error, "__notes__"):
+            error.add_note(f"Jets, the other way, fail too: {type(jets).__name__}: {jets}")
+        try:
+            raise error
+        finally:
+            del error, jets
+
+    def _trusted(self):
+        """To which order nested reverse mode is right for f, and what limits it."""
+        if self._limit is None:
+            self()
+            self._limit = trusted(self._known[()], self.x)
+        return self._limit
 
     def _reversed(self, axes):
         """One more reverse walk, from a derivative of one order less; it serves all columns."""
+        limit, fault = self._trusted()
+        refuse_beyond(len(axes), limit, fault)
         lower = [axes[:i] + axes[i + 1 :] for i in range(len(axes))]
         parent = next((p for p in lower if p in self._slopes), lower[-1])
         axis = next(iter((Counter(axes) - Counter(parent)).elements()))
         if parent not in self._slopes:
             self(*parent)
-            columns = self._known[parent].split(1, dim=1)
-            slopes = [_slope(u, self.x, torch.ones_like(u)) for u in columns]
-            self._slopes[parent] = torch.stack(slopes, 1) if slopes else self.x[:, None][:, :0]
-        return self._slopes[parent][:, :, axis]
+            g = unguarded(self.f, parent)
+            self._slopes[parent] = column_derivatives(self._known[parent], self.x, g)
+        return guarded(self._slopes[parent][:, :, axis], len(axes), limit, fault)
 
     def _expanded(self, axes):
         """Σ_v w_v u_v, where u_v is the last coefficient of a jet along the direction v."""
@@ -228,108 +266,6 @@ def directions(axes: Sequence[int], d: int) -> dict[tuple[int, ...], Fraction]:
         weight = Fraction(signed * (sign * size) ** len(axes), 2 ** len(axes))
         weights[key] = weights.get(key, 0) + weight
     return {v: w for v, w in weights.items() if w}
-
-
-def partial(f: Callable[..., Tensor], wrt: int | str = 0) -> Callable[..., Tensor]:
-    """∂f/∂x as a new function of the same arguments, where x is the argument wrt of f.
-
-    wrt: its place or its name. The other arguments are held, even those that were computed from x:
-    f is evaluated at an alias of x, and the alias is what is differentiated by. The result reaches,
-    in a loss, every layer below x and the others; nothing is written to any .grad. Each element of
-    f depends on its own element, or row, of x. Composes with itself and with torch.func. Raises
-    TypeError when the argument or the value of f is not a floating tensor, ValueError for a wrt
-    that f does not have.
-
-    >>> x = torch.tensor(3.0, requires_grad=True)
-    >>> z = 2 * x
-    >>> partial(lambda x, z: x * z)(x, z).item()          # z; the total derivative is 4 x = 12
-    6.0
-
-    Source: asked for in *How to use the partial derivative of an op as new op?*; chapter 8.
-    """
-    place = _place(f, wrt)
-
-    def derivative(*inputs: Any, **options: Any) -> Tensor:
-        if place >= len(inputs):
-            raise ValueError(
-                f"f was called with {len(inputs)} arguments and has no number {place}; write "
-                "what it is differentiated by without its name: f(x, z), not f(x=x, z=z)"
-            )
-        x = inputs[place]
-        check_points(x)
-
-        def of_alias(alias: Tensor) -> Tensor:
-            return check_value(f(*inputs[:place], alias, *inputs[place + 1 :], **options))
-
-        if _transforming():
-            y, pull = torch.func.vjp(of_alias, x)  # type: ignore[misc]
-            return pull(torch.ones_like(y))[0]
-        with _recording():
-            alias = _alias(x)
-            y = of_alias(alias)
-            slope = _slope(y, alias, torch.ones_like(y))
-        return _as_caller_wants(slope)
-
-    # whose names of arguments serve here too
-    derivative.__wrapped__ = _called(f)  # type: ignore[attr-defined]
-    return derivative
-
-
-def _called(f):
-    """What has the names of the arguments: of a module, its forward."""
-    return f.forward if isinstance(f, torch.nn.Module) else f
-
-
-def _place(f, wrt):
-    if isinstance(wrt, int) and not isinstance(wrt, bool) and wrt >= 0:
-        return wrt
-    try:
-        names = list(inspect.signature(_called(f)).parameters)
-    except ValueError as error:  # torch.mul is one of those
-        raise ValueError(
-            f"the arguments of f have no names: wrt is a place, 0, 1 ...; got {wrt!r}"
-        ) from error
-    if wrt not in names:
-        raise ValueError(f"f has the arguments {', '.join(names)}, counted from 0; got wrt={wrt!r}")
-    return names.index(wrt)
-
-
-def _slope(y, x, seed):
-    """The cotangent of x for the cotangent `seed` of y; zeros where y does not depend on x."""
-    if not y.requires_grad:
-        return torch.zeros_like(x)
-    (slope,) = torch.autograd.grad(y, x, seed, create_graph=True, materialize_grads=True)
-    return slope
-
-
-def _alias(x):
-    """A tensor equal to x that nothing else was computed from, and that leads back to x."""
-    if x.is_inference():
-        x = x.clone()
-    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
-
-
-def _transforming():
-    """Whether torch.func or a compiler is looking on, for whom autograd.grad is out of bounds."""
-    return torch_private.transforming() or torch.compiler.is_compiling()
-
-
-def _weights(*counts):
-    """Random numbers in [−2, −1] and [1, 2], always the same ones, drawn from no stream of torch."""
-    draw: dict[str, Any] = dict(generator=torch.Generator("cpu").manual_seed(0), device="cpu")
-    signs = [2 * torch.randint(0, 2, (n,), **draw) - 1 for n in counts]
-    return [s * (1 + torch.rand(len(s), **draw)) for s in signs]
-
-
-@contextmanager
-def _recording():
-    """A graph is kept here, whatever the caller's mode."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
-
-
-def _as_caller_wants(y):
-    return y if torch.is_grad_enabled() else y.detach()
 
 
 def _suspects(f):

@@ -1,15 +1,15 @@
 """What torch's functions do to a series: the table RULES, by the kind of the function.
 
 Linear functions act on every coefficient alike, products convolve, pointwise functions follow the
-recurrences of recurrences.py, and the rest are written with those. Piecewise constant functions and
-comparisons see the primal only. What a slope is at a corner is torch's choice, another one in
-another release (clamp's at its bounds), so it stands nowhere here: the installed torch is asked.
+recurrences of recurrences.py, and the rest are written with those, here and in activations.py.
+Piecewise constant functions and comparisons see the primal only. What a slope is at a corner is
+torch's choice, another one in another release (clamp's at its bounds), so it stands nowhere here:
+the installed torch is asked.
 """
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,31 +18,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
-from companion.operators.recurrences import POINTWISE, SeriesRule, composed, power
+from companion.operators.recurrences import POINTWISE, SeriesRule, power
 
-UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose swapaxes
+UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose
     movedim permute t expand broadcast_to repeat tile select narrow index_select take_along_dim
     gather roll flip cumsum sum mean trace diagonal diag tril triu clone adjoint
     contiguous cpu cuda float double half neg unbind split chunk tensor_split hsplit vsplit
     repeat_interleave atleast_1d atleast_2d""".split()
-JOINT_LINEAR = "cat concat concatenate stack hstack vstack dstack".split()
-STRAIGHT = "abs maximum minimum clamp clamp_min clamp_max".split()  # torch's, and those of F:
-STRAIGHT_LAYERS = "relu relu6 hardtanh leaky_relu".split()
-STEPS = """lt le gt ge eq ne less less_equal greater greater_equal not_equal isnan isinf isfinite
-    sign sgn floor ceil round trunc heaviside argmax argmin int long bool allclose equal any
-    all""".split()
+JOINT_LINEAR = "cat stack hstack vstack dstack".split()
+STRAIGHT = """abs maximum minimum clamp clamp_min clamp_max relu relu6 hardtanh
+    leaky_relu""".split()
+STEPS = """lt le gt ge eq ne isnan isinf isfinite sign sgn floor ceil round trunc floor_divide
+    heaviside argmax argmin int long bool allclose equal any all""".split()
 FACTS = """detach size dim numel stride is_floating_point is_complex is_contiguous get_device
-    zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full
+    zeros_like ones_like full_like empty_like rand_like randn_like new_empty new_zeros new_ones new_full
     new_tensor""".split()
-ALIASES = {
-    "multiply": "mul", "rmul": "mul", "radd": "add", "subtract": "sub", "negative": "neg",
-    "truediv": "div", "divide": "div", "true_divide": "div", "rdiv": "rtruediv",
-    "special_expit": "sigmoid", "special_erf": "erf", "special_expm1": "expm1",
-    "special_log1p": "log1p", "special_softmax": "softmax", "special_log_softmax": "log_softmax",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "absolute": "abs", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
-    "special_logsumexp": "logsumexp", "clip": "clamp", "dot": "matmul",
-}  # fmt: skip
 
 
 def first(*values: Operand) -> Series:
@@ -237,119 +227,6 @@ def _alive(rows):
     return rows.clone() if rows.is_inference() else rows
 
 
-@lru_cache(maxsize=256)
-def asked(
-    function: Callable[..., Tensor], x: float, order: int, *options: float
-) -> tuple[float, ...]:
-    """[f(x), f′(x), …] of torch's f at a number, by nested reverse mode; cached.
-
-    In a thread of its own, where no mode or transform of the caller's is looking on.
-    """
-
-    def derivatives() -> tuple[float, ...]:
-        at = torch.tensor(x, dtype=torch.float64, requires_grad=True)
-        found = [function(at, *options)]
-        for _ in range(order):
-            (slope,) = (
-                torch.autograd.grad(found[-1], at, create_graph=True, materialize_grads=True)
-                if found[-1].requires_grad
-                else (torch.zeros_like(at),)
-            )
-            found.append(slope)
-        return tuple(d.item() for d in found)
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(derivatives).result()
-
-
-def cornered(
-    x: Series, corner: float, smooth: Series, function: Callable[..., Tensor], *options: float
-) -> Any:
-    """The series `smooth` of f(x), but where x is the corner, that of torch's derivatives there."""
-    rule = lambda u, order: composed(asked(function, corner, order + 1, *options), u, order)
-    return where(x.primal == corner, x.pointwise(rule), smooth)
-
-
-def _along(x, dim, dtype):
-    """x in the dtype that is asked for; F's softmax takes it after an option of its own."""
-    if dim is None:
-        raise TypeError("softmax needs the axis that it sums over: softmax(x, dim=-1)")
-    return x if dtype is None else x.to(dtype)
-
-
-def log_softmax(x: Operand, dim: int | None = None, dtype: torch.dtype | None = None) -> Any:
-    """xᵢ − log Σ e^{xⱼ}."""
-    x = _along(x, dim, dtype)
-    return x - logsumexp(x, dim, True)
-
-
-def softmax(x: Operand, dim: int | None = None, dtype: torch.dtype | None = None) -> Any:
-    """e^{xᵢ} / Σ e^{xⱼ}."""
-    x = _along(x, dim, dtype)
-    e = torch.exp(x - x.primal.detach().amax(dim, keepdim=True))
-    return e / e.sum(dim, keepdim=True)
-
-
-def logsumexp(x: Operand, dim: Any, keepdim: bool = False) -> Any:
-    """log Σ e^{xⱼ}, the largest taken out first (0 where it is infinite, as torch does)."""
-    largest = x.primal.detach().amax(dim, keepdim=True)
-    largest = largest.masked_fill(largest.isinf(), 0.0)
-    total = torch.log(torch.exp(x - largest).sum(dim, keepdim=True)) + largest
-    return total if keepdim else total.squeeze(dim)
-
-
-def gelu(x: Operand, approximate: str = "none") -> Any:
-    """x Φ(x), or its approximation by tanh."""
-    if approximate == "none":
-        return x.pointwise(POINTWISE["gelu"])
-    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    return 0.5 * x * (1 + torch.tanh(inner))
-
-
-def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """log(1 + e^{βx}) / β; smooth beyond the usual threshold too, where torch's is a line."""
-    series = x if beta == 1 else beta * x
-    smooth = series.pointwise(POINTWISE["softplus"]) / beta
-    return smooth if threshold >= 20 else where(series > threshold, x, smooth)
-
-
-def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Any:
-    """x with elements dropped, the same ones in every coefficient."""
-    return x * F.dropout(torch.ones_like(x.primal), p, training)
-
-
-def elu(x: Operand, alpha: float = 1.0) -> Any:
-    """x where x > 0, α (eˣ − 1) elsewhere."""
-    return cornered(x, 0.0, _elu(x, alpha), F.elu, alpha)
-
-
-def _elu(x, alpha):
-    return where(x > 0, x, alpha * torch.expm1(where(x > 0, 0.0, x)))
-
-
-def celu(x: Operand, alpha: float = 1.0) -> Any:
-    """α elu(x / α)."""
-    return cornered(x, 0.0, alpha * _elu(x / alpha, 1.0), F.celu, alpha)
-
-
-def selu(x: Operand) -> Any:
-    """A multiple of elu, with the α that keeps the spread of a layer."""
-    return cornered(x, 0.0, 1.0507009873554805 * _elu(x, 1.6732632423543772), F.selu)
-
-
-def prelu(x: Operand, weight: Tensor) -> Any:
-    """x where x > 0, weight · x elsewhere; the weight is a tensor."""
-    if isinstance(weight, Series):
-        raise TypeError("a series as the weight of prelu; write torch.where(x > 0, x, weight * x)")
-    return straight(lambda x: F.prelu(x, weight))(x)
-
-
-def glu(x: Operand, dim: int = -1) -> Any:
-    """a σ(b), for the halves a and b of x."""
-    a, b = x.chunk(2, dim)
-    return a * torch.sigmoid(b)
-
-
 def pointwise(f: SeriesRule) -> Callable[[Series], Any]:
     """The rule of a function that acts element by element."""
     return lambda x: x.pointwise(f)
@@ -373,56 +250,44 @@ def step(function: Callable) -> Callable:
     return rule
 
 
-def _torch(name):
-    return getattr(torch.Tensor, name, None) or getattr(torch, name)
+def torchs(name: str) -> Callable:
+    """torch's function of that name: a method, one of torch, or one of torch.nn.functional."""
+    spaces = [space for space in (torch.Tensor, torch, F) if hasattr(space, name)]
+    return getattr(spaces[0], name)
 
 
-RULES.update({name: linear(_torch(name)) for name in UNARY_LINEAR})
-RULES.update({name: joint(_torch(name)) for name in JOINT_LINEAR})
-RULES.update({name: fact(_torch(name)) for name in FACTS})
-RULES.update({name: step(_torch(name)) for name in STEPS})
-RULES.update({name: straight(getattr(torch, name)) for name in STRAIGHT})
-RULES.update({name: straight(getattr(F, name)) for name in STRAIGHT_LAYERS})
-RULES["prelu"] = prelu
-RULES["getitem"] = linear(torch.Tensor.__getitem__)
-RULES.update({name: pointwise(f) for name, f in POINTWISE.items()})
+RULES.update({torchs(name): linear(torchs(name)) for name in UNARY_LINEAR})
+RULES.update({torchs(name): joint(torchs(name)) for name in JOINT_LINEAR})
+RULES.update({torchs(name): fact(torchs(name)) for name in FACTS})
+RULES.update({torchs(name): step(torchs(name)) for name in STEPS})
+RULES.update({torchs(name): straight(torchs(name)) for name in STRAIGHT})
+RULES.update({torchs(name): pointwise(f) for name, f in POINTWISE.items()})
 RULES.update({
-    "add": add, "mul": mul, "matmul": matmul, "linear": layer, "div": div, "pow": pow,
-    "sub": lambda x, y, alpha=1: add(x, y, alpha=-alpha),
-    "rsub": lambda x, y, alpha=1: add(y, x, alpha=-alpha),
-    "rtruediv": lambda x, y: div(y, x),
-    "rpow": lambda x, y: pow(y, x),
-    "rmatmul": lambda x, y: matmul(y, x),
-    "pos": lambda x: x,
-    "square": lambda x: x * x,
-    "T": lambda x: x.each(lambda row: row.T), "H": lambda x: x.each(lambda row: row.H),
-    "mT": lambda x: x.each(lambda row: row.mT), "mH": lambda x: x.each(lambda row: row.mH),
-    "real": lambda x: x.each(torch.real),
-    "diff": lambda x, n=1, dim=-1: x.each(lambda row: row.diff(n, dim)),
-    "nansum": lambda x, *args, **kwargs: where(torch.isnan(x), 0.0, x).sum(*args, **kwargs),
-    "masked_fill": lambda x, mask, value: where(mask, value, x),
-    "to": moved, "prod": prod,
-    "type_as": lambda x, other: x.to(other.dtype),
-    "outer": lambda x, y: x[:, None] * y,
-    "expand_as": lambda x, other: x.expand(other.shape),
-    "view_as": lambda x, other: x.view(other.shape),
-    "reshape_as": lambda x, other: x.reshape(other.shape),
-    "where": where, "glu": glu, "selu": selu, "celu": celu,
-    "elu": elu, "gelu": gelu, "softplus": softplus, "softmax": softmax, "logsumexp": logsumexp,
-    "log_softmax": log_softmax,
-    "softmin": lambda x, dim=None, **options: softmax(-x, dim, **options),
-    "logsigmoid": lambda x: -softplus(-x),
-    "log_sigmoid": lambda x: -softplus(-x),
-    "mish": lambda x: x * torch.tanh(softplus(x)),
-    "tanhshrink": lambda x: x - torch.tanh(x),
-    "softsign": lambda x: x / (1 + torch.abs(x)),
-    "atanh": lambda x: 0.5 * (torch.log1p(x) - torch.log1p(-x)),
-    "acosh": lambda x: torch.log(x + torch.sqrt(x * x - 1)),
-    "log2": lambda x: torch.log(x) / math.log(2),
-    "log10": lambda x: torch.log(x) / math.log(10),
-    "exp2": lambda x: torch.exp(x * math.log(2)),
-    "addcmul": lambda x, a, b, value=1: x + value * (a * b),
-    "addmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
-    "dropout": dropout,
+    torch.Tensor.__getitem__: linear(torch.Tensor.__getitem__),
+    torch.Tensor.__rfloordiv__: step(torch.Tensor.__rfloordiv__),
+    torch.add: add, torch.mul: mul, F.linear: layer, torch.div: div, torch.pow: pow,
+    torch.matmul: matmul, torch.mm: matmul, torch.bmm: matmul, torch.mv: matmul, torch.dot: matmul,
+    torch.sub: lambda x, y, alpha=1: add(x, y, alpha=-alpha),
+    torch.rsub: lambda x, y, alpha=1: add(y, x, alpha=-alpha),
+    torch.Tensor.__rdiv__: lambda x, y: div(y, x),
+    torch.Tensor.__rpow__: lambda x, y: pow(y, x),
+    torch.Tensor.__rmatmul__: lambda x, y: matmul(y, x),
+    torch.positive: lambda x: x,
+    torch.square: lambda x: x * x,
+    torch.Tensor.T.__get__: lambda x: x.each(lambda row: row.T),
+    torch.Tensor.H.__get__: lambda x: x.each(lambda row: row.H),
+    torch.Tensor.mT.__get__: lambda x: x.each(lambda row: row.mT),
+    torch.Tensor.mH.__get__: lambda x: x.each(lambda row: row.mH),
+    torch.real: lambda x: x.each(torch.real),
+    torch.diff: lambda x, n=1, dim=-1: x.each(lambda row: row.diff(n, dim)),
+    torch.nansum: lambda x, *args, **kwargs: where(torch.isnan(x), 0.0, x).sum(*args, **kwargs),
+    torch.masked_fill: lambda x, mask, value: where(mask, value, x),
+    torch.Tensor.to: moved, torch.prod: prod, torch.where: where,
+    torch.Tensor.type_as: lambda x, other: x.to(other.dtype),
+    torch.outer: lambda x, y: x[:, None] * y,
+    torch.Tensor.expand_as: lambda x, other: x.expand(other.shape),
+    torch.Tensor.view_as: lambda x, other: x.view(other.shape),
+    torch.Tensor.reshape_as: lambda x, other: x.reshape(other.shape),
+    torch.addcmul: lambda x, a, b, value=1: x + value * (a * b),
+    torch.addmm: lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
 })  # fmt: skip
-RULES.update({alias: RULES[name] for alias, name in ALIASES.items() if name in RULES})
