@@ -99,7 +99,7 @@ def ways(call: Call, generator: torch.Generator, often: bool) -> Iterator[tuple[
     """(what is done, a function that does it), for one sample."""
     first, *others = moving(call.arguments)
     yield "first tensor", lambda: along(call, [first], generator)
-    if others:
+    if often and others:
         yield "another tensor", lambda: along(call, others[:1], generator)
         yield "all tensors", lambda: along(call, [first, *others], generator)
     if often:

@@ -19,7 +19,7 @@ from companion.engines import stencil
 
 Derivatives: TypeAlias = Sequence[np.ndarray]  # d⁰, d¹, …, dⁿ along the curve, each of one shape
 
-STEPS = (1e-3, 1e-2, 1e-4, 1e-5)  # x moves by about this part of itself
+STEPS = (1e-3, 1e-4, 1e-2)  # x moves by about this part of itself
 PLACES = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)  # where the curve is looked at, in steps
 LARGE = 1e-6  # what a derivative may be off by, relative to itself
 ROUNDING = 1e-11  # ... and relative to the largest element of those up to its order,
