@@ -152,4 +152,4 @@ def partials(call: Call, place: int, generator: torch.Generator) -> Finding:
         y = evaluated(call, {place: z.reshape(x.shape)})[call.output]
         return y.reshape(1, -1) @ mix.to(y.dtype)
 
-    return curves.partials(f, x.reshape(1, -1), int(x.abs().argmax()))
+    return curves.partials(f, x.reshape(1, -1), int(x.nan_to_num(0.0).abs().argmax()))

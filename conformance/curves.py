@@ -119,7 +119,7 @@ def laplacian(f: Function, x: Tensor) -> Finding:
 
 def partials(f: Function, x: Tensor, axis: int) -> Finding:
     """Partials(f, x)(axis, axis, …), whichever way it takes, for f: (1, d) → (1, m)."""
-    size = float(x[0, axis].abs()) or 1.0
+    size = min(float(x[0, axis].abs()), 1.0) or 1.0
     v = torch.zeros_like(x).index_fill(1, torch.tensor(axis), size)
 
     def found(t: float, order: int) -> list[np.ndarray]:

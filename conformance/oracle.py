@@ -20,6 +20,7 @@ from companion.engines import stencil
 Derivatives: TypeAlias = Sequence[np.ndarray]  # d⁰, d¹, …, dⁿ along the curve, each of one shape
 
 STEPS = (1e-3, 1e-4, 1e-2)  # x moves by about this part of itself
+FINER = (1e-5, 1e-6)  # which may contradict a fault that was found with the others
 PLACES = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)  # where the curve is looked at, in steps
 LARGE = 1e-6  # what a derivative may be off by, relative to itself
 ROUNDING = 1e-11  # ... and relative to the largest element of those up to its order,
@@ -87,7 +88,7 @@ def _climb(ladder, here, decided, anchors, steps):
     skipped = not decided.all()
     for k in range(1, len(here)):
         for anchor in anchors:
-            if anchor.order == k and not _agrees(here[k], anchor, decided):
+            if anchor.order == k and not _agrees(here[: k + 1], anchor, decided):
                 total = float(np.sum(anchor.weights * here[k]))
                 return Finding(
                     "wrong", k, f"order {k}: Σ w d = {total:.9g}, for {anchor.value:.9g}"
@@ -148,7 +149,7 @@ def _resolved(ladder, here, k, decided, steps):
 
 def _confirmed(ladder, here, k, wrong, steps):
     """Whether no step that resolves an element contradicts: a staircase may look like a slope."""
-    for step in steps:
+    for step in (*steps, *FINER):
         resolved, quotient, error = _slope(ladder, here, k, step)
         wrong = wrong & ~(resolved & (np.abs(here[k] - quotient) <= error))
     return wrong.any()
@@ -178,12 +179,13 @@ def _largest(a):
     return float(np.max(np.abs(a), where=np.isfinite(a), initial=0.0))
 
 
-def _agrees(d, anchor, decided):
+def _agrees(ds, anchor, decided):
     """The weighed sum, to rounding; where an element is not decided there is no sum to compare."""
     if not (decided.all() and np.isfinite(anchor.value)):
         return True
-    terms = anchor.weights * d
-    return bool(abs(np.sum(terms) - anchor.value) <= 1e-7 * max(np.sum(np.abs(terms)), 1e-6))
+    terms = anchor.weights * ds[-1]
+    allowed = 1e-7 * np.sum(np.abs(terms)) + terms.size * ROUNDING * max(LEAST, *map(_largest, ds))
+    return bool(abs(np.sum(terms) - anchor.value) <= allowed)
 
 
 def _said(k, found, truth, wrong):

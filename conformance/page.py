@@ -44,7 +44,7 @@ def refusals(run: dict) -> Iterator[str]:
     for name, what in ROWS.items():
         reasons = defaultdict(list)
         for function, why in run["databases"][name]["refusals"].items():
-            reasons[why].append(function)
+            reasons[sentence(why)].append(function)
         if reasons:
             yield f"\n**{what[0].upper()}{what[1:]}**\n"
         for why, functions in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0])):
@@ -65,6 +65,12 @@ def torch_itself(run: dict) -> Iterator[str]:
         name = entry.split(" ")[1]
         found, right = said.split(", for ")
         yield f"| `{name.replace('nn_functional_', 'F.')}` | {order} | {found} | {right} |"
+
+
+def sentence(message: str) -> str:
+    """The first sentence of a refusal, without the name of what is refused: it groups its like."""
+    first = message.split(". ")[0].rstrip(".")
+    return re.sub(r"no Taylor rule for (torch's )?\S+", "no Taylor rule", first)
 
 
 def plain(message: str) -> str:
