@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "chapters" / "conformance.md"
-MARK = re.compile(r"(<!-- stored: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+MARK = re.compile(r"(<!-- stored: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ROWS = {
     "ops": "operators on torch's `op_db`",
     "beyond": "operators on entries of `op_db` that torch cannot differentiate",
     "modules": "operators on torch's `module_db`",
-    "jax_jet": "the list of `jax.experimental.jet`: operators, engines, jax",
+    "jax_jet": "operators and engines on the list of `jax.experimental.jet`",
     "hips": "engines on the names of HIPS autograd",
     "programs": "random programs, blocks of 200, every way",
 }
@@ -19,7 +19,7 @@ ROWS = {
 
 def drawn(text: str, run: dict) -> str:
     """The page with its marked parts written anew."""
-    return MARK.sub(lambda m: m[1] + "\n".join(PARTS[m[2]](run)) + m[3], text)
+    return MARK.sub(lambda m: m[1] + "\n".join(PARTS[m[2]](run)) + "\n" + m[3], text)
 
 
 def told(run: dict) -> Iterator[str]:

@@ -249,3 +249,12 @@ def test_a_page_that_shows_another_run_is_noticed():
     text, run = PAGE.read_text("utf-8"), stored("conformance")
     run["databases"]["ops"]["right"] += 1
     assert text != drawn(text, run)
+
+
+def test_what_stands_between_the_marks_is_all_that_is_written_anew():
+    text = (
+        "a\n<!-- stored: told -->\n<!-- end -->\nb\n<!-- stored: told -->\nold\n<!-- end -->\nc\n"
+    )
+    run = {"date": "today", "versions": {"torch": "2"}, "seed": 3}
+    part = "<!-- stored: told -->\nRun on today with torch 2; seed 3.\n<!-- end -->"
+    assert drawn(text, run) == f"a\n{part}\nb\n{part}\nc\n"
