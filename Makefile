@@ -7,6 +7,7 @@
 #   make lab     open your own copy of these in JupyterLab
 #   make write   open the sources of the chapters in JupyterLab, to change the book
 #   make bench   compare with other packages, in environments of their own
+#   make conformance  try other projects' lists of functions; ARGUMENTS="--seed 7" draws other samples
 #   make lock    renew requirements.txt from requirements.in
 #   make clean   remove what was built (the environments stay: rm -r .venv .venv-bench .venv-peers)
 
@@ -18,9 +19,9 @@ NEEDS_311 := import sys; sys.exit("Python 3.11 or newer is needed; name one with
 INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 
 # These look at the book, its pins and its stored runs.
-BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book error_messages maths mutation notebooks own_copies package peers plain_nodes plain_notebooks project readme redirects rosetta types)) $(wildcard tests/test_experiments*.py)
+BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book conformance error_messages maths mutation mutation_operators notebooks own_copies package peers plain_nodes plain_notebooks project readme redirects rosetta types)) $(wildcard tests/test_experiments*.py)
 
-.PHONY: book test rooms notebooks lab write bench lock clean
+.PHONY: book test rooms notebooks lab write bench conformance lock clean
 .DEFAULT_GOAL := book
 
 # The stamp is newer than the lists when the environment matches them.
@@ -71,6 +72,10 @@ $(BENCH_VENV)/.ready: benchmarks/requirements.txt requirements.txt pyproject.tom
 
 bench: $(VENV)/.ready $(BENCH_VENV)/.ready $(VENV)/.ready
 	@for script in benchmarks/bench_*.py; do $(BENCH_VENV)/bin/python $$script || exit 1; done
+
+conformance: $(VENV)/.ready
+	@echo "make conformance: some 900 functions and 100000 random programs, on all cores; a quarter of an hour on two."
+	$(BIN)/python -m conformance $(ARGUMENTS)
 
 # torch's wheel brings its own GPU packages, or none, so they are not pinned.
 lock:

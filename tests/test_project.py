@@ -173,7 +173,8 @@ def test_every_room_of_the_companion_has_its_place_on_the_api_page() -> None:
     "arguments",
     [
         ["check", "."],
-        ["format", "--check", "companion", "tests", "tools", "benchmarks", "experiments", "_ext"],
+        ["format", "--check"]
+        + "companion conformance tests tools benchmarks experiments _ext".split(),
     ],
     ids=["lint", "format"],
 )
