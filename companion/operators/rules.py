@@ -190,9 +190,30 @@ def _beside_zero(x, n, rule):
         x = x.to(dtype).expand(torch.broadcast_shapes(x.shape, exponent.shape))
     zero = x.primal == 0
     away = rule(where(zero, torch.ones_like(x.primal), x))
-    exponent = torch.as_tensor(exponent, device=away.device).to(away.dtype)
-    here = x.to(away.dtype).pointwise(at_zero(exponent, isinstance(n, Series)))
+    if isinstance(exponent, torch.Tensor):
+        exponent = exponent.to(away.device, away.dtype)
+        here = x.to(away.dtype).pointwise(at_zero(exponent, isinstance(n, Series)))
+    else:
+        here = x.pointwise(fraction_at_zero(exponent))
     return where(zero, here, away)
+
+
+def fraction_at_zero(n: float) -> SeriesRule:
+    """The rule of uⁿ where u₀ = 0, for a number n that is not whole: 0 below n, infinite beyond."""
+
+    def term(k: int, r: float, first: Tensor) -> Tensor:
+        if k < r:
+            return torch.zeros_like(first)
+        falling = math.prod(r - j for j in range(k))
+        return math.copysign(math.inf, falling) * first**k
+
+    def rule(u: Any, order: int) -> tuple[list[Tensor], list[Tensor]]:
+        first, count = (u[1], order + 1) if len(u) > 1 else (torch.ones_like(u[0]), 1)
+        first = first.expand_as(u[0])
+        series = lambda r: [term(k, r, first) for k in range(count)]
+        return series(n), [n * t for t in series(n - 1)]
+
+    return rule
 
 
 def at_zero(n: Operand, varies: bool = False) -> SeriesRule:
