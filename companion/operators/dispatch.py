@@ -76,8 +76,8 @@ class Expansion:
 class Series:
     """The coefficients of a truncated series, one to a row: rows (r, *shape), row 0 the primal.
 
-        Linear functions act on every row alike. A kind of series says what the rest do to it: `like`
-        (rows → a series of this kind), `times` (a product), `pointwise` (f of the series) and `stepwise`
+    Linear functions act on every row alike. A kind of series says what the rest do to it: `like`
+    (rows → a series of this kind), `times` (a product), `pointwise` (f of the series) and `stepwise`
     (a function that has no rule, from its Taylor coefficients along curves).
     """
 
