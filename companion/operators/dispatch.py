@@ -134,7 +134,8 @@ class Series:
         if isinstance(x, np.ndarray):
             return torch.as_tensor(x, device=self.device)
         if not isinstance(x, torch.Tensor):
-            return self.primal.new_tensor(x)
+            complex_first = isinstance(x, complex) and not self.is_complex()
+            return (self.primal.to(self.dtype.to_complex()) if complex_first else self.primal).new_tensor(x)
         return x if x.ndim else x.to(self.device)  # a tensor of one number meets those of a GPU
 
     def met(self, other: "Series") -> None:

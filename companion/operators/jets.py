@@ -15,13 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.operators import activations as activations  # fills the table of rules
+from companion.operators import activations as activations  # these fill the table of rules
+from companion.operators import complexes as complexes
+from companion.operators import linear_algebra as linear_algebra
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.recurrences import SeriesRule, product
 
 
 class Pointwise(torch.autograd.Function):
-    """v = f(u), and the walk back ūⱼ = Σ_{k≥j} wₖ₋ⱼ v̄ₖ, where w is the series of f′(u)."""
+    """v = f(u), and the walk back ūⱼ = Σ_{k≥j} wₖ₋ⱼ v̄ₖ, where w is the series of f′(u).
+
+    Of complex coefficients the walk back takes the conjugate of w, as all of torch does.
+    """
 
     generate_vmap_rule = True
 
@@ -44,6 +49,7 @@ class Pointwise(torch.autograd.Function):
         rows, *w = ctx.saved_tensors
         if torch.is_grad_enabled():  # this walk will be differentiated: w must know of u
             w = ctx.rule(rows.unbind(), ctx.order)[1]
+        w = [c.conj() for c in w] if cotangent.is_complex() else w
         back = [_transposed(w, cotangent, j) for j in range(len(rows))]
         return torch.stack(back), None, None
 

@@ -47,6 +47,8 @@ class Collapsed(torch.autograd.Function):
         rows, first, second, third = ctx.saved_tensors
         if torch.is_grad_enabled():  # this walk will be differentiated: the slopes must know of u
             _, first, second, third = slopes(ctx.rule, rows[0])
+        if cotangent.is_complex():
+            rows, first, second, third = (t.conj() for t in (rows, first, second, third))
         tangents, curved = rows[1:-1], 2 * cotangent[-1]
         back = first * cotangent
         _add_product(back[0], second, _dot(rows[1:], cotangent[1:]))

@@ -140,7 +140,7 @@ class Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        rows, weight = ctx.saved_tensors
+        rows, weight = (t.conj() if t.is_complex() else t for t in ctx.saved_tensors)
         to_rows = cotangent @ weight if ctx.needs_input_grad[0] else None
         to_weight = cotangent.flatten(0, -2).T @ rows.flatten(0, -2)
         return to_rows, to_weight, cotangent[:1].flatten(0, -2).sum(0)
