@@ -6,6 +6,7 @@ complex numbers as they stand; what needs |z| or a branch of its own is here. z 
 and angle have no slope, has that of torch: 0.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,9 +15,10 @@ from torch import Tensor
 from companion.operators.dispatch import RULES, Operand, Series
 from companion.operators.rules import aligned, fact, first, linear, pow, step, where
 
-LINEAR = "imag conj conj_physical resolve_conj resolve_neg view_as_real view_as_complex".split()
-TRANSFORMS = """fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 hfft2 ihfft2 fftn ifftn rfftn
-    irfftn hfftn ihfftn fftshift ifftshift""".split()
+LINEAR = "imag conj resolve_conj resolve_neg view_as_real view_as_complex".split()
+TRANSFORMS = """fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 hfft2 fftn ifftn rfftn irfftn
+    hfftn fftshift ifftshift""".split()
+UNBATCHED = [torch.stft, torch.istft, torch.fft.ihfft2, torch.fft.ihfftn]  # for torch.vmap
 REAL = {name: RULES[getattr(torch, name)] for name in ("abs", "sgn", "acosh")}
 
 
@@ -89,8 +91,8 @@ def _number(x: Operand) -> bool:
     return isinstance(x, (int, float, complex))
 
 
-def windowed(function: Any) -> Any:
-    """The rule of stft and istft, linear in the signal, which torch.vmap does not take."""
+def row_by_row(function: Any) -> Any:
+    """The rule of a function that is linear in its first argument, without torch.vmap."""
 
     def rule(x: Series, *args: Any, **options: Any) -> Any:
         return x.like(torch.stack([function(row, *args, **options) for row in x.rows]))
@@ -98,12 +100,14 @@ def windowed(function: Any) -> Any:
     return rule
 
 
-RULES.update({getattr(torch, name): linear(getattr(torch, name)) for name in LINEAR})
-RULES.update({getattr(torch.fft, name): linear(getattr(torch.fft, name)) for name in TRANSFORMS})
-RULES.update({f: windowed(f) for f in (torch.stft, torch.istft)})
-RULES.update({f: fact(f) for f in (torch.is_conj, torch.is_neg)})
-RULES.update({
+TABLE: dict[Callable, Callable] = {
+    **{getattr(torch, name): linear(getattr(torch, name)) for name in LINEAR},
+    **{getattr(torch.fft, name): linear(getattr(torch.fft, name)) for name in TRANSFORMS},
+    **{f: row_by_row(f) for f in UNBATCHED},
+    **{f: fact(f) for f in (torch.is_conj, torch.is_neg)},
+    torch.conj_physical: lambda x: x.like(torch.conj_physical(x.rows)),
     torch.complex: joined, torch.polar: polar, torch.abs: modulus, torch.sgn: sgn,
     torch.angle: angle, torch.acosh: acosh, torch.pow: power, torch.isreal: step(torch.isreal),
     torch.Tensor.__rpow__: lambda x, y: power(y, x),
-})  # fmt: skip
+}  # fmt: skip
+RULES.update(TABLE)

@@ -134,8 +134,8 @@ class Series:
         if isinstance(x, np.ndarray):
             return torch.as_tensor(x, device=self.device)
         if not isinstance(x, torch.Tensor):
-            complex_first = isinstance(x, complex) and not self.is_complex()
-            return (self.primal.to(self.dtype.to_complex()) if complex_first else self.primal).new_tensor(x)
+            dtype = self.dtype.to_complex() if isinstance(x, complex) else self.dtype
+            return torch.tensor(x, dtype=dtype, device=self.device)
         return x if x.ndim else x.to(self.device)  # a tensor of one number meets those of a GPU
 
     def met(self, other: "Series") -> None:

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from companion import torch_private
 from companion.operators.dispatch import RULES, Operand, Series
-from companion.operators.recurrences import product
 from companion.operators.rules import first, matmul
 
 Rows = Sequence[Tensor]  # the coefficients of a series; what is missing is zero
@@ -146,10 +145,11 @@ _log_det = along(lambda n, a: _log_slopes(n, a))
 def det(a: Series) -> Any:
     """det A, of singular matrices too.
 
-    With orthogonal U and V that split the primal into a regular block and the rest, det A =
-    det U det V det D₁₁ det(D₂₂ − D₂₁ D₁₁⁻¹ D₁₂) for D = Uᴴ A V, and the last one is a polynomial.
+    With orthogonal U and V that split the primal into a well conditioned block and the rest, det A
+    = det U det V det D₁₁ det(D₂₂ − D₂₁ D₁₁⁻¹ D₁₂) for D = Uᴴ A V, and the last is a polynomial. In
+    the sum for log det, a singular value σ would cancel terms of σ⁻ᵏ at order k.
     """
-    size, lost = a.shape[-1], _deficiency(a.primal)
+    size, lost = a.shape[-1], _small(a.primal)
     if not lost:
         return _regular_det(a)
     u, _, v = torch.linalg.svd(a.primal.detach())
@@ -162,11 +162,11 @@ def det(a: Series) -> Any:
     return outside * _regular_det(d[..., :r, :r]) * polynomial_det(schur)
 
 
-def _deficiency(a: Tensor) -> int:
-    """By how much the rank falls short, at most; 0 where torch.func lets no one see values."""
+def _small(a: Tensor) -> int:
+    """How many singular values are small, at most; 0 where torch.func lets no one see values."""
     if torch_private.transforming() or not a.numel():
         return 0
-    return a.shape[-1] - int(torch.linalg.matrix_rank(a.detach(), rtol=1e-10).min())
+    return a.shape[-1] - int(torch.linalg.matrix_rank(a.detach(), rtol=0.1).min())
 
 
 def polynomial_det(a: Series) -> Any:
@@ -221,7 +221,9 @@ def _cholesky_series(order: int, a: Rows, upper: bool = False) -> list[Tensor]:
     return [x.mH for x in low] if upper else low
 
 
-cholesky = along(_cholesky_series)
+def cholesky(a: Series, upper: bool = False) -> Any:
+    """L, or Lᴴ, with L Lᴴ = A."""
+    return along(_cholesky_series)(a, upper=upper)
 
 
 def _exp_series(order: int, a: Rows) -> list[Tensor]:
@@ -253,8 +255,10 @@ def bilinear(multiply: Callable[[Tensor, Tensor], Tensor], x: Operand, y: Operan
     """multiply(x, y), which is linear in each."""
     if isinstance(x, Series) and isinstance(y, Series):
         return x.times(y, multiply)
-    return x.each(lambda r: multiply(r, y)) if isinstance(x, Series) else y.each(
-        lambda r: multiply(x, r)
+    return (
+        x.each(lambda r: multiply(r, y))
+        if isinstance(x, Series)
+        else y.each(lambda r: multiply(x, r))
     )
 
 
@@ -293,14 +297,14 @@ def tensorsolve(a: Operand, b: Operand, dims: Any = None) -> Any:
     return solve(a.reshape(-1, prod(shape)), b.reshape(-1)).reshape(shape)
 
 
-RULES.update({
+TABLE: dict[Callable, Callable] = {
     torch.linalg.inv: inverse, torch.linalg.solve: solve, torch.linalg.tensorinv: tensorinv,
     torch.linalg.solve_triangular: solve_triangular, torch.linalg.tensorsolve: tensorsolve,
     torch.cholesky_solve: cholesky_solve, torch.cholesky_inverse: cholesky_inverse,
     torch.linalg.det: det, torch.linalg.slogdet: slogdet, torch.logdet: logdet,
     torch.linalg.cholesky: cholesky, torch.matrix_exp: along(_exp_series),
     torch.linalg.matrix_power: matrix_power,
-    torch.linalg.householder_product: householder_product,
+    torch.linalg.householder_product: householder_product, torch.orgqr: householder_product,
     torch.linalg.multi_dot: lambda matrices: reduce(matmul, matrices),
     torch.chain_matmul: lambda *matrices: reduce(matmul, matrices),
     torch.cross: lambda x, y, dim=None: bilinear(lambda a, b: torch.cross(a, b, dim=dim), x, y),
@@ -308,4 +312,5 @@ RULES.update({
         lambda a, b: torch.linalg.cross(a, b, dim=dim), x, y
     ),
     torch.vander: vander, torch.linalg.vander: lambda x, N=None: vander(x, N, True),
-})  # fmt: skip
+}  # fmt: skip
+RULES.update(TABLE)
