@@ -1,0 +1,182 @@
+"""A loss and its gradient as one compiled program: derivatives in it, as fast as jitted JAX.
+
+make_fx writes down every operation of the loss and of the walk back to the parameters, jets and all
+that is Python about them are gone, and inductor makes one program of the list. Chapter 10.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.func import functional_call
+from torch.fx import GraphModule
+
+from companion import torch_private
+
+OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
+
+
+class compiled:
+    """The scalar loss(x, …) of a network, with its gradient by the network's parameters, compiled.
+
+    loss: a function of tensors that returns one number, and calls the module net: by derivatives,
+    taylor, laplacian or Partials, or as it is. A call computes the loss and the gradient in one
+    program; backward hands the gradient on. The first call with inputs of a new shape compiles, for
+    some seconds; parameters and inputs may have other values in each call. Gradients go to the
+    parameters of net alone, and once: no create_graph. A loss that torch cannot compile here (no
+    C++ compiler) is computed as it is, with a warning.
+
+    Raises TypeError for a net that is no module, ValueError for a result that is not one number, for
+    an input that wants a gradient, for a tensor that wants one and is neither, and for a loss that
+    looks at values (if …, float(…), .item()).
+
+    >>> from companion.operators import derivatives
+    >>> net = nn.Linear(1, 1)
+    >>> loss = compiled(lambda x: derivatives(net, x, 1)[1].square().mean(), net)
+    >>> loss(torch.zeros(4, 1)).backward()                              # doctest: +SKIP
+
+    Source: chapter 10.
+    """
+
+    def __init__(self, loss: Callable[..., Tensor], net: nn.Module) -> None:
+        if not isinstance(net, nn.Module):
+            raise TypeError(f"net is the nn.Module whose parameters learn; got {type(net).__name__}")
+        self.loss, self.holder = loss, _Holder(loss, net)
+        self._programs: dict[Any, Callable[..., Any] | None] = {}
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """The loss at these inputs."""
+        for x in inputs:
+            if not isinstance(x, torch.Tensor):
+                raise TypeError(f"a compiled loss takes tensors; got {type(x).__name__}")
+            if x.requires_grad and torch.is_grad_enabled():
+                raise ValueError(
+                    "the gradient of a compiled loss goes to the parameters of net alone; hand over "
+                    "x.detach(), or call the loss itself"
+                )
+        names, learning, rest = self._state()
+        key = self._key((*learning, *rest, *inputs))
+        if key not in self._programs:
+            step = self._step(names, len(learning))
+            self._programs[key] = _program(step, (*learning, *rest, *inputs))
+        program = self._programs[key]
+        if program is None:
+            return self.loss(*inputs)
+        return _Known.apply(program, (*rest, *inputs), *learning)
+
+    def _state(self):
+        """(names, parameters that learn, what else the module keeps)."""
+        learning = {n: p for n, p in self.holder.named_parameters() if p.requires_grad}
+        rest = {n: p for n, p in self.holder.named_parameters() if not p.requires_grad}
+        rest |= dict(self.holder.named_buffers())
+        return [*learning, *rest], list(learning.values()), list(rest.values())
+
+    def _key(self, tensors):
+        modes = tuple(m.training for m in self.holder.modules())
+        return (*modes, *[(x.shape, x.stride(), x.dtype, x.device) for x in tensors])
+
+    def _step(self, names, count):
+        """(parameters …, inputs …) → (loss, its gradient …)."""
+
+        def step(*tensors: Tensor) -> tuple[Tensor, ...]:
+            with torch.enable_grad():
+                leaves = [p.detach().requires_grad_() for p in tensors[:count]]
+                state = dict(zip(names, (*leaves, *tensors[count:])))
+                y = functional_call(self.holder, state, tensors[len(names) :])
+                if not isinstance(y, torch.Tensor) or y.numel() != 1:
+                    shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+                    raise ValueError(f"a compiled loss returns one number; got {shape}")
+                slopes = torch.autograd.grad(y.sum(), leaves, materialize_grads=True)
+            return y.detach(), *slopes
+
+        return step
+
+
+class _Holder(nn.Module):
+    """A function as a module, so that the parameters of net can be handed over."""
+
+    def __init__(self, function, net):
+        super().__init__()
+        self.function, self.net = function, net
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
+class _Known(torch.autograd.Function):
+    """The loss; its gradient is known when it is."""
+
+    @staticmethod
+    def forward(ctx: Any, program: Callable, data: Sequence[Tensor], *learning: Tensor) -> Tensor:
+        value, *slopes = program(*learning, *data)
+        ctx.slopes = slopes
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
+        return None, None, *[cotangent * slope for slope in ctx.slopes]
+
+
+def _program(step: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any] | None:
+    """step at such inputs as one program; None, with a warning, where there can be none."""
+    inputs = [x.detach() for x in inputs]
+    graph = _written(step, inputs)
+    try:
+        with torch.no_grad():
+            return torch_private.program(graph, inputs, OPTIONS)
+    except (RuntimeError, OSError) as error:  # all of inductor's own are the first
+        warnings.warn(
+            "the loss is computed as it is, several times slower: torch cannot compile it here "
+            f"({type(error).__name__}: {_first_line(error)}). A compiled loss needs a C++ compiler, "
+            "g++ or clang, or CXX=its path",
+            stacklevel=3,
+        )
+        return None
+
+
+def _written(step: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
+    """The operations of step as a graph, which does the same at other values."""
+    try:
+        with torch.no_grad(), torch.random.fork_rng(), torch_private.one_mode():
+            graph = torch_private.traced(step, [x.clone() for x in inputs])
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{UNTRACEABLE} torch says: {_first_line(error)}") from error
+    foreign = [
+        name
+        for name, value in (*graph.named_parameters(), *graph.named_buffers())
+        if value.requires_grad
+    ] + [
+        node.target
+        for node in graph.graph.nodes
+        if node.op == "get_attr" and getattr(getattr(graph, node.target), "requires_grad", False)
+    ]
+    if foreign:
+        raise ValueError(
+            "the loss uses a tensor that requires a gradient and is no parameter of net, so its "
+            "gradient would be lost: make it an nn.Parameter of the module, or detach it"
+        )
+    nearby = [x * 1.01 + 0.001 if x.is_floating_point() else x for x in inputs]
+    found = []
+    for f in (graph, step):
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(0)
+            found.append(f(*[x.clone() for x in nearby]))
+    if not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(*found)):
+        raise ValueError(f"{UNTRACEABLE} At other points the graph would be another function")
+    return graph
+
+
+UNTRACEABLE = (
+    "the loss cannot be written down as one graph: it looks at a value (if …, float(…), .item(), "
+    ".tolist(), numpy). Write torch.where(...) for a choice, or call the loss itself."
+)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
