@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.fx import GraphModule
 
@@ -44,7 +43,7 @@ class compiled:
     def __init__(self, loss: Callable[..., Tensor], net: nn.Module) -> None:
         if not isinstance(net, nn.Module):
             raise TypeError(f"net is the nn.Module whose parameters learn; got {type(net).__name__}")
-        self.loss, self.holder = loss, _Holder(loss, net)
+        self.loss, self.net = loss, net
         self._programs: dict[Any, Callable[..., Any] | None] = {}
 
     def __call__(self, *inputs: Tensor) -> Tensor:
@@ -57,38 +56,30 @@ class compiled:
                     "the gradient of a compiled loss goes to the parameters of net alone; hand over "
                     "x.detach(), or call the loss itself"
                 )
-        names, learning, rest = self._state()
-        key = self._key((*learning, *rest, *inputs))
+        kept = [*self.net.parameters(), *self.net.buffers()]
+        key = (
+            *[module.training for module in self.net.modules()],
+            *[(x.shape, x.stride(), x.dtype, x.device, x.requires_grad) for x in (*kept, *inputs)],
+        )
         if key not in self._programs:
-            step = self._step(names, len(learning))
-            self._programs[key] = _program(step, (*learning, *rest, *inputs))
+            self._programs[key] = _program(self._step(kept), (*kept, *inputs))
         program = self._programs[key]
-        if program is None:
-            return self.loss(*inputs)
-        return _Known.apply(program, (*rest, *inputs), *learning)
+        return self.loss(*inputs) if program is None else _Known.apply(program, inputs, *kept)
 
-    def _state(self):
-        """(names, parameters that learn, what else the module keeps)."""
-        learning = {n: p for n, p in self.holder.named_parameters() if p.requires_grad}
-        rest = {n: p for n, p in self.holder.named_parameters() if not p.requires_grad}
-        rest |= dict(self.holder.named_buffers())
-        return [*learning, *rest], list(learning.values()), list(rest.values())
-
-    def _key(self, tensors):
-        modes = tuple(m.training for m in self.holder.modules())
-        return (*modes, *[(x.shape, x.stride(), x.dtype, x.device) for x in tensors])
-
-    def _step(self, names, count):
-        """(parameters …, inputs …) → (loss, its gradient …)."""
+    def _step(self, kept):
+        """(what the module keeps …, inputs …) → (loss, its gradient by what learns …)."""
+        holder = _Holder(self.loss, self.net)
+        names = [name for name, _ in (*holder.named_parameters(), *holder.named_buffers())]
+        learns = [x.requires_grad for x in kept]
 
         def step(*tensors: Tensor) -> tuple[Tensor, ...]:
             with torch.enable_grad():
-                leaves = [p.detach().requires_grad_() for p in tensors[:count]]
-                state = dict(zip(names, (*leaves, *tensors[count:])))
-                y = functional_call(self.holder, state, tensors[len(names) :])
+                state = [x.detach().requires_grad_(on) for x, on in zip(tensors, learns)]
+                y = functional_call(holder, dict(zip(names, state)), tensors[len(names) :])
                 if not isinstance(y, torch.Tensor) or y.numel() != 1:
                     shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
                     raise ValueError(f"a compiled loss returns one number; got {shape}")
+                leaves = [x for x in state if x.requires_grad]
                 slopes = torch.autograd.grad(y.sum(), leaves, materialize_grads=True)
             return y.detach(), *slopes
 
@@ -110,15 +101,20 @@ class _Known(torch.autograd.Function):
     """The loss; its gradient is known when it is."""
 
     @staticmethod
-    def forward(ctx: Any, program: Callable, data: Sequence[Tensor], *learning: Tensor) -> Tensor:
-        value, *slopes = program(*learning, *data)
-        ctx.slopes = slopes
+    def forward(ctx: Any, program: Callable, inputs: Sequence[Tensor], *kept: Tensor) -> Tensor:
+        value, *ctx.slopes = program(*kept, *inputs)
         return value
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        return None, None, *[cotangent * slope for slope in ctx.slopes]
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        if torch.is_grad_enabled():
+            raise NotImplementedError(
+                "the gradient of a compiled loss cannot be differentiated again (create_graph); "
+                "call the loss itself"
+            )
+        whole = cotangent.device.type == "cpu" and cotangent.item() == 1  # as in loss.backward()
+        slopes = iter(ctx.slopes if whole else [cotangent * slope for slope in ctx.slopes])
+        return None, None, *[next(slopes) if on else None for on in ctx.needs_input_grad[2:]]
 
 
 def _program(step: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any] | None:
