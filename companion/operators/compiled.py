@@ -42,29 +42,45 @@ class compiled:
 
     def __init__(self, loss: Callable[..., Tensor], net: nn.Module) -> None:
         if not isinstance(net, nn.Module):
-            raise TypeError(f"net is the nn.Module whose parameters learn; got {type(net).__name__}")
+            raise TypeError(
+                f"net is the nn.Module whose parameters learn; got {type(net).__name__}"
+            )
         self.loss, self.net = loss, net
         self._programs: dict[Any, Callable[..., Any] | None] = {}
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """The loss at these inputs."""
+        """The loss at these inputs; loss.backward() hands its gradient to the parameters."""
+        kept = [*self.net.parameters(), *self.net.buffers()]
+        program = self._compiled(kept, inputs)
+        return self.loss(*inputs) if program is None else _Known.apply(program, inputs, *kept)
+
+    def gradient(self, *inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(the loss, its gradient by each parameter that learns, in the order of net.parameters()).
+
+        The program alone: without autograd's engine, some 0.1 ms a call sooner than backward.
+        """
+        kept = [*self.net.parameters(), *self.net.buffers()]
+        program = self._compiled(kept, inputs)
+        value, *slopes = (program or self._step(kept))(*[x.detach() for x in (*kept, *inputs)])
+        return value, slopes
+
+    def _compiled(self, kept, inputs):
+        """The program for such inputs; None where there can be none."""
         for x in inputs:
             if not isinstance(x, torch.Tensor):
                 raise TypeError(f"a compiled loss takes tensors; got {type(x).__name__}")
-            if x.requires_grad and torch.is_grad_enabled():
+            if x.requires_grad:
                 raise ValueError(
                     "the gradient of a compiled loss goes to the parameters of net alone; hand over "
                     "x.detach(), or call the loss itself"
                 )
-        kept = [*self.net.parameters(), *self.net.buffers()]
         key = (
             *[module.training for module in self.net.modules()],
             *[(x.shape, x.stride(), x.dtype, x.device, x.requires_grad) for x in (*kept, *inputs)],
         )
         if key not in self._programs:
             self._programs[key] = _program(self._step(kept), (*kept, *inputs))
-        program = self._programs[key]
-        return self.loss(*inputs) if program is None else _Known.apply(program, inputs, *kept)
+        return self._programs[key]
 
     def _step(self, kept):
         """(what the module keeps …, inputs …) → (loss, its gradient by what learns …)."""
@@ -143,16 +159,8 @@ def _written(step: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
         raise
     except Exception as error:
         raise ValueError(f"{UNTRACEABLE} torch says: {_first_line(error)}") from error
-    foreign = [
-        name
-        for name, value in (*graph.named_parameters(), *graph.named_buffers())
-        if value.requires_grad
-    ] + [
-        node.target
-        for node in graph.graph.nodes
-        if node.op == "get_attr" and getattr(getattr(graph, node.target), "requires_grad", False)
-    ]
-    if foreign:
+    constants = [getattr(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"]
+    if any(getattr(value, "requires_grad", False) for value in constants):
         raise ValueError(
             "the loss uses a tensor that requires a gradient and is no parameter of net, so its "
             "gradient would be lost: make it an nn.Parameter of the module, or detach it"
@@ -162,7 +170,13 @@ def _written(step: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
     for f in (graph, step):
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(0)
-            found.append(f(*[x.clone() for x in nearby]))
+            given = [x.clone() for x in nearby]
+            found.append(f(*given))
+        if not all(torch.equal(a, b) for a, b in zip(given, nearby)):
+            raise ValueError(
+                "the loss changes what the module keeps or what it is given, as BatchNorm in "
+                "training does: call net.eval(), or call the loss itself"
+            )
     if not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(*found)):
         raise ValueError(f"{UNTRACEABLE} At other points the graph would be another function")
     return graph
