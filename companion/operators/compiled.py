@@ -61,7 +61,9 @@ class compiled:
         """
         kept = [*self.net.parameters(), *self.net.buffers()]
         program = self._compiled(kept, inputs)
-        value, *slopes = (program or self._step(kept))(*[x.detach() for x in (*kept, *inputs)])
+        value, *slopes = (program or self._step(kept))(
+            *[x.detach().contiguous() for x in (*kept, *inputs)]
+        )
         return value, slopes
 
     def _compiled(self, kept, inputs):
@@ -76,7 +78,7 @@ class compiled:
                 )
         key = (
             *[module.training for module in self.net.modules()],
-            *[(x.shape, x.stride(), x.dtype, x.device, x.requires_grad) for x in (*kept, *inputs)],
+            *[(x.shape, x.dtype, x.device, x.requires_grad) for x in (*kept, *inputs)],
         )
         if key not in self._programs:
             self._programs[key] = _program(self._step(kept), (*kept, *inputs))
@@ -118,7 +120,7 @@ class _Known(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, program: Callable, inputs: Sequence[Tensor], *kept: Tensor) -> Tensor:
-        value, *ctx.slopes = program(*kept, *inputs)
+        value, *ctx.slopes = program(*[x.contiguous() for x in (*kept, *inputs)])
         return value
 
     @staticmethod
@@ -135,7 +137,7 @@ class _Known(torch.autograd.Function):
 
 def _program(step: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any] | None:
     """step at such inputs as one program; None, with a warning, where there can be none."""
-    inputs = [x.detach() for x in inputs]
+    inputs = [x.detach().contiguous() for x in inputs]  # a program is made for one layout
     graph = _written(step, inputs)
     try:
         with torch.no_grad():

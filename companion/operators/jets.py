@@ -18,7 +18,7 @@ from torch import Tensor
 from companion.operators import activations as activations  # these fill the table of rules
 from companion.operators import complexes as complexes
 from companion.operators import linear_algebra as linear_algebra
-from companion.operators.dispatch import Expansion, Series, quickly_bound
+from companion.operators.dispatch import Expansion, Series, quickly
 from companion.operators.recurrences import SeriesRule, product
 
 
@@ -54,7 +54,7 @@ class Pointwise(torch.autograd.Function):
         return torch.stack(back), None, None
 
 
-quickly_bound(Pointwise)
+pointwise = quickly(Pointwise)
 
 
 def _transposed(w, cotangent, j):
@@ -89,7 +89,7 @@ class Jet(Series):
 
     def pointwise(self, rule: SeriesRule) -> "Jet":
         """f of this jet, by the rule of f."""
-        return self.like(Pointwise.apply(self.rows, rule, self.order)[0])
+        return self.like(pointwise(self.rows, rule, self.order)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "Jet":
         """The product with another jet of this expansion."""

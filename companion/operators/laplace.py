@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from companion import torch_private
-from companion.operators.dispatch import Expansion, Series, quickly_bound
+from companion.operators.dispatch import Expansion, Series, quickly
 from companion.operators.fallback import leaves, rebuilt
 from companion.operators.jets import Jet, check_points, check_value
 from companion.operators.recurrences import SeriesRule
@@ -57,7 +57,7 @@ class Collapsed(torch.autograd.Function):
         return back, None
 
 
-quickly_bound(Collapsed)
+collapsed = quickly(Collapsed)
 
 
 def slopes(rule: SeriesRule, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -97,7 +97,7 @@ class LaplaceJet(Series):
 
     def pointwise(self, rule: SeriesRule) -> "LaplaceJet":
         """f of this series, by the rule of f."""
-        return self.like(Collapsed.apply(self.rows, rule)[0])
+        return self.like(collapsed(self.rows, rule)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "LaplaceJet":
         """Δ(u w) = u Δw + w Δu + 2 Σᵢ uᵢ wᵢ."""

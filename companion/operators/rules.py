@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
+from companion.operators.dispatch import RULES, Operand, Series, quickly
 from companion.operators.recurrences import POINTWISE, SeriesRule, power
 
 UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose
@@ -120,7 +120,7 @@ def layer(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Any:
     """x Wᵀ + b: one product for all coefficients, and the bias to the primal."""
     if not isinstance(x, Series) or isinstance(weight, Series):
         raise TypeError("linear takes a series as its input only; its weight is a tensor")
-    return x.like(F.linear(x.rows, weight) if bias is None else Layer.apply(x.rows, weight, bias))
+    return x.like(F.linear(x.rows, weight) if bias is None else affine_layer(x.rows, weight, bias))
 
 
 class Layer(torch.autograd.Function):
@@ -146,7 +146,7 @@ class Layer(torch.autograd.Function):
         return to_rows, to_weight, cotangent[:1].flatten(0, -2).sum(0)
 
 
-quickly_bound(Layer)
+affine_layer = quickly(Layer)
 
 
 def div(x: Operand, y: Operand, rounding_mode: str | None = None) -> Any:
