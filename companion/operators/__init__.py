@@ -13,7 +13,10 @@ names.py         which of torch's functions are one operation
 rules.py         what torch's functions do to a series, by their kind
 activations.py   activations, and what is composed
 fallback.py      what has no rule: one operation differentiated step by step, in the midst of a series
+linear_algebra.py  inverses, determinants, Cholesky factors, exponentials of matrices
+complexes.py     complex values and Fourier transforms
 recurrences.py   pointwise functions, coefficient by coefficient
+compiled.py      a loss and its gradient as one program
 graphs.py        how large a graph is, what it keeps, and which tensors never die
 audit.py         what a gradient computation really did
 conventions.py   where a derivative of torch is a choice
@@ -25,6 +28,7 @@ from companion._project import require
 require(__name__, "torch", "torch")
 
 from companion.operators.audit import Audit, gradient_audit
+from companion.operators.compiled import compiled
 from companion.operators.devices import device
 from companion.operators.dispatch import RULES
 from companion.operators.graphs import LeakProbe, graph_size, saved_bytes
@@ -41,6 +45,7 @@ __all__ = [
     "LeakProbe",
     "Partials",
     "check_orders",
+    "compiled",
     "derivatives",
     "device",
     "gradient_audit",

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from companion import torch_private
 from companion.operators.asks import class_for_caller
 from companion.operators.fallback import alone
 from companion.operators.names import KEYS, canonical
@@ -147,7 +148,8 @@ class Series:
         if isinstance(x, np.ndarray):
             return torch.as_tensor(x, device=self.device)
         if not isinstance(x, torch.Tensor):
-            return self.primal.new_tensor(x)
+            dtype = self.dtype.to_complex() if isinstance(x, complex) else self.dtype
+            return torch.tensor(x, dtype=dtype, device=self.device)
         return x if x.ndim else x.to(self.device)  # a tensor of one number meets those of a GPU
 
     def met(self, other: "Series") -> None:
@@ -230,9 +232,26 @@ def _changes(function):
 IN_PLACE = {function for function in KEYS if _changes(function)}
 
 
-def quickly_bound(function: type[torch.autograd.Function]) -> None:
-    """Compute the signature of an autograd.Function once: torch would at every call."""
+def quickly(function: type[torch.autograd.Function]) -> Callable[..., Any]:
+    """function.apply, sooner: torch binds the arguments by name at every call, for torch.func's sake.
+
+    An autograd.Function that sets up its context in forward is called as it is, and torch.func
+    refuses it; so it stands in only where no transform is looking on.
+    """
+
+    def forward(ctx: Any, *args: Any) -> Any:
+        output = function.forward(*args)
+        function.setup_context(ctx, args, output)
+        return output
+
+    own = dict(forward=staticmethod(forward), backward=staticmethod(function.backward))
+    direct = type(function.__name__, (torch.autograd.Function,), own)
     function.forward.__signature__ = signature(function.forward)  # type: ignore[attr-defined]
+
+    def apply(*args: Any) -> Any:
+        return (function if torch_private.transforming() else direct).apply(*args)
+
+    return apply
 
 
 def _method(function, *args, **kwargs):

@@ -16,13 +16,18 @@ import torch
 from torch import Tensor
 
 from companion import torch_private
-from companion.operators import activations as activations  # fills the table of rules
-from companion.operators.dispatch import Expansion, Series, quickly_bound
+from companion.operators import activations as activations  # these fill the table of rules
+from companion.operators import complexes as complexes
+from companion.operators import linear_algebra as linear_algebra
+from companion.operators.dispatch import Expansion, Series, quickly
 from companion.operators.recurrences import SeriesRule, product
 
 
 class Pointwise(torch.autograd.Function):
-    """v = f(u), and the walk back ūⱼ = Σ_{k≥j} wₖ₋ⱼ v̄ₖ, where w is the series of f′(u)."""
+    """v = f(u), and the walk back ūⱼ = Σ_{k≥j} wₖ₋ⱼ v̄ₖ, where w is the series of f′(u).
+
+    Of complex coefficients the walk back takes the conjugate of w, as all of torch does.
+    """
 
     generate_vmap_rule = True
 
@@ -45,11 +50,12 @@ class Pointwise(torch.autograd.Function):
         rows, *w = ctx.saved_tensors
         if torch.is_grad_enabled():  # this walk will be differentiated: w must know of u
             w = ctx.rule(rows.unbind(), ctx.order)[1]
+        w = [c.conj() for c in w] if cotangent.is_complex() else w
         back = [_transposed(w, cotangent, j) for j in range(len(rows))]
         return torch.stack(back), None, None
 
 
-quickly_bound(Pointwise)
+pointwise = quickly(Pointwise)
 
 
 def _transposed(w, cotangent, j):
@@ -86,7 +92,7 @@ class Jet(Series):
         """f of this jet, by the rule of f."""
         if torch_private.forward_mode():  # torch loses outer tangents in the jvp of a Function
             return self.like(torch.stack(rule(self.rows.unbind(), self.order)[0]))
-        return self.like(Pointwise.apply(self.rows, rule, self.order)[0])
+        return self.like(pointwise(self.rows, rule, self.order)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "Jet":
         """The product with another jet of this expansion."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from companion import torch_private
-from companion.operators.dispatch import Expansion, Series, quickly_bound
+from companion.operators.dispatch import Expansion, Series, quickly
 from companion.operators.fallback import leaves, rebuilt
 from companion.operators.jets import Jet, check_points, check_value, evaluated
 from companion.operators.recurrences import SeriesRule
@@ -47,6 +47,8 @@ class Collapsed(torch.autograd.Function):
         rows, first, second, third = ctx.saved_tensors
         if torch.is_grad_enabled():  # this walk will be differentiated: the slopes must know of u
             _, first, second, third = slopes(ctx.rule, rows[0])
+        if cotangent.is_complex():
+            rows, first, second, third = (t.conj() for t in (rows, first, second, third))
         tangents, curved = rows[1:-1], 2 * cotangent[-1]
         back = first * cotangent
         _add_product(back[0], second, _dot(rows[1:], cotangent[1:]))
@@ -55,7 +57,7 @@ class Collapsed(torch.autograd.Function):
         return back, None
 
 
-quickly_bound(Collapsed)
+collapsed = quickly(Collapsed)
 
 
 def slopes(rule: SeriesRule, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -100,7 +102,7 @@ class LaplaceJet(Series):
             sides = self.rows[1:-1]
             bent = first * self.rows[-1:] + second * _dot(sides, sides)
             return self.like(torch.cat([v[None], first * sides, bent]))
-        return self.like(Collapsed.apply(self.rows, rule)[0])
+        return self.like(collapsed(self.rows, rule)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "LaplaceJet":
         """Δ(u w) = u Δw + w Δu + 2 Σᵢ uᵢ wᵢ."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from companion import torch_private
-from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
+from companion.operators.dispatch import RULES, Operand, Series, quickly
 from companion.operators.fallback import alone
 from companion.operators.recurrences import POINTWISE, SeriesRule, power, product
 
@@ -133,7 +133,7 @@ def layer(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Any:
     if bias is None or torch_private.forward_mode():
         y = x.like(F.linear(x.rows, weight))
         return y if bias is None else y + bias
-    return x.like(Layer.apply(x.rows, weight, bias))
+    return x.like(affine_layer(x.rows, weight, bias))
 
 
 class Layer(torch.autograd.Function):
@@ -153,13 +153,13 @@ class Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        rows, weight = ctx.saved_tensors
+        rows, weight = (t.conj() if t.is_complex() else t for t in ctx.saved_tensors)
         to_rows = cotangent @ weight if ctx.needs_input_grad[0] else None
         to_weight = cotangent.flatten(0, -2).T @ rows.flatten(0, -2)
         return to_rows, to_weight, cotangent[:1].flatten(0, -2).sum(0)
 
 
-quickly_bound(Layer)
+affine_layer = quickly(Layer)
 
 
 def div(x: Operand, y: Operand, rounding_mode: str | None = None) -> Any:
