@@ -58,7 +58,7 @@ def test_the_companion_asks_for_packages_loosely() -> None:
 
 def refused(pins: list[str], python: str) -> list[str]:
     """The pinned packages that do not install on this version of Python, by their own word."""
-    needs = {pin: metadata(pin.split("==")[0])["Requires-Python"] or "" for pin in pins}
+    needs = {pin: metadata(pin.split("==")[0]).get("Requires-Python") or "" for pin in pins}
     return [pin for pin, need in needs.items() if python not in SpecifierSet(need)]
 
 

@@ -173,16 +173,23 @@ def draw(page: Page, times: int = 2) -> None:
 def axe_faults(page: Page) -> list[str]:
     """Violations of WCAG, levels A and AA, with the elements that violate.
 
-    Of thousands of tokens and formulas on a page one of each kind stays whole: axe is slow on many elements.
+    Of thousands of tokens and formulas on a page one of each kind stays whole, and contrast, the slowest rule, is
+    asked of one element of each kind.
     """
     page.evaluate(looks.ONE_OF_A_KIND)
-    # no preload: axe would fetch the style sheets once more, from wrong addresses
+    page.evaluate(looks.CONTRASTS)
     rules = {"type": "tag", "values": WCAG}
-    options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
-    violations = Axe().run(page, options=options).response["violations"]
+    faults = violations(page, runOnly=rules, rules={"color-contrast": {"enabled": False}})
+    return faults + violations(page, "[data-contrast]", runOnly=["color-contrast"])
+
+
+def violations(page: Page, within: str = "html", **options: object) -> list[str]:
+    # no preload: axe would fetch the style sheets once more, from wrong addresses
+    settings = {"resultTypes": ["violations"], "preload": False, **options}
+    found = Axe().run(page, within, settings).response["violations"]
     return [
         f"axe: {violation['id']} ({violation['help']}) at {node['target']}"
-        for violation in violations
+        for violation in found
         for node in violation["nodes"]
     ]
 

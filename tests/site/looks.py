@@ -54,7 +54,7 @@ OPEN_SOLUTIONS = r"""() => [...document.querySelectorAll('.solution')]
   .map(one => 'an open solution: ' + one.textContent.trim().slice(0, 40))"""
 
 
-# axe is slow on many elements: of tokens of code, and of formulas by where they stand, one of a kind stays whole.
+# axe is slow on many elements: of formulas by where they stand, and of tokens of code, one of a kind stays whole.
 ONE_OF_A_KIND = r"""() => {
   const seen = new Set();
   for (const formula of document.querySelectorAll('article .math')) {
@@ -66,6 +66,23 @@ ONE_OF_A_KIND = r"""() => {
   for (const token of document.querySelectorAll('.highlight span')) {
     const kind = token.className + (token.closest('.cell_output') ? ' of an output' : '');
     if (seen.has(kind)) token.replaceWith(token.textContent);
+    seen.add(kind);
+  }
+}"""
+
+# What contrast depends on: the letters, and all that is painted below them. One element of each kind is marked.
+CONTRASTS = r"""() => {
+  const seen = new Set(), below = new Map([[null, '']]);
+  for (const node of document.querySelectorAll('html, body, body *')) {
+    const look = getComputedStyle(node);
+    const painted = [look.backgroundColor, look.backgroundImage, look.opacity].join();
+    const parent = below.get(node.parentElement);
+    below.set(node, painted === 'rgba(0, 0, 0, 0),none,1' ? parent : parent + '>' + painted);
+    const says = [...node.childNodes].some(one => one.nodeType === 3 && one.textContent.trim());
+    if (!says || !node.checkVisibility()) continue;
+    const letters = [look.color, look.fontSize, look.fontWeight, look.textShadow, look.position];
+    const kind = [below.get(node), ...letters].join();
+    if (!seen.has(kind)) node.setAttribute('data-contrast', '');
     seen.add(kind);
   }
 }"""

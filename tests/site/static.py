@@ -29,11 +29,15 @@ def read_pages(root: Path) -> dict[str, BeautifulSoup]:
     return {path: parse((root / path).read_text("utf-8")) for path in paths if path[0] != "_"}
 
 
+def names(page: BeautifulSoup) -> frozenset[str]:
+    """What a link to this page may end in."""
+    return frozenset(tag.get("id") or tag["name"] for tag in page.select("[id], a[name]"))
+
+
 @cache
 def anchors(file: Path) -> frozenset[str]:
-    """The names that a link to this file may end in."""
-    soup = parse(file.read_text("utf-8"))
-    return frozenset(tag.get("id") or tag["name"] for tag in soup.select("[id], a[name]"))
+    """The same, of the page in this file."""
+    return names(parse(file.read_text("utf-8")))
 
 
 def internal_links(page: BeautifulSoup) -> list[str]:
@@ -43,10 +47,10 @@ def internal_links(page: BeautifulSoup) -> list[str]:
     return [link for link in named if not urlsplit(link).scheme and not link.startswith("//")]
 
 
-def link_fault(path: str, link: str, page: BeautifulSoup, root: Path) -> str | None:
+def link_fault(path: str, link: str, here: frozenset[str], root: Path) -> str | None:
     parts = urlsplit(link)
     if not parts.path:
-        missing = parts.fragment and not page.find(id=unquote(parts.fragment))
+        missing = parts.fragment and unquote(parts.fragment) not in here
         return f"{path}: dead anchor {link}" if missing else None
     target = root / posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path)))
     if not target.is_file():
@@ -59,7 +63,8 @@ def link_fault(path: str, link: str, page: BeautifulSoup, root: Path) -> str | N
 
 def dead_links(path: str, page: BeautifulSoup, root: Path) -> list[str]:
     """Links to files that are not there, and to anchors that no file has."""
-    found = [link_fault(path, link, page, root) for link in sorted(set(internal_links(page)))]
+    here = names(page)
+    found = [link_fault(path, link, here, root) for link in sorted(set(internal_links(page)))]
     return [fault for fault in found if fault]
 
 
