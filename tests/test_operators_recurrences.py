@@ -1,4 +1,4 @@
-"""The recurrences on tensors, against companion.series, and against the equation v′ = f′(u) u′."""
+"""The equations on tensors, against the recurrences on lists, and against v′ = f′(u) u′."""
 
 import pytest
 import torch

@@ -49,6 +49,7 @@ FORMULAS = {  # name -> (torch's function, mpmath's, points)
     "silu": (F.silu, lambda x: x / (1 + mpmath.exp(-x)), [-3.0, 0.0, 2.0]),
     "gelu": (F.gelu, lambda x: x * mpmath.ncdf(x), [-3.0, 0.0, 2.0]),
     "erf": (torch.erf, mpmath.erf, [-1.0, 0.0, 0.7]),
+    "special_ndtr": (torch.special.ndtr, mpmath.ncdf, [-1.0, 0.0, 0.7]),
     "logsigmoid": (F.logsigmoid, lambda x: -mpmath.log(1 + mpmath.exp(-x)), [-3.0, 2.0]),
     "mish": (F.mish, lambda x: x * mpmath.tanh(mpmath.log(1 + mpmath.exp(x))), [-2.0, 0.5]),
     "tanhshrink": (F.tanhshrink, lambda x: x - mpmath.tanh(x), [-2.0, 0.5]),

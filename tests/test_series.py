@@ -8,6 +8,7 @@ from math import comb
 import mpmath
 import numpy as np
 import pytest
+import sympy
 
 from companion import series
 
@@ -100,6 +101,20 @@ def test_geometric_series_in_exact_rationals():
     assert series.div(one, w) == [1, 0, -1, 0, 1, 0, -1, 0, 1]
 
 
+@pytest.mark.parametrize("name", ["tanh", "tan", "sin", "sinh", "atan", "log1p", "expm1"])
+def test_the_equations_in_exact_rationals(name):
+    """The very equations that train networks, at 0, where these functions have rational coefficients."""
+    one, zero = lambda x: Fraction(1), lambda x: Fraction(0)
+    values = {"cos": one, "cosh": one, "exp": one, name: zero}
+    found, _ = series.Arithmetic(values)[name]([Fraction(0), Fraction(1)], 9)
+    t = sympy.Symbol("t")
+    f = {"log1p": sympy.log(1 + t), "expm1": sympy.exp(t) - 1}.get(name)
+    expected = sympy.series(f or getattr(sympy, name)(t), t, 0, 10).removeO()
+    assert [sympy.Rational(c.numerator, c.denominator) for c in map(Fraction, found)] == [
+        expected.coeff(t, k) for k in range(10)
+    ]
+
+
 def test_tanh_to_order_20():
     t = [0.5, 1.0, *[0.0] * 19]
     np.testing.assert_allclose(series.tanh(t, np.tanh(0.5)), exact(mpmath.tanh, t, 20), rtol=1e-12)
@@ -168,6 +183,9 @@ class Counted:
 
     def __truediv__(self, other):
         return Counted(self.x / getattr(other, "x", other))
+
+    def __rtruediv__(self, other):
+        return Counted(other / self.x)
 
 
 def multiplications(f, n):

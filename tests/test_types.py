@@ -112,7 +112,9 @@ def untyped(stub: str) -> list[str]:
     """The functions of a stub with a parameter or a return without a type."""
     defs = [node for node in ast.walk(ast.parse(stub)) if isinstance(node, ast.FunctionDef)]
     return [
-        f.name for f in defs if f.returns is None or any(a.annotation is None for a in f.args.args)
+        f.name
+        for f in defs
+        if f.returns is None or any(a.annotation is None and a.arg != "self" for a in f.args.args)
     ]
 
 

@@ -251,8 +251,9 @@ def step(function: Callable) -> Callable:
 
 
 def torchs(name: str) -> Callable:
-    """torch's function of that name: a method, one of torch, or one of torch.nn.functional."""
-    spaces = [space for space in (torch.Tensor, torch, F) if hasattr(space, name)]
+    """torch's function of that name: a method, or one of torch, torch.nn.functional, torch.special."""
+    places = (torch.Tensor, torch, F, torch.special)
+    spaces = [space for space in places if hasattr(space, name)]
     return getattr(spaces[0], name)
 
 
