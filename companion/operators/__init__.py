@@ -10,6 +10,10 @@ dispatch.py      how a series takes the place of a tensor
 names.py         which of torch's functions are one operation
 rules.py         what torch's functions do to a series, by their kind
 activations.py   activations, and what is composed
+selections.py    what selects, sorts and spreads: max, median, var
+special.py       special functions: Bessel's, erf's relatives, lgamma
+attention.py     attention of one head and of several
+recurrent.py     LSTM, GRU, RNN and their cells
 fallback.py      what has no rule: one operation differentiated step by step, in the midst of a series
 recurrences.py   pointwise functions, coefficient by coefficient
 graphs.py        how large a graph is, what it keeps, and which tensors never die

@@ -15,7 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.operators import activations as activations  # fills the table of rules
+from companion.operators import activations as activations  # these fill the table of rules
+from companion.operators import attention as attention
+from companion.operators import recurrent as recurrent
+from companion.operators import selections as selections
+from companion.operators import special as special
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.recurrences import SeriesRule, product
 
