@@ -32,10 +32,14 @@ def scaled_dot_product_attention(
         key, value = (x.repeat_interleave(query.size(-3) // x.size(-3), -3) for x in (key, value))
     scale = 1 / math.sqrt(query.size(-1)) if scale is None else scale
     if is_causal:
-        at = key.primal if isinstance(key, Series) else key
-        attn_mask = at.new_ones(query.size(-2), key.size(-2), dtype=torch.bool).tril()
+        attn_mask = ~_later(_primal(query), key)
     weights = _softmax(_masked((query * scale) @ key.transpose(-2, -1), attn_mask))
     return (F.dropout(weights, dropout_p) if dropout_p else weights) @ value
+
+
+def _later(query, key):
+    """Where a key comes after a query, (L, S)."""
+    return query.new_ones(query.size(-2), key.size(-2), dtype=torch.bool).triu(1)
 
 
 def _masked(scores, mask):
@@ -111,6 +115,8 @@ def multi_head_attention_forward(
     v = heads(v) if static_v is None else given(static_v)
     if add_zero_attn:
         k, v = (torch.cat([x, torch.zeros_like(_primal(x)[..., :1, :])], 2) for x in (k, v))
+    if is_causal and key_padding_mask is None and not need_weights:  # the hint takes the mask's place
+        attn_mask = _later(_primal(q), k)
     mask = _joined_mask(attn_mask, key_padding_mask, _primal(q), k.size(2))
     scores = (q / math.sqrt(q.size(-1))) @ k.transpose(-2, -1)
     scores = scores if mask is None else scores + mask

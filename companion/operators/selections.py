@@ -153,6 +153,11 @@ def _joined(x, y):
     return where(nothing, one, logaddexp(where(nothing, 0.0, x), where(nothing, 0.0, y)))
 
 
+def remainder(x: Operand, y: Operand) -> Any:
+    """x − y ⌊x / y⌋; torch has no derivative where x is a number."""
+    return straight(torch.remainder)(x if isinstance(x, Series) else y.constant(x), y)
+
+
 def lerp(start: Operand, end: Operand, weight: Operand) -> Any:
     """start + weight (end − start)."""
     return start + weight * (end - start)
@@ -205,8 +210,8 @@ RULES.update({
     torch.logaddexp: logaddexp,
     torch.logaddexp2: lambda x, y: logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
     torch.lerp: lerp,
-    torch.remainder: straight(torch.remainder), torch.fmod: straight(torch.fmod),
-    torch.Tensor.__rmod__: straight(torch.Tensor.__rmod__), torch.frac: straight(torch.frac),
+    torch.remainder: remainder, torch.fmod: straight(torch.fmod),
+    torch.Tensor.__rmod__: lambda y, x: remainder(x, y), torch.frac: straight(torch.frac),
     torch.copysign: straight(torch.copysign), torch.nan_to_num: straight(torch.nan_to_num),
     torch.float_power: lambda x, n: torch.pow(_double(x), _double(n)),
     torch.ldexp: lambda x, n: x * torch.pow(2.0, n),
