@@ -52,7 +52,9 @@ def _masked(scores, mask):
 def _softmax(scores):
     """softmax along the last axis; 0 where all scores are −∞."""
     if not isinstance(scores, Series):
-        return F.softmax(scores, -1).nan_to_num(0.0) if scores.isinf().any() else F.softmax(scores, -1)
+        return (
+            F.softmax(scores, -1).nan_to_num(0.0) if scores.isinf().any() else F.softmax(scores, -1)
+        )
     largest = scores.primal.detach().amax(-1, keepdim=True)
     e = torch.exp(scores - largest.masked_fill(largest == -math.inf, 0.0))
     total = e.sum(-1, keepdim=True)
@@ -115,7 +117,9 @@ def multi_head_attention_forward(
     v = heads(v) if static_v is None else given(static_v)
     if add_zero_attn:
         k, v = (torch.cat([x, torch.zeros_like(_primal(x)[..., :1, :])], 2) for x in (k, v))
-    if is_causal and key_padding_mask is None and not need_weights:  # the hint takes the mask's place
+    if (
+        is_causal and key_padding_mask is None and not need_weights
+    ):  # the hint takes the mask's place
         attn_mask = _later(_primal(q), k)
     mask = _joined_mask(attn_mask, key_padding_mask, _primal(q), k.size(2))
     scores = (q / math.sqrt(q.size(-1))) @ k.transpose(-2, -1)

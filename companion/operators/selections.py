@@ -120,19 +120,21 @@ def cumprod(x: Series, dim: int, dtype: torch.dtype | None = None) -> Any:
 
 def logaddexp(x: Operand, y: Operand) -> Any:
     """log(eˣ + eʸ): the larger one and log(1 + e^{−|x − y|})."""
-    kind, (x, y) = _broadcast(x, y)
+    x, y = _broadcast(x, y)
     x0, y0 = x.primal, y.primal
     high, low = where(x0 >= y0, x, y), where(x0 >= y0, y, x)
     level = (x0 == y0) & x0.isinf()  # where x − y is not a number
     smooth = high + softplus(where(level, 0.0, low - where(level, 0.0, high)))
-    return where(level, straight(torch.logaddexp)(where(level, x, 0.0), where(level, y, 0.0)), smooth)
+    return where(
+        level, straight(torch.logaddexp)(where(level, x, 0.0), where(level, y, 0.0)), smooth
+    )
 
 
 def _broadcast(*values):
-    """(a series, all as series of one shape)."""
+    """All as series of one shape."""
     kind, rows = aligned(*values)
     shape = torch.broadcast_shapes(*[r.shape[1:] for r in rows])
-    return kind, [kind.like(r).expand(shape) for r in rows]
+    return [kind.like(r).expand(shape) for r in rows]
 
 
 def logcumsumexp(x: Series, dim: int) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from companion import series
+from companion import series, torch_private
 from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
 from companion.operators.recurrences import TENSORS, Coefficients, SeriesRule, fused
 from companion.operators.rules import aligned, pointwise, straight, where
@@ -109,6 +109,11 @@ def tower(derivatives: Derivatives) -> SeriesRule:
     """
 
     def rule(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
+        if torch_private.forward_mode():
+            raise NotImplementedError(
+                "forward mode (torch.func.jvp, jacfwd) over a series of this special function: all "
+                "its derivatives are known to reverse mode alone. Take torch.func.vjp or jacrev"
+            )
         order = order if len(u) > 1 else 0
         found = Tower.apply(u[0], derivatives, order + 1).unbind()
         powers = _powers(u, order)
@@ -314,7 +319,8 @@ def erfcx(x: Tensor, n: int) -> list[Tensor]:
     for k in range(n):
         double.append(2 * x * double[-1] + (2 * k * double[-2] if k else 0))
     return [
-        torch.where(x < 0, twice - (-1) ** k * d, d) for k, (d, twice) in enumerate(zip(found, double))
+        torch.where(x < 0, twice - (-1) ** k * d, d)
+        for k, (d, twice) in enumerate(zip(found, double))
     ]
 
 
@@ -390,7 +396,9 @@ def log_ndtr(x: Series) -> Any:
     left = x.primal < 1
     z, right = where(left, x, 0.0), where(left, 1.0, x)
     tail = torch.log(torch.special.erfcx(z * -math.sqrt(0.5)) / 2) - z * z / 2
-    return _valued(where(left, tail, torch.log(torch.special.ndtr(right))), torch.special.log_ndtr(x.primal))
+    return _valued(
+        where(left, tail, torch.log(torch.special.ndtr(right))), torch.special.log_ndtr(x.primal)
+    )
 
 
 def _valued(x, value):
@@ -418,7 +426,9 @@ def _product_with_log(function, log, out):
         x, y = map(kind.like, rows)
         outside = (x.primal == 0) & (y.primal <= out)
         inside = where(outside, 0.0, x) * log(where(outside, 1.0, y))
-        return where(outside, straight(function)(where(outside, x, 0.0), where(outside, y, 1.0)), inside)
+        return where(
+            outside, straight(function)(where(outside, x, 0.0), where(outside, y, 1.0)), inside
+        )
 
     return rule
 
@@ -442,7 +452,9 @@ def atan2(y: Operand, x: Operand) -> Any:
     smooth = _valued(where(flat, low, high), torch.atan2(y.primal, x.primal))
     if not nowhere.any():
         return smooth
-    return where(nowhere, straight(torch.atan2)(where(nowhere, y, 0.0), where(nowhere, x, 1.0)), smooth)
+    return where(
+        nowhere, straight(torch.atan2)(where(nowhere, y, 0.0), where(nowhere, x, 1.0)), smooth
+    )
 
 
 TOWERS: dict[str, Derivatives] = {
