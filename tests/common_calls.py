@@ -3,6 +3,8 @@
 Of x (3, 4), right for a tensor and for a series; off the corners of the functions.
 """
 
+from functools import lru_cache
+
 import mpmath
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ P = torch.rand(3, 4, generator=torch.Generator().manual_seed(1), **f64) + 0.2
 M = torch.tensor([[True, False, True], [True, True, False], [True, False, False]])
 DARK = torch.tensor([[True, True, False], [False, False, False], [True, False, True]])
 PADDED = torch.tensor([[False, False, True], [False, True, True]])
+DARKENED = torch.zeros(2, 3, **f64).masked_fill(PADDED, -torch.inf)
 LATER = nn.Transformer.generate_square_subsequent_mask(3, dtype=torch.float64)
 K = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(3), **f64)
 special = torch.special
@@ -102,14 +105,14 @@ SPREAD = {
     torch.logaddexp: [lambda x: torch.logaddexp(x, P[0]) + torch.logaddexp(2 * x, x * x)],
     torch.logaddexp2: [lambda x: torch.logaddexp2(x, x * x)],
     torch.lerp: [lambda x: torch.lerp(x, P, x) + torch.lerp(P, x, 0.3) + torch.lerp(x, P, P)],
-    torch.remainder: [lambda x: torch.remainder(x, 0.37) + P % x, lambda x: (5 * x) % (0.7 + x * x), lambda x: 7 % x],
+    torch.remainder: [lambda x: torch.remainder(x, 0.37) + P % x, lambda x: (5 * x) % (0.7 + x * x)],
     torch.Tensor.__rmod__: [lambda x: 7 % x if isinstance(x, torch.Tensor) and type(x) is torch.Tensor else x.__rmod__(7)],
     torch.fmod: [lambda x: torch.fmod(3 * x, x * x), lambda x: x.fmod(-0.4)],
     torch.frac: [lambda x: torch.frac(3 * x) + x.frac()],
     torch.copysign: [lambda x: torch.copysign(x, 1 - x) + torch.copysign(x, -1.0)],
     torch.nan_to_num: [lambda x: torch.nan_to_num(torch.where(P > 0.4, x, torch.nan), nan=2.0)],
     torch.float_power: [lambda x: torch.float_power(x, 2.5) + x.float_power(x)],
-    torch.ldexp: [lambda x: torch.ldexp(x, torch.tensor([0, 1, 2, -1])) + torch.ldexp(P, x)],
+    torch.ldexp: [lambda x: torch.ldexp(x, torch.tensor([0, 1, 2, 3])) + torch.ldexp(P, x)],
 }  # fmt: skip
 ACTIVATIONS = {
     F.hardsigmoid: [lambda x: F.hardsigmoid(x - 1) * x],
@@ -135,13 +138,17 @@ ATTENTION = {
         lambda x: of(HEADS(batch(x), batch(x), batch(x), need_weights=False)),
         lambda x: of(HEADS(x, K[0] * x, K[1], average_attn_weights=False, attn_mask=~M)),
         lambda x: of(MORE(batch(x), batch(x), batch(x), key_padding_mask=PADDED)),
-        lambda x: of(MORE(batch(x), K, batch(x), PADDED, False, LATER)),
+        lambda x: of(MORE(batch(x), K, batch(x), DARKENED, False, LATER)),
         lambda x: of(MORE(batch(x), K, K, attn_mask=LATER, is_causal=True, need_weights=False)),
         lambda x: of(OTHER(x, x[:, :3], K[1, :, :1].expand(3, 5))),
     ],
 }  # fmt: skip
 RECURRENT = {
-    torch.lstm: [*recurrent(nn.LSTM), lambda x: of(small(x)), lambda x: of(lstm(P, (x[:1, :3], x[1:2, 1:])))],
+    torch.lstm: [
+        *recurrent(nn.LSTM),
+        lambda x: of(small(x)),
+        lambda x: of(lstm(P, (x[:1, :3], x[1:2, 1:]))),
+    ],
     torch.gru: recurrent(nn.GRU),
     torch.rnn_tanh: recurrent(nn.RNN),
     torch.rnn_relu: recurrent(nn.RNN, nonlinearity="relu"),
@@ -176,19 +183,45 @@ def expanded(g):
 def psi(shift):
     """log Γ and its derivatives from the one of that number."""
     gamma = lambda x: mpmath.log(abs(mpmath.gamma(x)))
-    return lambda x, n: [mpmath.psi(k, x) if k >= 0 else gamma(x) for k in range(shift, n + shift + 1)]
+    return lambda x, n: [
+        mpmath.psi(k, x) if k >= 0 else gamma(x) for k in range(shift, n + shift + 1)
+    ]
+
+
+def modified(order, sign=1, first=mpmath.besseli):
+    """I or K and their derivatives from 2 f′ᵢ = ± (fᵢ₋₁ + fᵢ₊₁)."""
+
+    def at(x, n, order=order):
+        weights = {order: mpmath.mpf(1)}
+        found = []
+        for _ in range(n + 1):
+            found.append(sum(w * first(abs(i), x) for i, w in weights.items()))
+            new = {}
+            for i, w in weights.items():
+                for j in (i - 1, i + 1):
+                    new[j] = new.get(j, 0) + sign * w / 2
+            weights = new
+        return found
+
+    return at
 
 
 def scaled(order):
     """e^{−|x|} I(x), x ≠ 0."""
+
     def at(x, n):
         sign = 1 if x > 0 else -1
-        wave = [mpmath.besseli(order, x, derivative=k) for k in range(n + 1)]
-        return [mpmath.exp(-abs(x)) * sum(mpmath.binomial(k, j) * (-sign) ** (k - j) * wave[j] for j in range(k + 1))
-                for k in range(n + 1)]
+        wave = modified(order)(x, n)
+        return [
+            mpmath.exp(-abs(x))
+            * sum(mpmath.binomial(k, j) * (-sign) ** (k - j) * wave[j] for j in range(k + 1))
+            for k in range(n + 1)
+        ]
+
     return at
 
 
+BESSEL_K = lru_cache(mpmath.besselk)
 sine_over = lambda scale: expanded(lambda x: mpmath.sinc(scale * x))
 FORMULAS = {  # name -> (torch's function, [f, f′, …] by mpmath, points)
     "erfc": (special.erfc, expanded(mpmath.erfc), [-2.0, 0.0, 0.5, 5.0]),
@@ -204,12 +237,12 @@ FORMULAS = {  # name -> (torch's function, [f, f′, …] by mpmath, points)
     "bessel_j1": (special.bessel_j1, bessel(mpmath.besselj, 1), [-3.0, 0.0, 1e-6, 5.1, 39.0, 41.0]),
     "bessel_y0": (special.bessel_y0, bessel(mpmath.bessely, 0), [1e-3, 1.49, 5.1, 39.0, 41.0]),
     "bessel_y1": (special.bessel_y1, bessel(mpmath.bessely, 1), [1e-3, 1.49, 5.1, 39.0, 41.0]),
-    "i0": (torch.i0, bessel(mpmath.besseli, 0), [-3.0, 0.0, 1e-6, 39.0, 41.0]),
-    "i1": (special.i1, bessel(mpmath.besseli, 1), [-3.0, 0.0, 1e-6, 39.0, 41.0]),
-    "modified_bessel_i0": (special.modified_bessel_i0, bessel(mpmath.besseli, 0), [-1.0, 0.0, 2.0]),
-    "modified_bessel_i1": (special.modified_bessel_i1, bessel(mpmath.besseli, 1), [-1.0, 0.0, 2.0]),
-    "modified_bessel_k0": (special.modified_bessel_k0, bessel(mpmath.besselk, 0), [1e-3, 1.0, 30.0]),
-    "modified_bessel_k1": (special.modified_bessel_k1, bessel(mpmath.besselk, 1), [1e-3, 1.0, 30.0]),
+    "i0": (torch.i0, modified(0), [-3.0, 0.0, 1e-6, 39.0, 41.0]),
+    "i1": (special.i1, modified(1), [-3.0, 0.0, 1e-6, 39.0, 41.0]),
+    "modified_bessel_i0": (special.modified_bessel_i0, modified(0), [-1.0, 0.0, 2.0]),
+    "modified_bessel_i1": (special.modified_bessel_i1, modified(1), [-1.0, 0.0, 2.0]),
+    "modified_bessel_k0": (special.modified_bessel_k0, modified(0, -1, BESSEL_K), [1e-3, 1.0, 30.0]),
+    "modified_bessel_k1": (special.modified_bessel_k1, modified(1, -1, BESSEL_K), [1e-3, 1.0, 30.0]),
     "i0e": (special.i0e, scaled(0), [-3.0, 1e-6, 39.0, 41.0, 1e3]),
     "i1e": (special.i1e, scaled(1), [-3.0, 1e-6, 39.0, 41.0, 1e3]),
     "digamma": (torch.digamma, psi(0), [-1.5, 0.1, 2.0, 30.0]),

@@ -230,7 +230,7 @@ def off(y):
 
 
 def test_every_row_has_an_input():
-    known = {canonical(row(name)) for name in INPUTS} | {*common_calls.CALLS}
+    known = {canonical(row(name)) for name in INPUTS} | {*map(canonical, common_calls.CALLS)}
     known |= {canonical(f) for f, *_ in common_calls.FORMULAS.values()}
     missing = [written(function) for function in RULES if function not in known]
     assert not missing, f"give {missing} a formula in FORMULAS or a call in CALLS"

@@ -166,11 +166,9 @@ def lerp(start: Operand, end: Operand, weight: Operand) -> Any:
 
 
 def rrelu(x: Series, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
-    """x, times a slope drawn once for each x ≤ 0 in training; else times the mean of the two."""
-    if not training:
-        return straight(F.rrelu)(x, lower, upper)
+    """x, times a slope where x ≤ 0: in training drawn once for each, else the mean of the two."""
     one = torch.where(x.primal.detach() > 0, 1.0, -1.0).to(x.dtype)
-    return x * (F.rrelu(one, lower, upper, training=True) * one)
+    return x * (F.rrelu(one, lower, upper, training) * one)
 
 
 def hardswish(x: Series) -> Any:

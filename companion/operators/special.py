@@ -422,13 +422,15 @@ def _product_with_log(function, log, out):
     """x log(y), 0 where x is 0 and the logarithm is not finite; there torch has the slopes."""
 
     def rule(x: Operand, y: Operand) -> Any:
-        kind, rows = aligned(x, y)
-        x, y = map(kind.like, rows)
-        outside = (x.primal == 0) & (y.primal <= out)
-        inside = where(outside, 0.0, x) * log(where(outside, 1.0, y))
-        return where(
-            outside, straight(function)(where(outside, x, 0.0), where(outside, y, 1.0)), inside
-        )
+        kind = x if isinstance(x, Series) else y
+        x, y = (a if isinstance(a, Series) else kind.constant(a) for a in (x, y))
+        x0, y0 = (a.primal if isinstance(a, Series) else a for a in (x, y))
+        outside = (x0 == 0) & (y0 <= out)
+        inside = torch.where(outside, 0.0, x) * log(torch.where(outside, 1.0, y))
+        if not outside.any():
+            return inside
+        at = straight(function)(torch.where(outside, x, 0.0), torch.where(outside, y, 1.0))
+        return where(outside, at, inside)
 
     return rule
 
