@@ -106,7 +106,7 @@ SPREAD = {
     torch.logaddexp2: [lambda x: torch.logaddexp2(x, x * x)],
     torch.lerp: [lambda x: torch.lerp(x, P, x) + torch.lerp(P, x, 0.3) + torch.lerp(x, P, P)],
     torch.remainder: [lambda x: torch.remainder(x, 0.37) + P % x, lambda x: (5 * x) % (0.7 + x * x)],
-    torch.Tensor.__rmod__: [lambda x: 7 % x if isinstance(x, torch.Tensor) and type(x) is torch.Tensor else x.__rmod__(7)],
+    torch.Tensor.__rmod__: [lambda x: 7 % x if type(x) is torch.Tensor else x.__rmod__(7)],
     torch.fmod: [lambda x: torch.fmod(3 * x, x * x), lambda x: x.fmod(-0.4)],
     torch.frac: [lambda x: torch.frac(3 * x) + x.frac()],
     torch.copysign: [lambda x: torch.copysign(x, 1 - x) + torch.copysign(x, -1.0)],
@@ -131,7 +131,8 @@ ATTENTION = {
         lambda x: F.scaled_dot_product_attention(x, x, x * x, is_causal=True),
         lambda x: F.scaled_dot_product_attention(K, K, K, attn_mask=x[:, :3]),
         lambda x: F.scaled_dot_product_attention(
-            batch(x).reshape(1, 4, 3, 2), K.reshape(1, 2, 6, 2), x.reshape(1, 2, 3, 2).repeat(1, 1, 2, 1), enable_gqa=True),
+            batch(x).reshape(1, 4, 3, 2), K.reshape(1, 2, 6, 2), x.reshape(1, 2, 3, 2).repeat(1, 1, 2, 1),
+            enable_gqa=True),
     ],
     F.multi_head_attention_forward: [
         lambda x: of(HEADS(x, x, x)),

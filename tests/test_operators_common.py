@@ -54,8 +54,7 @@ def by_torch(f, here):
     w = torch.rand(y.shape, generator=torch.Generator().manual_seed(7), **f64) + 0.5
     try:
         (slope,) = torch.autograd.grad((w * y).sum(), t)
-    except RuntimeError as error:
-        assert "aten::remainder is not implemented" in str(error)
+    except RuntimeError:  # 7 % x
         slope = (w * (f(X + STEP) - f(X - STEP))).sum() / 2 / STEP
         return close((w * here[1]).sum(), slope, 1e-5, "order 1")
     close((w * here[1]).sum(), slope, 1e-11, "order 1")
@@ -99,7 +98,7 @@ def off(y):
     return y.like(torch.cat([y.rows[:1], y.rows[1:] * 1.001])) if type(y) is Jet else y
 
 
-@pytest.mark.parametrize("function, place", ROWS)
+@pytest.mark.parametrize(("function", "place"), ROWS)
 def test_each_order_is_the_slope_of_the_one_below_and_a_wrong_one_is_seen(
     monkeypatch, function, place
 ):
@@ -110,7 +109,7 @@ def test_each_order_is_the_slope_of_the_one_below_and_a_wrong_one_is_seen(
     if function is not torch.argsort:  # of which the value is all
         spied(monkeypatch, function, off)
         with pytest.raises(AssertionError, match="order 1"):
-            check(call)
+            check(call, 1)
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -129,7 +128,7 @@ def second_derivatives(f, at):
     return sum(2 * taylor(f, at, v, order=2)[2] for v in axes)
 
 
-@pytest.mark.parametrize("function, place", ROWS)
+@pytest.mark.parametrize(("function", "place"), ROWS)
 def test_the_laplacian_is_the_sum_of_second_derivatives(function, place):
     at = X.reshape(6, 2)
     f = lambda x: CALLS[function][place](curve(x * x - 0.3 * x).reshape(3, 4))
@@ -287,7 +286,8 @@ REFUSED = {
         x, x, x, 4, 3, P, None, None, None, False, 0.0, P, None), ValueError, "a multiple of the heads"),
     "a packed sequence": (lambda x: torch.lstm(x, torch.tensor([2, 1]), (P, P), [P], False, 1, 0.0, False, False),
                           NotImplementedError, "not as a PackedSequence; pad it"),
-    "max_norm": (lambda x: F.embedding(torch.tensor([0]), x, max_norm=1.0), NotImplementedError, r"Write weight\[ids\]"),
+    "max_norm": (lambda x: F.embedding(torch.tensor([0]), x, max_norm=1.0), NotImplementedError,
+                 r"Write weight\[ids\]"),
     "zeta's exponent": (lambda x: torch.special.zeta(x, P), NotImplementedError, "Only the second may vary"),
     "forward mode over Bessel's": (
         lambda x: torch.func.jvp(lambda x: taylor(torch.special.bessel_j0, x, order=1)[1], (P,), (P,))[0] * x,

@@ -51,11 +51,7 @@ def _masked(scores, mask):
 
 def _softmax(scores):
     """softmax along the last axis; 0 where all scores are −∞."""
-    if not isinstance(scores, Series):
-        return (
-            F.softmax(scores, -1).nan_to_num(0.0) if scores.isinf().any() else F.softmax(scores, -1)
-        )
-    largest = scores.primal.detach().amax(-1, keepdim=True)
+    largest = _primal(scores).detach().amax(-1, keepdim=True)
     e = torch.exp(scores - largest.masked_fill(largest == -math.inf, 0.0))
     total = e.sum(-1, keepdim=True)
     return e / torch.where(largest == -math.inf, 1.0, total)

@@ -30,22 +30,23 @@ def piecewise(function: Callable) -> Callable:
     """
 
     def rule(*args: Any, **options: Any) -> Any:
-        given = {**dict(enumerate(args)), **options}
+        given: dict[Any, Any] = {**dict(enumerate(args)), **options}
         places = [place for place, a in given.items() if isinstance(a, Series)]
         kind, rows = aligned(*[given[place] for place in places])
 
         def at(*primals: Tensor) -> tuple[tuple[Tensor, ...], Any]:
-            here = given | dict(zip(places, primals))
+            here: dict[Any, Any] = given | dict(zip(places, primals))
             tree = function(*[here.pop(i) for i in range(len(args))], **here)
             return tuple(filter(_varies, leaves(tree))), tree
 
         with torch.inference_mode(False), torch.enable_grad():
             primals = [alive(r[0]) for r in rows]
-            ys, back, tree = torch.func.vjp(at, *primals, has_aux=True)  # type: ignore[misc]
-            _, forth = torch.func.vjp(back, tuple(map(torch.zeros_like, ys)))
+            found: Any = torch.func.vjp(at, *primals, has_aux=True)
+            ys, back, tree = found
+            forth = torch.func.vjp(back, tuple(map(torch.zeros_like, ys)))[1]
             (higher,) = torch.vmap(lambda *row: forth(row))(*[alive(r[1:]) for r in rows])
-        found = iter([kind.like(torch.cat([y[None], h])) for y, h in zip(ys, higher)])
-        return rebuilt(tree, lambda y: next(found) if _varies(y) else y)
+        results = iter([kind.like(torch.cat([y[None], h])) for y, h in zip(ys, higher)])
+        return rebuilt(tree, lambda y: next(results) if _varies(y) else y)
 
     return rule
 
@@ -98,7 +99,7 @@ def std_mean(x: Operand, *args: Any, **options: Any) -> Any:
 
 
 def nanmean(
-    x: Series, dim: Any = None, keepdim: bool = False, dtype: torch.dtype | None = None
+    x: Any, dim: Any = None, keepdim: bool = False, dtype: torch.dtype | None = None
 ) -> Any:
     """The mean of what is a number."""
     x = x if dtype is None else x.to(dtype)
@@ -107,7 +108,7 @@ def nanmean(
     return where(known, x, 0.0).sum(dim, keepdim) / known.sum(dim, keepdim)
 
 
-def cumprod(x: Series, dim: int, dtype: torch.dtype | None = None) -> Any:
+def cumprod(x: Any, dim: int, dtype: torch.dtype | None = None) -> Any:
     """Π_{j ≤ i} xⱼ along an axis, factor by factor."""
     x = x if dtype is None else x.to(dtype)
     if not x.ndim:
@@ -137,7 +138,7 @@ def _broadcast(*values):
     return [kind.like(r).expand(shape) for r in rows]
 
 
-def logcumsumexp(x: Series, dim: int) -> Any:
+def logcumsumexp(x: Any, dim: int) -> Any:
     """log Σ_{j ≤ i} e^{xⱼ}: sums over 1, 2, 4, … neighbours, each of two sums before it."""
     if not x.ndim:
         return x
@@ -165,13 +166,13 @@ def lerp(start: Operand, end: Operand, weight: Operand) -> Any:
     return start + weight * (end - start)
 
 
-def rrelu(x: Series, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
+def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
     """x, times a slope where x ≤ 0: in training drawn once for each, else the mean of the two."""
     one = torch.where(x.primal.detach() > 0, 1.0, -1.0).to(x.dtype)
     return x * (F.rrelu(one, lower, upper, training) * one)
 
 
-def hardswish(x: Series) -> Any:
+def hardswish(x: Any) -> Any:
     """x (x + 3) / 6 from −3 to 3, 0 below, x above."""
     inside = (x.primal > -3) & (x.primal < 3)
     smooth = where(inside, x * (x + 3) / 6, where(x.primal > 0, x, 0.0))

@@ -21,7 +21,7 @@ from torch import Tensor
 from companion import series, torch_private
 from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
 from companion.operators.recurrences import TENSORS, Coefficients, SeriesRule, fused
-from companion.operators.rules import aligned, pointwise, straight, where
+from companion.operators.rules import aligned, first, pointwise, straight, where
 
 Derivatives: TypeAlias = Callable[[Tensor, int], list[Tensor]]  # (x, n) → [f(x), …, f⁽ⁿ⁾(x)]
 
@@ -131,9 +131,14 @@ def _powers(u, order):
         for k in range(len(powers) + 1, order + 1):
             pairs = [(c, last[k - i]) for i, c in first.items() if k - i in last]
             if pairs:
-                power[k] = fused([1] * len(pairs), *zip(*pairs))
+                power[k] = _sum(pairs)
         powers.append(power)
     return powers
+
+
+def _sum(pairs):
+    """Σ a b."""
+    return fused([1] * len(pairs), [a for a, _ in pairs], [b for _, b in pairs])
 
 
 def _inserted(found, powers, order):
@@ -141,7 +146,7 @@ def _inserted(found, powers, order):
     v = [found[0]]
     for k in range(1, order + 1):
         terms = [(found[j] / math.factorial(j), p[k]) for j, p in enumerate(powers, 1) if k in p]
-        v.append(fused([1] * len(terms), *zip(*terms)))
+        v.append(_sum(terms))
     return v
 
 
@@ -364,7 +369,7 @@ def polygamma(n: Any, x: Any) -> Any:
     return x.pointwise(tower(above))
 
 
-def mvlgamma(x: Series, p: int) -> Any:
+def mvlgamma(x: Any, p: int) -> Any:
     """log Γ_p(x) = Σ log Γ(x − j/2) + p (p − 1) log(π) / 4."""
     return sum(torch.lgamma(x - j / 2) for j in range(p)) + p * (p - 1) * math.log(math.pi) / 4
 
@@ -391,7 +396,7 @@ def zeta(s: Operand, x: Operand) -> Any:
 # --- composed -------------------------------------------------------------------------------------
 
 
-def log_ndtr(x: Series) -> Any:
+def log_ndtr(x: Any) -> Any:
     """log Φ; far to the left as log(erfcx(−x/√2) / 2) − x²/2."""
     left = x.primal < 1
     z, right = where(left, x, 0.0), where(left, 1.0, x)
@@ -421,21 +426,20 @@ def logit(x: Series, eps: float | None = None) -> Any:
 def _product_with_log(function, log, out):
     """x log(y), 0 where x is 0 and the logarithm is not finite; there torch has the slopes."""
 
-    def rule(x: Operand, y: Operand) -> Any:
-        kind = x if isinstance(x, Series) else y
-        x, y = (a if isinstance(a, Series) else kind.constant(a) for a in (x, y))
+    def rule(*factors: Any) -> Any:
+        kind = first(*factors)
+        x, y = (a if isinstance(a, Series) else kind.constant(a) for a in factors)
         x0, y0 = (a.primal if isinstance(a, Series) else a for a in (x, y))
         outside = (x0 == 0) & (y0 <= out)
-        inside = torch.where(outside, 0.0, x) * log(torch.where(outside, 1.0, y))
-        if not outside.any():
-            return inside
-        at = straight(function)(torch.where(outside, x, 0.0), torch.where(outside, y, 1.0))
+        pick: Any = torch.where  # of a series or a tensor
+        inside = pick(outside, 0.0, x) * log(pick(outside, 1.0, y))
+        at = straight(function)(pick(outside, x, 0.0), pick(outside, y, 1.0))
         return where(outside, at, inside)
 
     return rule
 
 
-def entr(x: Series) -> Any:
+def entr(x: Any) -> Any:
     """−x log x; at 0 and below what torch has."""
     inside = x.primal > 0
     at = where(inside, x, 1.0)
@@ -452,8 +456,6 @@ def atan2(y: Operand, x: Operand) -> Any:
     low = torch.atan(where(flat, y, 0.0) / where(flat, x, 1.0))
     high = -torch.atan(where(steep, x, 0.0) / where(steep, y, 1.0))
     smooth = _valued(where(flat, low, high), torch.atan2(y.primal, x.primal))
-    if not nowhere.any():
-        return smooth
     return where(
         nowhere, straight(torch.atan2)(where(nowhere, y, 0.0), where(nowhere, x, 1.0)), smooth
     )
