@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from companion.operators import RULES, Jet, activations, complexes, linear_algebra, rules, taylor
 from companion.operators.names import canonical, written
+from tests import common_calls
 from tests.nested import assert_series, coefficients, derivatives
 
 ORDER = 6
@@ -229,10 +230,9 @@ def off(y):
 
 
 def test_every_row_has_an_input():
-    known = {canonical(row(name)) for name in INPUTS}
-    known |= {
-        canonical(f) for f in (*linear_algebra.TABLE, *complexes.TABLE)
-    }  # in a file of theirs
+    known = {canonical(row(name)) for name in INPUTS} | {*map(canonical, common_calls.CALLS)}
+    known |= {canonical(f) for f, *_ in common_calls.FORMULAS.values()}
+    known |= {canonical(f) for f in (*linear_algebra.TABLE, *complexes.TABLE)}  # in a file of theirs
     missing = [written(function) for function in RULES if function not in known]
     assert not missing, f"give {missing} a formula in FORMULAS or a call in CALLS"
     assert all(row(name) in RULES for name in INPUTS)

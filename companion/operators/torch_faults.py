@@ -58,6 +58,12 @@ def power_at_zero(node: Node) -> bool:
     return bool((base == 0).any() | whole.any())
 
 
+def negative_whole(node: Node) -> bool:
+    """Whether the exponent of this ldexp is of whole numbers, some of them negative."""
+    exponent = torch_private.saved(node).get("other")
+    return exponent is None or bool((exponent < 0).any() and not exponent.is_floating_point())
+
+
 STATISTICS = "its double backward takes the mean and the variance for constants"
 BESIDE_ZERO = "a quotient of two small numbers takes the place of the limit at 0 and beside it"
 NO_GRAPH = "its first derivative comes without a graph, so that what it adds to the second is lost"
@@ -77,6 +83,8 @@ FAULTS = (
     Fault("special.i1", 1, "SpecialI1Backward0", BESIDE_ZERO, "mpmath"),
     Fault("special.i1e", 1, "SpecialI1EBackward0", BESIDE_ZERO, "mpmath"),
     Fault("pow", 1, "PowBackward1 PowBackward2", MASKED, "SymPy", power_at_zero),
+    Fault("ldexp", 0, "LdexpBackward0",
+          "its slope is 2 to a whole number, which is 0 where that is negative", QUOTIENT, negative_whole),
     Fault("linear_cross_entropy", 1,
           "GeneratedBackwardFor_torch_nn__linear_cross_entropy_batch_chunked_defaultBackward",
           NO_GRAPH, "linear, then cross_entropy"),
