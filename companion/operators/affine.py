@@ -25,8 +25,7 @@ IN_THE_FIRST = {
     torch.Tensor: "unfold sum_to_size bfloat16",
     torch.linalg: "diagonal",
     F: """avg_pool2d avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d unfold fold interpolate
-        upsample upsample_nearest upsample_bilinear affine_grid max_unpool1d max_unpool2d
-        max_unpool3d""",
+        affine_grid max_unpool1d max_unpool2d max_unpool3d""",
 }
 ALL = "meshgrid block_diag broadcast_tensors atleast_3d cartesian_prod".split()  # f(a, b, …)
 TOGETHER: dict[Callable, tuple[Any, ...]] = {
