@@ -131,6 +131,14 @@ LINEAR = {
         lambda x: x.scatter_reduce(1, I, P[:, :2], reduce="prod", include_self=False),
     ],
     torch.index_reduce: [lambda x: x.index_reduce(1, CLASSES, P[:, :3], "mean")],
+    torch.segment_reduce: [
+        lambda x: torch.segment_reduce(x, "sum", lengths=torch.tensor([2, 1]), initial=1.5),
+        lambda x: torch.segment_reduce(x, "sum", lengths=torch.tensor([0, 3]), axis=0),
+    ],
+    F.embedding_bag: [
+        lambda x: F.embedding_bag(I.T, x[:, :2].T.reshape(3, 2).repeat(2, 1)[:4], per_sample_weights=P[:2, :3], mode="sum"),
+        lambda x: F.embedding_bag(I.T % 3, x),
+    ],
     **{
         getattr(F, f"{kind}{rank}d{what}"): [lambda x, pool=f"{kind}{rank}d{what}", points=points: of(getattr(F, pool)(points(x), 2))]
         for rank, points in ((1, lambda x: x[None]), (2, image), (3, volume))
@@ -221,6 +229,9 @@ NORMALISING = {
         lambda x: F.layer_norm(x, (3, 4), x * x) + F.layer_norm(x, [4]),
         lambda x: torch.layer_norm(x, (4,), bias=x[0]),
     ],
+    torch.native_layer_norm: [
+        lambda x: torch.native_layer_norm(x, (4,), P[0], P[1], 1e-3)[0]
+    ],
     F.rms_norm: [lambda x: F.rms_norm(x, (4,), P[0]) + F.rms_norm(x, (3, 4), eps=0.1)],
     F.group_norm: [
         lambda x: F.group_norm(x, 2, P[0], P[1], 1e-3) + torch.group_norm(x, 1),
@@ -273,7 +284,8 @@ LOSSES = {
     ],
     F.linear_cross_entropy: [
         lambda x: F.linear_cross_entropy(x, P, CLASSES % 3, linear_bias=SIGNS)
-        + F.linear_cross_entropy(P, x, CLASSES % 3, ignore_index=1)
+        + F.linear_cross_entropy(P, x, CLASSES % 3, ignore_index=1),
+        lambda x: F.linear_cross_entropy(x, torch.stack([P, P * P], 1), CLASSES[:, None].expand(3, 2) % 3, reduction="none"),
     ],
     F.kl_div: [
         lambda x: F.kl_div(x, P, reduction="batchmean") + F.kl_div(x, x * x, reduction="none", log_target=True),
@@ -294,6 +306,14 @@ LOSSES = {
     F.hinge_embedding_loss: [lambda x: F.hinge_embedding_loss(x, SIGNS[:, None], 0.5)],
     F.margin_ranking_loss: [
         lambda x: F.margin_ranking_loss(x, P, SIGNS[:, None], 0.5) + F.margin_ranking_loss(P, x, SIGNS[:, None])
+    ],
+    F.multi_margin_loss: [
+        lambda x: F.multi_margin_loss(x, CLASSES, 2, 0.7, P[0]) + F.multi_margin_loss(x[0], CLASSES[0]),
+        lambda x: F.multi_margin_loss(x, CLASSES, reduction="none"),
+    ],
+    F.multilabel_margin_loss: [
+        lambda x: F.multilabel_margin_loss(x, torch.tensor([[3, 0, -1, 1], [-1, 0, 1, 2], [1, 1, 0, -1]]), reduction="none")
+        + F.multilabel_margin_loss(x[0], torch.tensor([3, 0, -1, 1])),
     ],
     F.cosine_embedding_loss: [
         lambda x: F.cosine_embedding_loss(x, P, SIGNS, -1.0, reduction="none")

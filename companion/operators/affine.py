@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from companion.operators.dispatch import RULES, Operand, Series
 from companion.operators.fallback import alone, leaves, rebuilt
+from companion.operators.names import written
 
 IN_THE_FIRST = {
     torch: """ravel fliplr flipud rot90 diag_embed diagflat take dsplit unsafe_split unsafe_chunk
@@ -42,10 +43,13 @@ TOGETHER: dict[Callable, tuple[Any, ...]] = {
     F.pad: (3, "value"),
     torch.constant_pad_nd: (2, "value"),
 }
-REDUCING: dict[Callable, tuple[str | None, ...]] = {  # linear in both where reduce= is one of these
-    torch.scatter: (None, "add"),
-    torch.scatter_reduce: ("sum", "mean"),
-    torch.index_reduce: ("mean",),
+MEMORY = (torch.as_strided, torch.as_strided_copy, torch.as_strided_scatter)
+REDUCING: dict[Callable, tuple[Any, ...]] = {  # the option, its place, and its words; then as above
+    torch.scatter: ("reduce", 4, (None, "add"), 0, 3, "src", "value"),
+    torch.scatter_reduce: ("reduce", 4, ("sum", "mean"), 0, 3, "src"),
+    torch.index_reduce: ("reduce", 4, ("mean",), 0, 3, "source"),
+    torch.segment_reduce: ("reduce", 1, ("sum",), 0, "initial"),
+    F.embedding_bag: ("mode", 6, (None, "sum", "mean"), 1, "weight"),
 }
 
 
@@ -95,12 +99,14 @@ def stacked(kind: Series, results: list[Any]) -> Any:
     return rebuilt(results[0], lambda _: next(joined))
 
 
-def reducing(function: Callable, words: tuple[str | None, ...]) -> Callable:
-    """The rule of a function that is linear in its fourth argument too, if reduce= is a word of those."""
-    together = moved_alike(function, 0, 3, "src", "source", "value")
+def reducing(
+    function: Callable, option: str, place: int, words: tuple[str | None, ...], *places: Any
+) -> Callable:
+    """The rule of a function that is linear only if an option of it, at a place, is a word of those."""
+    together = moved_alike(function, *places)
 
     def rule(*args: Any, **kwargs: Any) -> Any:
-        word = kwargs.get("reduce", args[4] if len(args) > 4 else None)
+        word = kwargs.get(option, args[place] if len(args) > place else None)
         return together(*args, **kwargs) if word in words else alone(function, args, kwargs, Series)
 
     return rule
@@ -125,6 +131,19 @@ def nanmean(x: Series, *args: Any, dtype: torch.dtype | None = None, **kwargs: A
     return torch.nansum(x, *args, **kwargs) / count
 
 
+def refused(function: Callable) -> Callable:
+    """The rule of a function that reads the memory of its argument, which a series does not have."""
+
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(
+            f"no Taylor rule for {written(function)}: it reads memory, and a series lies in memory "
+            "otherwise than its value. Write it with view, unfold, diagonal or index_put, or take "
+            "Partials(f, x, method='reverse')"
+        )
+
+    return rule
+
+
 for _space, _names in IN_THE_FIRST.items():
     for _name in _names.split():
         RULES[getattr(_space, _name)] = moved_alike(getattr(_space, _name), 0)
@@ -135,5 +154,6 @@ for _axes, _dims in ((1, "1d"), (2, "2d"), (3, "3d")):
         RULES[getattr(F, _kind + _dims)] = maximal(_pool, _axes, False)
 RULES.update({getattr(torch, name): moved_alike(getattr(torch, name)) for name in ALL})
 RULES.update({f: moved_alike(f, 0, *places) for f, places in TOGETHER.items()})
-RULES.update({f: reducing(f, words) for f, words in REDUCING.items()})
+RULES.update({f: reducing(f, *how) for f, how in REDUCING.items()})
+RULES.update({f: refused(f) for f in MEMORY})
 RULES[torch.nanmean] = nanmean

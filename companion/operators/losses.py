@@ -5,6 +5,7 @@ is differentiated alone (fallback.py).
 """
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +65,15 @@ def elementwise(distance: Callable, by_weight: bool = True) -> Callable:
         return found.sum() / weight.sum() if weighed else reduced(found, reduction)
 
     return loss
+
+
+def l1_loss(x: Operand, y: Operand, *, reduction: str, weight: Operand = None) -> Any:
+    """|x − y|. torch 2.13's own function drops its weight on the way here; its frame still has it."""
+    frame = sys._getframe() if weight is None else None
+    while frame and frame.f_code is not F.l1_loss.__code__:
+        frame = frame.f_back
+    weight = frame.f_locals["weight"] if frame else weight
+    return elementwise(torch.abs)(x, y, reduction=reduction, weight=weight)
 
 
 def smooth_l1(d: Operand, beta: float = 1.0) -> Any:
@@ -147,10 +157,10 @@ def linear_cross_entropy(
     reduction: str, ignore_index: int | None = None, label_smoothing: float = 0.0, options: Any = None,
 ) -> Any:  # fmt: skip
     """cross_entropy of a linear layer; its options say how memory is used."""
-    if weights.ndim != 2:
-        return NotImplemented
+    bias = None if linear_bias is None else linear_bias.flatten()
+    logits = F.linear(x, weights.flatten(0, -2), bias).unflatten(-1, weights.shape[:-1])
     return F.cross_entropy(
-        F.linear(x, weights, linear_bias), y, weight, reduction=reduction,
+        logits, y, weight, reduction=reduction,
         ignore_index=-100 if ignore_index is None else ignore_index, label_smoothing=label_smoothing,
     )  # fmt: skip
 
@@ -229,6 +239,32 @@ def margin_ranking_loss(
     return reduced(torch.clamp_min(margin - y * (x1 - x2), 0), reduction)
 
 
+def multi_margin_loss(
+    x: Operand, y: Any, p: int = 1, margin: float = 1.0, weight: Operand = None, *, reduction: str
+) -> Any:
+    """Σ max(0, margin − x of the class y + xⱼ)ᵖ over the other classes, by their number."""
+    table, classes = (x, y) if x.ndim == 2 else (x.reshape(1, -1), y.reshape(1))
+    own = classes.unsqueeze(1)
+    hinge = torch.clamp_min(margin - table.gather(1, own) + table, 0)
+    hinge = hinge if p == 1 else hinge * hinge
+    hinge = hinge if weight is None else hinge * weight[own]
+    others = own != torch.arange(table.shape[1], device=classes.device)
+    loss = (hinge * others).sum(1) / table.shape[1]
+    return reduced(loss if x.ndim == 2 else loss.squeeze(0), reduction)
+
+
+def multilabel_margin_loss(x: Operand, y: Any, *, reduction: str) -> Any:
+    """Σ max(0, 1 − xᵢ + xⱼ) over labels i, before the first −1 of y, and classes j that are none."""
+    x, y = (x, y) if x.ndim else (x.reshape(1), y.reshape(1))
+    labels = (y != -1).cumprod(-1).bool()
+    classes = torch.where(labels, y, 0)
+    none = torch.zeros_like(y).scatter_add(-1, classes, labels.to(y.dtype)) == 0
+    own = x.gather(-1, classes)
+    hinge = torch.clamp_min(1 - own.unsqueeze(-1) + x.unsqueeze(-2), 0)
+    loss = (hinge * (labels.unsqueeze(-1) & none.unsqueeze(-2))).sum((-1, -2)) / x.shape[-1]
+    return reduced(loss, reduction)
+
+
 def cosine_embedding_loss(
     x1: Operand, x2: Operand, y: Any, margin: float = 0, *, reduction: str
 ) -> Any:
@@ -265,7 +301,7 @@ def triplet_margin_with_distance_loss(
 
 LOSSES = {
     F.mse_loss: elementwise(lambda d: d * d),
-    F.l1_loss: elementwise(torch.abs),
+    F.l1_loss: l1_loss,
     F.smooth_l1_loss: elementwise(smooth_l1),
     F.huber_loss: elementwise(huber, by_weight=False),
     F.binary_cross_entropy: binary_cross_entropy,
@@ -280,6 +316,8 @@ LOSSES = {
     F.multilabel_soft_margin_loss: multilabel_soft_margin_loss,
     F.hinge_embedding_loss: hinge_embedding_loss,
     F.margin_ranking_loss: margin_ranking_loss,
+    F.multi_margin_loss: multi_margin_loss,
+    F.multilabel_margin_loss: multilabel_margin_loss,
     F.cosine_embedding_loss: cosine_embedding_loss,
     F.triplet_margin_loss: triplet_margin_loss,
     F.triplet_margin_with_distance_loss: triplet_margin_with_distance_loss,

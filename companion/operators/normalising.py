@@ -236,6 +236,18 @@ def _by_statistics(layer, x, mean, variance, weight, bias, own, momentum, eps, d
     return weighed(standardised(x, dims, eps), weight, bias, shape)
 
 
+def native_layer_norm(x: Operand, shape: Any, weight: Operand, bias: Operand, eps: float) -> Any:
+    """layer_norm, with the mean and 1 / √(variance + ε)."""
+    dims, _ = _last(x, shape)
+    mean, scale = _statistics(x, dims, eps)
+    return layer_norm(x, shape, weight, bias, eps), mean, scale
+
+
+def _statistics(x, dims, eps):
+    mean = x.mean(dims, keepdim=True)
+    return mean, torch.rsqrt(((x - mean) * (x - mean)).mean(dims, keepdim=True) + eps)
+
+
 def local_response_norm(
     x: Operand, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Any:
@@ -255,7 +267,7 @@ RULES.update({
     torch.norm: norm, torch.hypot: hypot, torch.cdist: cdist, F.pdist: pdist,
     torch.dist: lambda x, y, p=2: torch.linalg.vector_norm(x - y, p),
     F.pairwise_distance: pairwise_distance, F.cosine_similarity: cosine_similarity,
-    F.normalize: normalize, F.layer_norm: layer_norm, F.rms_norm: rms_norm,
+    F.normalize: normalize, torch.native_layer_norm: native_layer_norm, F.layer_norm: layer_norm, F.rms_norm: rms_norm,
     F.group_norm: group_norm, F.batch_norm: batch_norm, F.instance_norm: instance_norm,
     F.local_response_norm: local_response_norm,
 })  # fmt: skip
