@@ -77,6 +77,13 @@ LINEAR = {
     F.adaptive_avg_pool3d: [lambda x: F.adaptive_avg_pool3d(volume(x), (1, 2, 2))],
     F.unfold: [lambda x: F.unfold(image(x), 2, padding=1, stride=2)],
     F.fold: [lambda x: F.fold(x.reshape(1, 4, 3), (2, 4), 2)],
+    F.grid_sample: [
+        lambda x: F.grid_sample(image(x), 2 * P.reshape(1, 3, 2, 2) - 1, align_corners=True),
+        lambda x: F.grid_sample(image(P), x.reshape(1, 3, 2, 2) / 3 - 0.2, **fill),
+    ],
+    torch.grid_sampler: [lambda x: torch.grid_sampler(image(x), P.reshape(1, 3, 2, 2), 0, 1, False)],
+    torch.grid_sampler_2d: [lambda x: torch.grid_sampler_2d(image(x), P.reshape(1, 3, 2, 2), 0, 0, True)],
+    torch.grid_sampler_3d: [lambda x: torch.grid_sampler_3d(volume(x), P.reshape(1, 2, 2, 1, 3), 0, 0, True)],
     F.interpolate: [
         lambda x: F.interpolate(x[None], size=7, mode="linear", align_corners=True),
         lambda x: F.interpolate(image(x), scale_factor=(1.5, 2), mode="bicubic", antialias=True),
@@ -232,6 +239,10 @@ NORMALISING = {
     torch.native_layer_norm: [
         lambda x: torch.native_layer_norm(x, (4,), P[0], P[1], 1e-3)[0]
     ],
+    torch.native_batch_norm: [
+        lambda x: torch.native_batch_norm(x, P[0], P[1], None, None, True, 0.1, 1e-3)[0],
+        lambda x: torch.native_batch_norm(x, P[0], P[1], STORED, STORED, False, 0.1, 1e-3)[0],
+    ],
     F.rms_norm: [lambda x: F.rms_norm(x, (4,), P[0]) + F.rms_norm(x, (3, 4), eps=0.1)],
     F.group_norm: [
         lambda x: F.group_norm(x, 2, P[0], P[1], 1e-3) + torch.group_norm(x, 1),
@@ -329,4 +340,5 @@ LOSSES = {
     ],
 }  # fmt: skip
 
+REFUSED = (torch.as_strided, torch.as_strided_copy, torch.as_strided_scatter)
 CALLS = {**LINEAR, **PRODUCTS, **NORMALISING, **LOSSES}

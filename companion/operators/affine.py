@@ -22,10 +22,11 @@ IN_THE_FIRST = {
         masked_select pixel_shuffle pixel_unshuffle channel_shuffle avg_pool1d adaptive_avg_pool1d
         expand_copy permute_copy view_copy squeeze_copy unsqueeze_copy transpose_copy t_copy
         select_copy slice_copy diagonal_copy unfold_copy alias_copy narrow_copy split_copy
-        split_with_sizes_copy unbind_copy""",
+        split_with_sizes_copy unbind_copy grid_sampler grid_sampler_2d
+        grid_sampler_3d""",
     torch.Tensor: "unfold sum_to_size bfloat16",
     torch.linalg: "diagonal",
-    F: """avg_pool2d avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d unfold fold interpolate
+    F: """grid_sample avg_pool2d avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d unfold fold interpolate
         affine_grid max_unpool1d max_unpool2d max_unpool3d""",
 }
 ALL = "meshgrid block_diag broadcast_tensors atleast_3d cartesian_prod".split()  # f(a, b, …)

@@ -243,6 +243,18 @@ def native_layer_norm(x: Operand, shape: Any, weight: Operand, bias: Operand, ep
     return layer_norm(x, shape, weight, bias, eps), mean, scale
 
 
+def native_batch_norm(
+    x: Operand, weight: Operand, bias: Operand, running_mean: Any, running_var: Any, training: bool,
+    momentum: float, eps: float,
+) -> Any:  # fmt: skip
+    """batch_norm; in training with the mean and 1 / √(variance + ε) of the batch."""
+    y = batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training:
+        return y, y.new_empty(0), y.new_empty(0)
+    mean, scale = _statistics(x, (0, *range(2, x.ndim)), eps)
+    return y, mean.flatten(), scale.flatten()
+
+
 def _statistics(x, dims, eps):
     mean = x.mean(dims, keepdim=True)
     return mean, torch.rsqrt(((x - mean) * (x - mean)).mean(dims, keepdim=True) + eps)
@@ -267,7 +279,8 @@ RULES.update({
     torch.norm: norm, torch.hypot: hypot, torch.cdist: cdist, F.pdist: pdist,
     torch.dist: lambda x, y, p=2: torch.linalg.vector_norm(x - y, p),
     F.pairwise_distance: pairwise_distance, F.cosine_similarity: cosine_similarity,
-    F.normalize: normalize, torch.native_layer_norm: native_layer_norm, F.layer_norm: layer_norm, F.rms_norm: rms_norm,
+    F.normalize: normalize, torch.native_layer_norm: native_layer_norm,
+    torch.native_batch_norm: native_batch_norm, F.layer_norm: layer_norm, F.rms_norm: rms_norm,
     F.group_norm: group_norm, F.batch_norm: batch_norm, F.instance_norm: instance_norm,
     F.local_response_norm: local_response_norm,
 })  # fmt: skip
