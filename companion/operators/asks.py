@@ -20,7 +20,8 @@ READS = ("LOAD_ATTR", "LOAD_METHOD", "MATCH_CLASS")
 
 def class_for_caller(kind: type) -> type:
     """What x.__class__ is for the caller of a property of that name, x a series of this kind."""
-    frame: Any = currentframe().f_back.f_back
+    here: Any = currentframe()
+    frame = here.f_back.f_back
     if frame.f_code is APPLY:
         raise NotImplementedError(
             "f computes with a series under no_grad or inside an autograd.Function, and a "

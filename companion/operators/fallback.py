@@ -47,7 +47,7 @@ def alone(function: Callable, args: tuple, kwargs: dict[str, Any], kind: type) -
             "x.detach() for what is to be constant, or take Partials(f, x, method='reverse')"
         )
     operands = list(leaves((args, kwargs)))
-    series = [x for x in operands if isinstance(x, kind)]
+    series: list[Any] = [x for x in operands if isinstance(x, kind)]
     for x in series:
         series[0].met(x)
 

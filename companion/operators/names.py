@@ -84,5 +84,5 @@ def canonical(function: Callable) -> Callable:
 
 def written(function: Callable) -> str:
     """How a function is written: torch.special.erfcx."""
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
+    name = str(getattr(function, "__qualname__", None) or getattr(function, "__name__", function))
     return WRITTEN.get(canonical(function)) or WRITTEN.get(function) or name

@@ -242,10 +242,10 @@ def _signed(x, n):
     value = base ** (n.primal if isinstance(n, Series) else n)
     x = x if base.is_floating_point() or base.is_complex() else x.to(value.dtype)
     if isinstance(n, Series):  # where x₀ < 0 only the value is a number
-        found = torch.exp(n * torch.log(x)).to(value.dtype)
+        found: Any = torch.exp(n * torch.log(x)).to(value.dtype)  # type: ignore[operator]
         return found.like(torch.cat([value.expand(found.shape)[None], found.rows[1:]]))
     sign = torch.where(value < 0, -1.0, 1.0).masked_fill(torch.isnan(value), math.nan)
-    found = torch.exp(n * torch.log(torch.abs(x)))  # type: ignore[arg-type]
+    found = torch.exp(n * torch.log(torch.abs(x)))
     return (found * sign.to(value.dtype)).to(value.dtype)
 
 
@@ -259,13 +259,11 @@ def _whole_power(x, n):
     return result
 
 
-def diff(
-    x: Operand, n: int = 1, dim: int = -1, prepend: Operand = None, append: Operand = None
-) -> Any:
+def diff(x: Any, n: int = 1, dim: int = -1, prepend: Operand = None, append: Operand = None) -> Any:
     """xᵢ₊₁ − xᵢ, n times; other values may come before and after."""
     parts = [part for part in (prepend, x, append) if part is not None]
-    x = torch.cat(parts, dim) if len(parts) > 1 else x
-    return x.each(lambda row: row.diff(n, dim))
+    joined: Any = torch.cat(parts, dim) if len(parts) > 1 else x
+    return joined.each(lambda row: row.diff(n, dim))
 
 
 def where(condition: Operand, x: Operand, y: Operand) -> Any:
@@ -351,6 +349,10 @@ RULES.update({torchs(name): step(torchs(name)) for name in STEPS})
 RULES.update({torchs(name): straight(torchs(name)) for name in STRAIGHT})
 RULES.update({torchs(name): pointwise(f) for name, f in POINTWISE.items()})
 RULES.update({
+    getattr(torch.Tensor, name).__get__: lambda x, name=name: x.each(lambda row: getattr(row, name))
+    for name in ("T", "H", "mT", "mH")
+})  # fmt: skip
+RULES.update({
     torch.Tensor.__getitem__: linear(torch.Tensor.__getitem__),
     torch.Tensor.__rfloordiv__: step(torch.Tensor.__rfloordiv__),
     torch.add: add, torch.mul: mul, F.linear: layer, torch.div: div, torch.pow: pow,
@@ -362,10 +364,6 @@ RULES.update({
     torch.Tensor.__rmatmul__: lambda x, y: matmul(y, x),
     torch.positive: lambda x: x,
     torch.square: lambda x: x * x,
-    torch.Tensor.T.__get__: lambda x: x.each(lambda row: row.T),
-    torch.Tensor.H.__get__: lambda x: x.each(lambda row: row.H),
-    torch.Tensor.mT.__get__: lambda x: x.each(lambda row: row.mT),
-    torch.Tensor.mH.__get__: lambda x: x.each(lambda row: row.mH),
     torch.real: lambda x: x.each(torch.real),
     torch.diff: diff,
     torch.nansum: lambda x, *args, **kwargs: where(torch.isnan(x), 0.0, x).sum(*args, **kwargs),
