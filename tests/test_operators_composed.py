@@ -20,7 +20,18 @@ from tests.nested import coefficients
 ORDER = 4
 STEP = 5e-4
 X = torch.rand(3, 4, generator=torch.Generator().manual_seed(0), **f64) * 2
-ROWS = [pytest.param(f, i, id=f"{written(f)}-{i}") for f, fs in CALLS.items() for i in range(len(fs))]
+ROWS = [
+    pytest.param(f, i, id=f"{written(f)}-{i}") for f, fs in CALLS.items() for i in range(len(fs))
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """The tensors are small; to wait for a second thread takes longer than to do without."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def curve(x):
@@ -83,7 +94,7 @@ def off(y):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("function, place", ROWS)
+@pytest.mark.parametrize(("function", "place"), ROWS)
 def test_each_order_is_the_slope_of_the_one_below_and_a_wrong_one_is_seen(
     monkeypatch, function, place
 ):
@@ -97,7 +108,7 @@ def test_each_order_is_the_slope_of_the_one_below_and_a_wrong_one_is_seen(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("function, place", ROWS)
+@pytest.mark.parametrize(("function", "place"), ROWS)
 def test_the_laplacian_is_the_sum_of_second_derivatives(function, place):
     at = X.reshape(6, 2)
     f = lambda x: CALLS[function][place](curve(x * x - 0.3 * x).reshape(3, 4))
@@ -132,7 +143,9 @@ def test_partials_of_a_network_with_layer_norm():
         assert u(*axes).item() == pytest.approx(slope, rel=1e-6)
 
 
-@pytest.mark.parametrize("layer", [nn.BatchNorm1d(4), nn.InstanceNorm1d(4, track_running_stats=True)])
+@pytest.mark.parametrize(
+    "layer", [nn.BatchNorm1d(4), nn.InstanceNorm1d(4, track_running_stats=True)]
+)
 def test_a_layer_in_training_keeps_account_of_its_batches_as_torch_does(layer):
     ours, theirs = layer.double(), type(layer)(4, **f64, track_running_stats=True)
     z = torch.rand(3, 4, 5, **f64)
@@ -246,7 +259,7 @@ def test_torchs_slope_of_as_strided_scatter_is_wrong_and_refused():
         Partials(f, torch.ones(2, 1, **f64), "reverse")(0)
 
 
-@pytest.mark.parametrize("message, f", [
+@pytest.mark.parametrize(("message", "f"), [
     ("normalized_shape", lambda x: F.layer_norm(x, (3,))),
     ("groups do not divide", lambda x: F.group_norm(x, 3)),
     ("three axes or more", lambda x: F.local_response_norm(x, 2)),

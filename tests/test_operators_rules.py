@@ -231,7 +231,9 @@ def off(y):
 
 
 def test_every_row_has_an_input():
-    known = {canonical(row(name)) for name in INPUTS} | {canonical(f) for f in (*COMPOSED, *REFUSED)}
+    known = {canonical(row(name)) for name in INPUTS} | {
+        canonical(f) for f in (*COMPOSED, *REFUSED)
+    }
     missing = [written(function) for function in RULES if function not in known]
     assert not missing, f"give {missing} a formula in FORMULAS or a call in CALLS"
     assert all(row(name) in RULES for name in INPUTS)

@@ -59,7 +59,9 @@ def elementwise(distance: Callable, by_weight: bool = True) -> Callable:
         if weight is None:
             return reduced(found, reduction)
         if weight.shape != x.shape:
-            raise ValueError(f"weights of the shape of x, {list(x.shape)}; got {list(weight.shape)}")
+            raise ValueError(
+                f"weights of the shape of x, {list(x.shape)}; got {list(weight.shape)}"
+            )
         found = found * weight
         weighed = by_weight and reduction == "mean"
         return found.sum() / weight.sum() if weighed else reduced(found, reduction)
@@ -91,9 +93,7 @@ def huber(d: Operand, delta: float = 1.0) -> Any:
 # --- likelihoods ----------------------------------------------------------------------------------
 
 
-def binary_cross_entropy(
-    x: Operand, y: Operand, weight: Operand = None, *, reduction: str
-) -> Any:
+def binary_cross_entropy(x: Operand, y: Operand, weight: Operand = None, *, reduction: str) -> Any:
     """−y log x − (1 − y) log(1 − x), in the open interval."""
     primal = x.primal if isinstance(x, Series) else x
     if not bool(((primal > EDGE) & (primal < 1 - EDGE)).all()):

@@ -69,7 +69,11 @@ def matrix_norm(
     if ord == "nuc" or abs(ord) == 2:
         values = torch.linalg.svdvals(x.movedim(dim, (-2, -1)))
         found = values.sum(-1) if ord == "nuc" else (values.amax if ord > 0 else values.amin)(-1)
-        return found.reshape([1 if i in dim else n for i, n in enumerate(x.shape)]) if keepdim else found
+        return (
+            found.reshape([1 if i in dim else n for i, n in enumerate(x.shape)])
+            if keepdim
+            else found
+        )
     if abs(ord) not in (1, math.inf):
         return NotImplemented
     summed, compared = dim if abs(ord) == 1 else dim[::-1]
@@ -92,7 +96,9 @@ def linalg_norm(
     return torch.linalg.vector_norm(x, ord, axes, keepdim, dtype=dtype)
 
 
-def norm(x: Operand, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+def norm(
+    x: Operand, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
     """torch.norm: all elements of a tensor of any shape in one, if no axis is named."""
     if p == "nuc":
         dim = (-2, -1) if dim is None else dim
@@ -178,7 +184,9 @@ def layer_norm(
     return weighed(standardised(x, dims, eps), weight, bias, shape)
 
 
-def rms_norm(x: Operand, normalized_shape: Any, weight: Operand = None, eps: float | None = None) -> Any:
+def rms_norm(
+    x: Operand, normalized_shape: Any, weight: Operand = None, eps: float | None = None
+) -> Any:
     """x / √(mean of x² + ε) over the last axes."""
     dims, shape = _last(x, normalized_shape)
     eps = torch.finfo(x.dtype).eps if eps is None else eps

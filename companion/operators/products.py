@@ -41,7 +41,9 @@ def otherwise(function: Callable, rule: Callable) -> Callable:
 
 def einsum(equation: Any, *operands: Any) -> Any:
     """Two operands at a time, from the left; what no later one needs is summed at once."""
-    operands = operands[0] if len(operands) == 1 and isinstance(operands[0], list | tuple) else operands
+    operands = (
+        operands[0] if len(operands) == 1 and isinstance(operands[0], list | tuple) else operands
+    )
     if not isinstance(equation, str):  # the form with lists of subscripts
         return NotImplemented
     given, arrow, out = equation.replace(" ", "").partition("->")
