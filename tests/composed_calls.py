@@ -14,6 +14,7 @@ K = torch.rand(3, 3, 2, generator=torch.Generator().manual_seed(4), **f64)  # ke
 I = torch.tensor([[0, 2], [1, 1], [3, 0]])
 D = torch.tensor([[0, 2], [1, 3], [3, 0]])  # no place twice
 ROWS, CLASSES = torch.tensor([0, 2]), torch.tensor([3, 0, 1])
+LABELS = torch.tensor([[3, 0, -1, 1], [-1, 0, 1, 2], [1, 1, 0, -1]])
 SIGNS = torch.tensor([1.0, -1.0, 1.0], **f64)
 STORED = torch.rand(4, generator=torch.Generator().manual_seed(5), **f64) + 0.5
 fill = dict(align_corners=False)
@@ -72,6 +73,15 @@ LINEAR = {
     torch.Tensor.sum_to_size: [lambda x: x.sum_to_size(3, 1)],
     torch.linalg.diagonal: [lambda x: torch.linalg.diagonal(x, offset=1)],
     F.avg_pool2d: [lambda x: F.avg_pool2d(image(x), 2, 1, 1, count_include_pad=False)],
+    **{
+        getattr(F, f"lp_pool{rank}d"): [
+            lambda x, pool=f"lp_pool{rank}d", points=points: getattr(F, pool)(points(x), 3, 2),
+            lambda x, pool=f"lp_pool{rank}d", points=points: getattr(F, pool)(
+                points(x), torch.inf, 2, stride=1, ceil_mode=True
+            ),
+        ]
+        for rank, points in ((1, lambda x: x[None]), (2, image), (3, volume))
+    },
     F.avg_pool3d: [lambda x: F.avg_pool3d(volume(x), (1, 2, 2), divisor_override=3)],
     F.adaptive_avg_pool2d: [lambda x: F.adaptive_avg_pool2d(image(x), (2, None))],
     F.adaptive_avg_pool3d: [lambda x: F.adaptive_avg_pool3d(volume(x), (1, 2, 2))],
@@ -143,11 +153,13 @@ LINEAR = {
         lambda x: torch.segment_reduce(x, "sum", lengths=torch.tensor([0, 3]), axis=0),
     ],
     F.embedding_bag: [
-        lambda x: F.embedding_bag(I.T, x[:, :2].T.reshape(3, 2).repeat(2, 1)[:4], per_sample_weights=P[:2, :3], mode="sum"),
+        lambda x: F.embedding_bag(I.T, x.reshape(4, 3), per_sample_weights=P[:2, :3], mode="sum"),
         lambda x: F.embedding_bag(I.T % 3, x),
     ],
     **{
-        getattr(F, f"{kind}{rank}d{what}"): [lambda x, pool=f"{kind}{rank}d{what}", points=points: of(getattr(F, pool)(points(x), 2))]
+        getattr(F, f"{kind}{rank}d{what}"): [
+            lambda x, pool=f"{kind}{rank}d{what}", points=points: of(getattr(F, pool)(points(x), 2))
+        ]
         for rank, points in ((1, lambda x: x[None]), (2, image), (3, volume))
         for kind in ("max_pool", "adaptive_max_pool")
         for what in ("", "_with_indices")
@@ -172,7 +184,10 @@ PRODUCTS = {
     torch.addr: [lambda x: torch.addr(x, x[:, 0], P[0], beta=0.5)],
     torch.chain_matmul: [lambda x: torch.chain_matmul(x, Q, x)],
     torch.linalg.multi_dot: [lambda x: torch.linalg.multi_dot([x[:, 0], x, Q, x[:, 1]])],
-    torch.cov: [lambda x: torch.cov(x, correction=0) + x[0].cov(), lambda x: torch.cov(x, fweights=CLASSES.new_tensor([1, 2, 1, 3]))],
+    torch.cov: [
+        lambda x: torch.cov(x, correction=0) + x[0].cov(),
+        lambda x: torch.cov(x, fweights=torch.tensor([1, 2, 1, 3])),
+    ],
     F.bilinear: [
         lambda x: F.bilinear(x, x[:, :3], torch.stack([Q, Q * Q]), P[0, :2]),
         lambda x: F.bilinear(x, P, torch.einsum("i,j->ij", x[0], x[1])[None]),
@@ -296,7 +311,9 @@ LOSSES = {
     F.linear_cross_entropy: [
         lambda x: F.linear_cross_entropy(x, P, CLASSES % 3, linear_bias=SIGNS)
         + F.linear_cross_entropy(P, x, CLASSES % 3, ignore_index=1),
-        lambda x: F.linear_cross_entropy(x, torch.stack([P, P * P], 1), CLASSES[:, None].expand(3, 2) % 3, reduction="none"),
+        lambda x: F.linear_cross_entropy(
+            x, torch.stack([P, P * P], 1), CLASSES[:, None].expand(3, 2) % 3, reduction="none"
+        ),
     ],
     F.kl_div: [
         lambda x: F.kl_div(x, P, reduction="batchmean") + F.kl_div(x, x * x, reduction="none", log_target=True),
@@ -323,7 +340,7 @@ LOSSES = {
         lambda x: F.multi_margin_loss(x, CLASSES, reduction="none"),
     ],
     F.multilabel_margin_loss: [
-        lambda x: F.multilabel_margin_loss(x, torch.tensor([[3, 0, -1, 1], [-1, 0, 1, 2], [1, 1, 0, -1]]), reduction="none")
+        lambda x: F.multilabel_margin_loss(x, LABELS, reduction="none")
         + F.multilabel_margin_loss(x[0], torch.tensor([3, 0, -1, 1])),
     ],
     F.cosine_embedding_loss: [
