@@ -62,7 +62,7 @@ def moved_alike(function: Callable, *places: Any) -> Callable:
     """
 
     def rule(*args: Any, **kwargs: Any) -> Any:
-        given = {**dict(enumerate(args)), **kwargs}
+        given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
         moving = {key for key in given if (key in places if places else isinstance(key, int))}
         operands = [x for x in leaves([given[key] for key in moving]) if isinstance(x, Series)]
         still = leaves([x for key, x in given.items() if key not in moving])
@@ -130,7 +130,7 @@ def power_mean(average: Callable, largest: Callable, axes: int) -> Callable:
     """The rule of pooling by (Σ xᵖ)^(1/p), of no slope where the sum is 0."""
 
     def rule(
-        x: Series, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+        x: Operand, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
     ) -> Any:
         if math.isinf(norm_type):
             sign = 1 if norm_type > 0 else -1
@@ -142,7 +142,7 @@ def power_mean(average: Callable, largest: Callable, axes: int) -> Callable:
     return rule
 
 
-def nanmean(x: Series, *args: Any, dtype: torch.dtype | None = None, **kwargs: Any) -> Any:
+def nanmean(x: Operand, *args: Any, dtype: torch.dtype | None = None, **kwargs: Any) -> Any:
     """The mean of those elements that are numbers."""
     x = x if dtype is None else x.to(dtype)
     count = (~torch.isnan(x.primal)).sum(*args, **kwargs)

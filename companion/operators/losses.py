@@ -138,8 +138,7 @@ def cross_entropy(
         y = (1 - label_smoothing) * y + label_smoothing / classes if label_smoothing else y
         loss = -(logs * y * scales).sum(axis)
         return reduced(loss, reduction)
-    options = dict(ignore_index=ignore_index, reduction=reduction)
-    hard = nll_loss(logs, y, weight, **options)
+    hard = nll_loss(logs, y, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return hard
     counted = y != ignore_index
@@ -195,14 +194,15 @@ def gaussian_nll_loss(
     """(log σ² + (x − y)² / σ²) / 2, σ² no less than ε but with the slope that it has, as in torch."""
     if not isinstance(var, (Series, torch.Tensor)):
         var = torch.full(x.shape, float(var), dtype=x.dtype, device=x.device)
-    if bool((var < 0).any()):
+    primal = (var.primal if isinstance(var, Series) else var).detach()
+    if bool((primal < 0).any()):
         raise ValueError("var has negative entry/entries")
     if var.shape != x.shape and tuple(x.shape[:-1]) == tuple(var.shape):
         var = var.unsqueeze(-1)
     if var.ndim != x.ndim or any(m not in (1, n) for m, n in zip(var.shape, x.shape)):
         return NotImplemented
-    primal = (var.primal if isinstance(var, Series) else var).detach()
-    var = var + (eps - primal).clamp_min(0)
+    raised: Any = (eps - primal).clamp_min(0)
+    var = var + raised
     d = x - y
     loss = 0.5 * (torch.log(var) + d * d / var) + (0.5 * math.log(2 * math.pi) if full else 0)
     return reduced(loss, reduction)
@@ -299,7 +299,7 @@ def triplet_margin_with_distance_loss(
     return reduced(torch.clamp_min(margin + near - far, 0), reduction)
 
 
-LOSSES = {
+LOSSES: dict[Callable, Callable] = {
     F.mse_loss: elementwise(lambda d: d * d),
     F.l1_loss: l1_loss,
     F.smooth_l1_loss: elementwise(smooth_l1),

@@ -40,7 +40,7 @@ def vector_norm(
     """(Σ |xᵢ|^p)^(1/p) over some axes."""
     x = x if dtype is None else x.to(dtype)
     dim = tuple(range(x.ndim)) if dim is None or dim == () or dim == [] else dim
-    over = dict(dim=dim, keepdim=keepdim)
+    over: dict[str, Any] = dict(dim=dim, keepdim=keepdim)
     if math.isinf(ord):
         return (torch.amax if ord > 0 else torch.amin)(torch.abs(x), **over)
     if ord == 0:
