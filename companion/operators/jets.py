@@ -17,9 +17,13 @@ from torch import Tensor
 
 from companion import torch_private
 from companion.operators import activations as activations  # these fill the table of rules
+from companion.operators import affine as affine
 from companion.operators import attention as attention
 from companion.operators import complexes as complexes
 from companion.operators import linear_algebra as linear_algebra
+from companion.operators import losses as losses
+from companion.operators import normalising as normalising
+from companion.operators import products as products
 from companion.operators import recurrent as recurrent
 from companion.operators import selections as selections
 from companion.operators import special as special

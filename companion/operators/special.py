@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from companion import series, torch_private
-from companion.operators.dispatch import RULES, Operand, Series, quickly_bound
+from companion.operators.dispatch import RULES, Operand, Series, quickly
 from companion.operators.recurrences import TENSORS, Coefficients, SeriesRule, fused
 from companion.operators.rules import aligned, first, pointwise, straight, where
 
@@ -91,11 +91,11 @@ class Tower(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
         (x,) = ctx.saved_tensors
-        higher = Tower.apply(x, ctx.derivatives, ctx.n + 1)[1:]
+        higher = towered(x, ctx.derivatives, ctx.n + 1)[1:]
         return (cotangents[0] * higher).sum(0), None, None
 
 
-quickly_bound(Tower)
+towered = quickly(Tower)
 
 
 def tower(derivatives: Derivatives) -> SeriesRule:
@@ -115,7 +115,7 @@ def tower(derivatives: Derivatives) -> SeriesRule:
                 "its derivatives are known to reverse mode alone. Take torch.func.vjp or jacrev"
             )
         order = order if len(u) > 1 else 0
-        found = Tower.apply(u[0], derivatives, order + 1).unbind()
+        found = towered(u[0], derivatives, order + 1).unbind()
         powers = _powers(u, order)
         return _inserted(found, powers, order), _inserted(found[1:], powers, order)
 
