@@ -98,8 +98,13 @@ class Tower(torch.autograd.Function):
 quickly_bound(Tower)
 
 
-def tower(derivatives: Derivatives) -> SeriesRule:
+def tower(
+    derivatives: Derivatives, value: Callable | None = None, sums: bool = False
+) -> SeriesRule:
     """The rule of f from all its derivatives: f(u) = Σ_j f⁽ʲ⁾(u₀) (u − u₀)ʲ / j!.
+
+    value: torch's f, where it is exact. sums: whether all of them are computed by functions that
+    torch differentiates to any order, so that forward mode may look on.
 
     >>> from companion.operators import Jet
     >>> wave = tower(lambda x, n: [torch.sin(x + k * math.pi / 2) for k in range(n + 1)])
@@ -107,15 +112,21 @@ def tower(derivatives: Derivatives) -> SeriesRule:
     >>> [round(float(t), 4) for t in v]
     [0.0, 1.0, 0.0, -0.1667]
     """
+    whole = derivatives if value is None else with_value(value, derivatives)
 
     def rule(u: Coefficients, order: int) -> tuple[list[Tensor], list[Tensor]]:
-        if torch_private.forward_mode():
-            raise NotImplementedError(
-                "forward mode (torch.func.jvp, jacfwd) over a series of this special function: all "
-                "its derivatives are known to reverse mode alone. Take torch.func.vjp or jacrev"
-            )
         order = order if len(u) > 1 else 0
-        found = Tower.apply(u[0], derivatives, order + 1).unbind()
+        if not torch_private.forward_mode():
+            found = Tower.apply(u[0], whole, order + 1).unbind()
+        elif sums:
+            found = derivatives(
+                u[0], order + 1
+            )  # torch loses outer tangents in the jvp of a Function
+        else:
+            raise NotImplementedError(
+                "forward mode (torch.func.jvp, jacfwd) over a series of this special function: its "
+                "derivatives are known to reverse mode alone. Take torch.func.vjp or jacrev"
+            )
         powers = _powers(u, order)
         return _inserted(found, powers, order), _inserted(found[1:], powers, order)
 
@@ -472,15 +483,16 @@ TOWERS: dict[str, Derivatives] = {
 
 # torch's own values of these are off by up to 5e-6 from 2 to 20, and from where its formula changes.
 INEXACT = "bessel_j0 bessel_j1 bessel_y0 bessel_y1".split()
+SUMS = "sinc spherical_bessel_j0 erfcx i0 i1 modified_bessel_i0 modified_bessel_i1".split()
 
 RULES.update({VALUES[name]: pointwise(POINTWISE[name]) for name in ("erfc", "erfinv", "ndtri")})
 RULES.update({
-    f: pointwise(tower(rule if name in INEXACT else with_value(f, rule)))
+    f: pointwise(tower(rule, None if name in INEXACT else f, name in SUMS))
     for name, rule in TOWERS.items() for f in (getattr(torch.special, name),)
 })  # fmt: skip
 RULES.update({
-    torch.special.i0e: _with_corner(tower(with_value(torch.special.i0e, _even(_scaled_i(0), 0))), torch.special.i0),
-    torch.special.i1e: _with_corner(tower(with_value(torch.special.i1e, _even(_scaled_i(1), 1))), torch.special.i1),
+    torch.special.i0e: _with_corner(tower(_even(_scaled_i(0), 0), torch.special.i0e, True), torch.special.i0),
+    torch.special.i1e: _with_corner(tower(_even(_scaled_i(1), 1), torch.special.i1e, True), torch.special.i1),
     torch.special.ndtr: pointwise(TENSORS["ndtr"]), torch.special.log_ndtr: log_ndtr,
     torch.polygamma: polygamma, torch.mvlgamma: mvlgamma, torch.special.zeta: zeta,
     torch.logit: logit, torch.special.entr: entr, torch.atan2: atan2,
