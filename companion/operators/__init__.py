@@ -12,7 +12,8 @@ names.py         which of torch's functions are one operation
 rules.py         what torch's functions do to a series, by their kind
 activations.py   activations, and what is composed
 selections.py    what selects, sorts and spreads: max, median, var
-special.py       special functions: Bessel's, erf's relatives, lgamma
+special.py       special functions: erf's relatives, lgamma, Bessel's
+towers.py        functions by all their derivatives: sinc, Bessel's, erfcx
 attention.py     attention of one head and of several
 recurrent.py     LSTM, GRU, RNN and their cells
 fallback.py      what has no rule: one operation differentiated step by step, in the midst of a series
