@@ -236,7 +236,7 @@ def test_dtypes_and_shapes_are_torchs_over_all_pairs(name):
 TWICE = {
     "laplacian": lambda x: laplacian(NET, x),
     "taylor": lambda x: taylor(NET, x, order=3)[3],
-    "without a rule": lambda x: laplacian(lambda z: F.hardswish(torch.special.erfcx(NET(z))), x),
+    "without a rule": lambda x: laplacian(lambda z: torch.renorm(NET(z), 2, 0, 0.1), x),
 }
 
 

@@ -204,6 +204,18 @@ def test_transformer_layers(name):
     check(LAYERS[name], ORDER if F.layer_norm in RULES else 2)
 
 
+@pytest.mark.parametrize("name", ["sinc", "erfcx", "i0", "i1", "i0e", "spherical_bessel_j0"])
+def test_forward_mode_over_a_special_function(name):
+    f = FORMULAS[name][0]
+    at = torch.tensor([0.4, 2.5, 45.0], **f64)
+    bend = lambda x: taylor(f, x, order=2)[2]
+    slope = lambda x: torch.func.jvp(bend, (x,), (torch.ones_like(x),))[1]
+    curved = torch.func.jvp(slope, (at,), (torch.ones_like(at),))[1]
+    exact = taylor(f, at, order=4)
+    close(slope(at), 3 * exact[3], 1e-10, "one")
+    close(curved, 12 * exact[4], 1e-10, "two")
+
+
 # --- corners and ties ------------------------------------------------------------------------------
 
 

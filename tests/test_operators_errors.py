@@ -19,17 +19,17 @@ def expanded(f):
 
 
 def test_an_operation_without_a_derivative_is_named_and_the_cure_works(monkeypatch):
-    f = lambda x: torch.special.bessel_j0(x) * 2
+    f = lambda x: torch.special.airy_ai(x) * 2
     with pytest.raises(NotImplementedError) as caught:
         expanded(f)
     message = str(caught.value)
     assert (
-        "no Taylor rule for torch.special.bessel_j0, and torch has no derivative of order 1"
+        "no Taylor rule for torch.special.airy_ai, and torch has no derivative of order 1"
         in message
     )
-    assert "companion.operators.RULES[torch.special.bessel_j0] = lambda x: ..." in message
+    assert "companion.operators.RULES[torch.special.airy_ai] = lambda x: ..." in message
     assert "Partials(f, x, method='reverse')" in message
-    monkeypatch.setitem(RULES, torch.special.bessel_j0, lambda x: torch.exp(x * x))
+    monkeypatch.setitem(RULES, torch.special.airy_ai, lambda x: torch.exp(x * x))
     assert_series(expanded(f), coefficients(lambda x: 2 * torch.exp(x * x), X, 2))
 
 

@@ -17,7 +17,8 @@ normalising.py   norms, distances, normalisation layers
 losses.py        losses
 activations.py   activations, and what is composed
 selections.py    what selects, sorts and spreads: max, median, var
-special.py       special functions: Bessel's, erf's relatives, lgamma
+special.py       special functions: erf's relatives, lgamma, Bessel's
+towers.py        functions by all their derivatives: sinc, Bessel's, erfcx
 attention.py     attention of one head and of several
 recurrent.py     LSTM, GRU, RNN and their cells
 fallback.py      what has no rule: one operation differentiated step by step, in the midst of a series

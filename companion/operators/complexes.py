@@ -9,6 +9,7 @@ and angle have no slope, has that of torch: 0.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,12 +75,13 @@ def acosh(z: Series) -> Any:
 
 def power(z: Operand, n: Operand) -> Any:
     """zⁿ; of complex numbers that of torch, and the slopes of e^{n log z}."""
+    kind = first(z, n)
+    z, n = (kind.constant(x) if isinstance(x, np.ndarray) else x for x in (z, n))
     exponent_complex = isinstance(n, complex) or (not _number(n) and n.is_complex())
     base_complex = isinstance(z, complex) or (not _number(z) and z.is_complex())
     broken = not isinstance(n, (int, float)) or isinstance(n, bool)
     if not (exponent_complex or (base_complex and broken)):
         return pow(z, n)
-    kind = first(z, n)
     plain = lambda x: x.primal if isinstance(x, Series) else x
     value = plain(z) ** plain(n)
     base = z.to(value.dtype) if not _number(z) else torch.tensor(z, dtype=value.dtype)

@@ -201,16 +201,19 @@ def _beside_zero(x, n, rule):
 def fraction_at_zero(n: float) -> SeriesRule:
     """The rule of uⁿ where u₀ = 0, for a number n that is not whole: 0 below n, infinite beyond."""
 
-    def term(k: int, r: float, first: Tensor) -> Tensor:
+    def term(k: int, r: float, first: Tensor, infinite: Tensor) -> Tensor:
         if k < r:
             return torch.zeros_like(first)
         falling = math.prod(r - j for j in range(k))
-        return math.copysign(math.inf, falling) * first**k
+        return math.copysign(1, falling) * infinite * first**k
 
     def rule(u: Any, order: int) -> tuple[list[Tensor], list[Tensor]]:
         first, count = (u[1], order + 1) if len(u) > 1 else (torch.ones_like(u[0]), 1)
         first = first.expand_as(u[0])
-        series = lambda r: [term(k, r, first) for k in range(count)]
+        infinite = torch.where(u[0] == 0, math.inf, 0.0).to(
+            u[0].dtype
+        )  # elsewhere nothing is asked
+        series = lambda r: [term(k, r, first, infinite) for k in range(count)]
         return series(n), [n * t for t in series(n - 1)]
 
     return rule
