@@ -203,6 +203,7 @@ def at_zero(n: Operand, varies: bool = False) -> SeriesRule:
     """
 
     def rule(u: Any, order: int) -> tuple[list[Tensor], list[Tensor]]:
+        beyond = torch.where(u[0] == 0, torch.nan if varies else torch.inf, 0.0).to(u[0].dtype)
         u = [torch.zeros_like(u[0]), *u[1:]]
         count = order + 1 if len(u) > 1 else 1
         powers = [[torch.ones_like(u[0]), *[torch.zeros_like(u[0])] * (count - 1)]]
@@ -210,12 +211,14 @@ def at_zero(n: Operand, varies: bool = False) -> SeriesRule:
             found = product(powers[-1], u, count - 1)
             powers.append(found + [torch.zeros_like(u[0])] * (count - len(found)))
         first = u[1] if len(u) > 1 else u[0]
-        series = lambda r: [_term(k, torch.as_tensor(r), powers, first) for k in range(count)]
+        series = lambda r: [
+            _term(k, torch.as_tensor(r), powers, first, beyond) for k in range(count)
+        ]
         return series(n), [n * t for t in series(n - 1)]
 
-    def _term(k, r, powers, first):
+    def _term(k, r, powers, first, beyond):
         falling = math.prod([r - j for j in range(k)], start=torch.ones_like(r))
-        beyond = falling.sign() * torch.inf * first**k if not varies else first * torch.nan
+        beyond = falling.sign() * beyond * first**k if not varies else first * beyond
         total = torch.where(k < r, torch.zeros_like(first), beyond)
         if not varies:
             for m in range(min(k, len(powers) - 1) + 1):
