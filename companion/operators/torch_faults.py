@@ -67,7 +67,9 @@ QUOTIENT = "a five-point difference quotient of the order below"
 
 FAULTS = (
     Fault("layer_norm", 2, "NativeLayerNormBackward0", STATISTICS, "group_norm; " + QUOTIENT),
-    Fault("batch_norm", 2, "NativeBatchNormBackward0 CudnnBatchNormBackward0 MiopenBatchNormBackward0",
+    Fault("batch_norm", 2,
+          "NativeBatchNormBackward0 CudnnBatchNormBackward0 MiopenBatchNormBackward0 "
+          "NativeBatchNormLegitBackward0 NativeBatchNormLegitBackward1 BatchNormWithUpdateBackward0",
           STATISTICS, QUOTIENT, batch_statistics),  # instance_norm calls it
     Fault("logcumsumexp", 2, "LogcumsumexpBackward0", "the third is nan", QUOTIENT),
     Fault("sinc", 1, "SincBackward0", BESIDE_ZERO, "mpmath"),
@@ -76,6 +78,8 @@ FAULTS = (
     Fault("special.i1", 1, "SpecialI1Backward0", BESIDE_ZERO, "mpmath"),
     Fault("special.i1e", 1, "SpecialI1EBackward0", BESIDE_ZERO, "mpmath"),
     Fault("pow", 1, "PowBackward1 PowBackward2", MASKED, "SymPy", power_at_zero),
+    Fault("as_strided_scatter", 0, "AsStridedScatterBackward0",
+          "its slope goes to the places that are overwritten, and none to the others", QUOTIENT),
     Fault("linear_cross_entropy", 1,
           "GeneratedBackwardFor_torch_nn__linear_cross_entropy_batch_chunked_defaultBackward",
           NO_GRAPH, "linear, then cross_entropy"),
