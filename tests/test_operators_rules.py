@@ -14,6 +14,8 @@ from torch.nn import functional as F
 
 from companion.operators import RULES, Jet, activations, rules, taylor
 from companion.operators.names import canonical, written
+from tests.composed_calls import CALLS as COMPOSED
+from tests.composed_calls import REFUSED
 from tests.nested import assert_series, coefficients, derivatives
 
 ORDER = 6
@@ -145,6 +147,7 @@ CALLS = {  # name -> a call of it on x (3, 4), right for a tensor and for a seri
 
 FLOATS = {  # these leave float64: held against a cast of the series
     "float": (lambda x: x.float(), torch.float32), "half": (lambda x: x.half(), torch.float16),
+    "bfloat16": (lambda x: x.bfloat16(), torch.bfloat16),
     "cuda": (lambda x: x.cuda(), torch.float64),
 }  # fmt: skip
 
@@ -228,7 +231,9 @@ def off(y):
 
 
 def test_every_row_has_an_input():
-    known = {canonical(row(name)) for name in INPUTS}
+    known = {canonical(row(name)) for name in INPUTS} | {
+        canonical(f) for f in (*COMPOSED, *REFUSED)
+    }
     missing = [written(function) for function in RULES if function not in known]
     assert not missing, f"give {missing} a formula in FORMULAS or a call in CALLS"
     assert all(row(name) in RULES for name in INPUTS)

@@ -10,6 +10,10 @@ dispatch.py      how a series takes the place of a tensor
 asks.py          isinstance(x, torch.Tensor), asked of a series
 names.py         which of torch's functions are one operation
 rules.py         what torch's functions do to a series, by their kind
+affine.py        functions that are linear in their tensors, and what picks or pools
+products.py      einsum, convolutions and other products
+normalising.py   norms, distances, normalisation layers
+losses.py        losses
 activations.py   activations, and what is composed
 fallback.py      what has no rule: one operation differentiated step by step, in the midst of a series
 recurrences.py   pointwise functions, coefficient by coefficient

@@ -17,6 +17,10 @@ from torch import Tensor
 
 from companion import torch_private
 from companion.operators import activations as activations  # fills the table of rules
+from companion.operators import affine as affine
+from companion.operators import losses as losses
+from companion.operators import normalising as normalising
+from companion.operators import products as products
 from companion.operators.dispatch import Expansion, Series, quickly_bound
 from companion.operators.recurrences import SeriesRule, product
 
