@@ -176,9 +176,9 @@ PRODUCTS = {
         lambda x: torch.einsum(x, [0, 1], x, [2, 1], [0, 2]),
         lambda x: torch.einsum("ba", [x]),
     ],
-    torch.baddbmm: [lambda x: torch.baddbmm(x @ x.T, x[None], Q[None], beta=0.5, alpha=2)],
+    torch.baddbmm: [lambda x: torch.baddbmm(x @ x.T, batch1=x[None], batch2=Q[None], beta=0.5, alpha=2)],
     torch.addmv: [
-        lambda x: torch.addmv(x[:, 0], x, x[1], alpha=0.3) + torch.addmv(P[:, 0] * torch.nan, x, P[0], beta=0)
+        lambda x: torch.addmv(x[:, 0], mat=x, vec=x[1], alpha=0.3) + torch.addmv(P[:, 0] * torch.nan, x, P[0], beta=0)
     ],
     torch.addbmm: [lambda x: torch.addbmm(P[:, :3], torch.stack([x, x * x]), torch.stack([Q, x.T]), beta=2)],
     torch.addr: [lambda x: torch.addr(x, x[:, 0], P[0], beta=0.5)],
@@ -240,7 +240,7 @@ NORMALISING = {
         lambda x: F.pairwise_distance(x, P, 3, 0.1, True) + F.pairwise_distance(P, x),
     ],
     F.cosine_similarity: [
-        lambda x: F.cosine_similarity(x, P) + F.cosine_similarity(x, x * x, dim=-1, eps=0.1),
+        lambda x: F.cosine_similarity(x, P) + F.cosine_similarity(x1=x, x2=x * x, dim=-1, eps=0.1),
         lambda x: F.cosine_similarity(x[:1], P),
     ],
     F.normalize: [
@@ -267,6 +267,10 @@ NORMALISING = {
         lambda x: F.batch_norm(x, STORED, STORED * 2, P[0], P[1]),
         lambda x: F.batch_norm(batch(x), None, None, P[0, :2], training=True, eps=1e-3),
         lambda x: F.batch_norm(x, STORED.clone(), STORED.clone(), training=True),
+    ],
+    torch.batch_norm: [lambda x: torch.batch_norm(x, P[0], P[1], None, None, True, 0.1, 1e-3, False)],
+    torch.instance_norm: [
+        lambda x: torch.instance_norm(batch(x), P[0, :2], None, None, None, True, 0.1, 1e-3, False)
     ],
     F.instance_norm: [
         lambda x: F.instance_norm(batch(x), eps=1e-3, weight=P[0, :2], bias=P[1, :2]),

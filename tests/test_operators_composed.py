@@ -193,6 +193,50 @@ def test_the_norm_of_zero_has_the_slope_of_torchs(p):
     assert bend[1].isfinite() and (bend[0].isnan() or p in (1, torch.inf))
 
 
+ONE, TRIPLE = torch.tensor([[1.0, 1.0, 1.0]], **f64), torch.tensor([[1.0, 0.5, -0.3]], **f64)
+each = dict(reduction="none")
+CORNERS = {  # at a tie or a kink: a function, and where
+    "largest": (lambda x: torch.linalg.vector_norm(x, torch.inf, 1), [2.0, -2.0, 2.0]),
+    "smallest": (lambda x: torch.linalg.vector_norm(x, -torch.inf, 1), [2.0, -2.0, 2.0]),
+    "matrix": (lambda x: torch.linalg.matrix_norm(x[0].expand(2, 3), 1), [2.0, -2.0, 2.0]),
+    "1.5 and a zero": (lambda x: torch.linalg.vector_norm(x, 1.5, 1), [0.0, -2.0, 2.0]),
+    "0.5 and a zero": (lambda x: torch.linalg.vector_norm(x, 0.5, 1), [0.0, -2.0, 2.0]),
+    "cdist": (lambda x: torch.cdist(x, ONE, torch.inf), [0.0, 0.0, 0.0]),
+    "cdist 1.5": (lambda x: torch.cdist(x, ONE, 1.5), [1.0, 1.0, 0.0]),
+    "max_pool": (lambda x: F.max_pool1d(x, 3), [2.0, 2.0, 2.0]),
+    "adaptive": (lambda x: F.adaptive_max_pool1d(x, 1), [2.0, 2.0, 2.0]),
+    "lp_pool": (lambda x: F.lp_pool1d(x, 2, 3), [0.0, 0.0, 0.0]),
+    "normalize": (lambda x: F.normalize(x), [0.0, 0.0, 0.0]),
+    "cosine": (lambda x: F.cosine_similarity(x, ONE), [0.0, 0.0, 0.0]),
+    "l1": (lambda x: F.l1_loss(x, ONE, **each), [1.0, 2.0, 0.0]),
+    "smooth l1": (lambda x: F.smooth_l1_loss(x, 0 * ONE, beta=0.5, **each), [0.5, -0.5, 0.0]),
+    "l1 as a smooth one": (lambda x: F.smooth_l1_loss(x, ONE, beta=0.0, **each), [1.0, 2.0, 0.0]),
+    "huber": (lambda x: F.huber_loss(x, 0 * ONE, delta=0.5, **each), [0.5, -0.5, 0.0]),
+    "hinge": (lambda x: F.hinge_embedding_loss(x, TRIPLE.sign(), **each), [1.0, 0.5, 1.0]),
+    "ranking": (lambda x: F.margin_ranking_loss(x, 0 * x, TRIPLE.sign(), 0.5, **each), [0.5, 0.5, -0.5]),
+    "cosine apart": (lambda x: F.cosine_embedding_loss(x, ONE, -ONE[0, :1], **each), [1.0, -1.0, 0.0]),
+    "cosine of zero": (lambda x: F.cosine_embedding_loss(x, ONE, ONE[0, :1], **each), [0.0, 0.0, 0.0]),
+    "margins": (lambda x: F.multi_margin_loss(x, torch.tensor([0]), **each), [2.0, 1.0, 0.0]),
+    "labels": (lambda x: F.multilabel_margin_loss(x, torch.tensor([[0, -1, 1]]), **each), [2.0, 1.0, 0.0]),
+    "a variance of zero": (lambda x: F.gaussian_nll_loss(x, 0 * ONE, x * x, **each), [0.0, 0.0, 1.0]),
+    "equal numbers": (lambda x: F.layer_norm(x, (3,)), [1.0, 1.0, 1.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_the_slope_at_a_corner_is_torchs(name):
+    f, x = CORNERS[name][0], torch.tensor([CORNERS[name][1]], **f64)
+    value, slope = taylor(f, x, TRIPLE, order=1)
+    by_torch = torch.autograd.functional.jacobian(f, x)
+    close(value, f(x), 1e-13, "the value")
+    close(slope, (by_torch * TRIPLE).sum((-2, -1)), 1e-13, "the slope")
+
+
+def test_the_bend_of_huber_at_its_end_is_torchs():
+    x = torch.tensor([0.5, -0.5], **f64)
+    assert taylor(lambda x: F.huber_loss(x, 0 * x, "none", 0.5), x, order=2)[2].tolist() == [0, 0]
+
+
 def test_the_fourth_power_is_smooth_at_zero():
     x = torch.tensor([0.0, 1.0], **f64)
     v = torch.tensor([1.0, 0.0], **f64)
@@ -267,6 +311,7 @@ def test_torchs_slope_of_as_strided_scatter_is_wrong_and_refused():
     ("weights of the shape of x", lambda x: F.mse_loss(x, P, weight=P[0])),
     ("a target of the shape of x", lambda x: F.binary_cross_entropy_with_logits(x, P[0])),
     ("negative", lambda x: F.gaussian_nll_loss(x, P, -P)),
+    ("margin is greater than 0; got 0", lambda x: F.triplet_margin_loss(x, P, P, 0)),
 ])  # fmt: skip
 def test_what_torch_refuses_is_refused(message, f):
     with pytest.raises((ValueError, RuntimeError)):

@@ -6,7 +6,6 @@ move their first argument; TOGETHER says which others move with it, by place and
 linear only with some of its options is differentiated alone (fallback.py) with the others.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -126,22 +125,6 @@ def maximal(pool: Callable, axes: int, both: bool) -> Callable:
     return rule
 
 
-def power_mean(average: Callable, largest: Callable, axes: int) -> Callable:
-    """The rule of pooling by (Σ xᵖ)^(1/p), of no slope where the sum is 0."""
-
-    def rule(
-        x: Operand, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-    ) -> Any:
-        if math.isinf(norm_type):
-            sign = 1 if norm_type > 0 else -1
-            return sign * largest(sign * torch.abs(x), kernel_size, stride, 0, 1, ceil_mode)
-        count = kernel_size**axes if isinstance(kernel_size, int) else math.prod(kernel_size)
-        means = average(x**norm_type, kernel_size, stride, 0, ceil_mode)
-        return (torch.sign(means) * torch.relu(torch.abs(means)) * count) ** (1.0 / norm_type)
-
-    return rule
-
-
 def nanmean(x: Operand, *args: Any, dtype: torch.dtype | None = None, **kwargs: Any) -> Any:
     """The mean of those elements that are numbers."""
     x = x if dtype is None else x.to(dtype)
@@ -166,8 +149,6 @@ for _space, _names in IN_THE_FIRST.items():
     for _name in _names.split():
         RULES[getattr(_space, _name)] = moved_alike(getattr(_space, _name), 0)
 for _axes, _dims in ((1, "1d"), (2, "2d"), (3, "3d")):
-    _average, _largest = getattr(F, f"avg_pool{_dims}"), getattr(F, f"max_pool{_dims}")
-    RULES[getattr(F, f"lp_pool{_dims}")] = power_mean(_average, _largest, _axes)
     for _kind in ("max_pool", "adaptive_max_pool"):
         _pool = getattr(F, f"{_kind}{_dims}_with_indices")
         RULES[_pool] = maximal(_pool, _axes, True)

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from companion import torch_private
 from companion.operators.dispatch import RULES, Operand, Series
 from companion.operators.fallback import alone
 
+SMALL = 9.999999960041972e-13  # what torch adds to squares: 1e-12 as a float32
 EDGE = 1e-12  # nearer to 0 and 1 than this torch cuts the slope of binary_cross_entropy off
 
 
@@ -86,8 +88,8 @@ def smooth_l1(d: Operand, beta: float = 1.0) -> Any:
 
 
 def huber(d: Operand, delta: float = 1.0) -> Any:
-    """d² / 2 where |d| ≤ δ, δ (|d| − δ/2) elsewhere."""
-    return torch.where(torch.abs(d) <= delta, 0.5 * d * d, delta * (torch.abs(d) - 0.5 * delta))
+    """d² / 2 where |d| < δ, δ (|d| − δ/2) elsewhere."""
+    return torch.where(torch.abs(d) < delta, 0.5 * d * d, delta * (torch.abs(d) - 0.5 * delta))
 
 
 # --- likelihoods ----------------------------------------------------------------------------------
@@ -96,9 +98,10 @@ def huber(d: Operand, delta: float = 1.0) -> Any:
 def binary_cross_entropy(x: Operand, y: Operand, weight: Operand = None, *, reduction: str) -> Any:
     """−y log x − (1 − y) log(1 − x), in the open interval."""
     primal = x.primal if isinstance(x, Series) else x
-    if not bool(((primal > EDGE) & (primal < 1 - EDGE)).all()):
+    if not (torch_private.transforming() or ((primal > EDGE) & (primal < 1 - EDGE)).all()):
         return NotImplemented
-    loss = (y - 1) * torch.log1p(-x) - y * torch.log(x)
+    logs = [torch.clamp_min(log, -100.0) for log in (torch.log(x), torch.log1p(-x))]
+    loss = (y - 1) * logs[1] - y * logs[0]
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
@@ -195,7 +198,7 @@ def gaussian_nll_loss(
     if not isinstance(var, (Series, torch.Tensor)):
         var = torch.full(x.shape, float(var), dtype=x.dtype, device=x.device)
     primal = (var.primal if isinstance(var, Series) else var).detach()
-    if bool((primal < 0).any()):
+    if not torch_private.transforming() and (primal < 0).any():
         raise ValueError("var has negative entry/entries")
     if var.shape != x.shape and tuple(x.shape[:-1]) == tuple(var.shape):
         var = var.unsqueeze(-1)
@@ -245,7 +248,7 @@ def multi_margin_loss(
     """Σ max(0, margin − x of the class y + xⱼ)ᵖ over the other classes, by their number."""
     table, classes = (x, y) if x.ndim == 2 else (x.reshape(1, -1), y.reshape(1))
     own = classes.unsqueeze(1)
-    hinge = torch.clamp_min(margin - table.gather(1, own) + table, 0)
+    hinge = torch.relu(margin - table.gather(1, own) + table)
     hinge = hinge if p == 1 else hinge * hinge
     hinge = hinge if weight is None else hinge * weight[own]
     others = own != torch.arange(table.shape[1], device=classes.device)
@@ -260,7 +263,7 @@ def multilabel_margin_loss(x: Operand, y: Any, *, reduction: str) -> Any:
     classes = torch.where(labels, y, 0)
     none = torch.zeros_like(y).scatter_add(-1, classes, labels.to(y.dtype)) == 0
     own = x.gather(-1, classes)
-    hinge = torch.clamp_min(1 - own.unsqueeze(-1) + x.unsqueeze(-2), 0)
+    hinge = torch.relu(1 - own.unsqueeze(-1) + x.unsqueeze(-2))
     loss = (hinge * (labels.unsqueeze(-1) & none.unsqueeze(-2))).sum((-1, -2)) / x.shape[-1]
     return reduced(loss, reduction)
 
@@ -270,7 +273,7 @@ def cosine_embedding_loss(
 ) -> Any:
     """1 − cos where y = 1, max(0, cos − margin) where it is −1."""
     axis = 1 if y.ndim else 0
-    lengths = [(x * x).sum(axis) + 1e-12 for x in (x1, x2)]
+    lengths = [(x * x).sum(axis) + SMALL for x in (x1, x2)]
     cosine = (x1 * x2).sum(axis) / torch.sqrt(lengths[0] * lengths[1])
     zero = torch.zeros_like(cosine)
     apart = torch.where(y == -1, torch.clamp_min(cosine - margin, 0), zero)
@@ -293,6 +296,8 @@ def triplet_margin_with_distance_loss(
     margin: float = 1.0, swap: bool = False, reduction: str,
 ) -> Any:  # fmt: skip
     """The same with any distance; swap: the negative's distance from the nearer of the others."""
+    if margin <= 0:
+        raise ValueError(f"margin is greater than 0; got {margin}")
     distance = distance_function or F.pairwise_distance
     near, far = distance(anchor, positive), distance(anchor, negative)
     far = torch.minimum(far, distance(positive, negative)) if swap else far

@@ -6,6 +6,7 @@ is nan.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -42,7 +43,7 @@ def vector_norm(
     dim = tuple(range(x.ndim)) if dim is None or dim == () or dim == [] else dim
     over: dict[str, Any] = dict(dim=dim, keepdim=keepdim)
     if math.isinf(ord):
-        return (torch.amax if ord > 0 else torch.amin)(torch.abs(x), **over)
+        return extreme(torch.abs(x), ord > 0, **over)
     if ord == 0:
         return torch.linalg.vector_norm(x.primal.detach(), 0, **over)
     if ord == 1:
@@ -51,6 +52,16 @@ def vector_norm(
         return NotImplemented
     powers = squares(x) ** (ord / 2) if ord % 2 == 0 else torch.abs(x) ** ord
     return powers.sum(**over).pointwise(root(ord))
+
+
+def extreme(x: Any, largest: bool, dim: Any, keepdim: bool = False, shared: bool = True) -> Any:
+    """The largest element, or the smallest; of several the mean, or with the slopes of all."""
+    primal = x.primal.detach()
+    value = (primal.amax if largest else primal.amin)(dim, keepdim=True)
+    there = primal == value
+    count = there.sum(dim, keepdim=keepdim)
+    total = torch.where(there, x, torch.zeros_like(primal)).sum(dim, keepdim=keepdim)
+    return total / count if shared else total - (count - 1) * value.view(count.shape)
 
 
 def squares(x: Operand) -> Any:
@@ -78,7 +89,7 @@ def matrix_norm(
         return NotImplemented
     summed, compared = dim if abs(ord) == 1 else dim[::-1]
     sums = torch.abs(x).sum(summed, keepdim=True)
-    found = (torch.amax if ord > 0 else torch.amin)(sums, compared, True)
+    found = extreme(sums, ord > 0, compared, True)
     return found if keepdim else found.squeeze(dim)
 
 
@@ -118,21 +129,28 @@ def hypot(x: Operand, y: Operand) -> Any:
 
 
 def pairwise_distance(
-    x: Operand, y: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+    x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Any:
-    """‖x − y + ε‖ along the last axis."""
-    return torch.linalg.vector_norm(x - y + eps, p, -1, keepdim)
+    """‖x₁ − x₂ + ε‖ along the last axis."""
+    return torch.linalg.vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
 def cdist(x: Operand, y: Operand, p: float = 2.0, compute_mode: Any = None) -> Any:
     """‖xᵢ − yⱼ‖ for all pairs of rows."""
-    return torch.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), p, -1)
+    return _length(x.unsqueeze(-2) - y.unsqueeze(-3), p)
 
 
 def pdist(x: Operand, p: float = 2.0) -> Any:
     """‖xᵢ − xⱼ‖ for i < j."""
     i, j = torch.triu_indices(len(x), len(x), 1, device=x.device)
-    return torch.linalg.vector_norm(x[i] - x[j], p, -1)
+    return _length(x[i] - x[j], p)
+
+
+def _length(d, p):
+    """Of cdist and pdist: of several largest differences torch adds the slopes."""
+    if p == math.inf:
+        return extreme(torch.abs(d), True, -1, shared=False)
+    return torch.linalg.vector_norm(d, p, -1)
 
 
 def at_least(length: Operand, eps: float) -> Any:
@@ -145,11 +163,28 @@ def normalize(x: Operand, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> A
     return x / at_least(torch.linalg.vector_norm(x, p, dim, True), eps)
 
 
-def cosine_similarity(x: Operand, y: Operand, dim: int = 1, eps: float = 1e-8) -> Any:
-    """x · y / (‖x‖ ‖y‖), no length less than ε."""
-    x, y = torch.broadcast_tensors(x, y)
-    units = [a / at_least(torch.linalg.vector_norm(a, 2, dim, True), eps) for a in (x, y)]
+def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8) -> Any:
+    """x₁ · x₂ / (‖x₁‖ ‖x₂‖), no length less than ε."""
+    both = torch.broadcast_tensors(x1, x2)
+    units = [x / at_least(torch.linalg.vector_norm(x, 2, dim, True), eps) for x in both]
     return (units[0] * units[1]).sum(dim)
+
+
+def lp_pool(axes: int) -> Callable:
+    """The rule of pooling by (Σ xᵖ)^(1/p), whose slope is 0 where the sum is."""
+    average, largest = getattr(F, f"avg_pool{axes}d"), getattr(F, f"max_pool{axes}d")
+
+    def rule(
+        x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+    ) -> Any:
+        if math.isinf(norm_type):
+            sign = 1 if norm_type > 0 else -1
+            return sign * largest(sign * torch.abs(x), kernel_size, stride, 0, 1, ceil_mode)
+        count = kernel_size**axes if isinstance(kernel_size, int) else math.prod(kernel_size)
+        sums = average(x**norm_type, kernel_size, stride, 0, ceil_mode) * count
+        return sums.pointwise(root(norm_type))
+
+    return rule
 
 
 # --- layers ---------------------------------------------------------------------------------------
@@ -280,6 +315,7 @@ def local_response_norm(
     return x / (alpha * means + k) ** beta
 
 
+RULES.update({getattr(F, f"lp_pool{axes}d"): lp_pool(axes) for axes in (1, 2, 3)})
 RULES.update({
     torch.linalg.vector_norm: otherwise(torch.linalg.vector_norm, vector_norm),
     torch.linalg.matrix_norm: otherwise(torch.linalg.matrix_norm, matrix_norm),
@@ -291,4 +327,8 @@ RULES.update({
     torch.native_batch_norm: native_batch_norm, F.layer_norm: layer_norm, F.rms_norm: rms_norm,
     F.group_norm: group_norm, F.batch_norm: batch_norm, F.instance_norm: instance_norm,
     F.local_response_norm: local_response_norm,
+    torch.batch_norm: lambda x, weight, bias, mean, var, training, momentum, eps, _:
+        batch_norm(x, mean, var, weight, bias, training, momentum, eps),
+    torch.instance_norm: lambda x, weight, bias, mean, var, own, momentum, eps, _:
+        instance_norm(x, mean, var, weight, bias, own, momentum, eps),
 })  # fmt: skip

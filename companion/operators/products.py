@@ -70,8 +70,11 @@ def _contracted(equation, *factors):
 def scaled_sum(multiply: Callable) -> Callable:
     """The rule of β x + α (a ⋆ b); where β is 0, x counts for nothing, even if it is nan."""
 
-    def rule(x: Operand, a: Operand, b: Operand, *, beta: float = 1, alpha: float = 1) -> Any:
-        product = multiply(a, b)
+    def rule(
+        x: Operand, *operands: Operand, beta: float = 1, alpha: float = 1, **named: Operand
+    ) -> Any:
+        left = [named.pop(name) for name in ("mat", "batch1", "vec1") if name in named]
+        product = multiply(*left, *operands, *named.values())
         product = product if alpha == 1 else alpha * product
         if beta == 0:
             return torch.broadcast_to(product, torch.broadcast_shapes(x.shape, product.shape))
@@ -90,10 +93,10 @@ def convolution(function: Callable, axes: int) -> Callable:
     return rule
 
 
-def bilinear_layer(x: Operand, y: Operand, weight: Operand, bias: Operand = None) -> Any:
+def bilinear_layer(input1: Operand, input2: Operand, weight: Operand, bias: Operand = None) -> Any:
     """Σᵢⱼ xᵢ Wₖᵢⱼ yⱼ + bₖ."""
-    z = torch.einsum("...i,kij,...j->...k", x, weight, y)
-    return z if bias is None else z + bias
+    found = torch.einsum("...i,kij,...j->...k", input1, weight, input2)
+    return found if bias is None else found + bias
 
 
 def chain(matrices: Sequence[Operand]) -> Any:
