@@ -6,7 +6,7 @@ on the way (no_grad, numpy, torch.compile). A difference quotient tells the two 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -15,9 +15,15 @@ from torch import Tensor
 from companion import torch_private
 
 
+def recording() -> AbstractContextManager:
+    """A graph is kept here, whatever the caller's mode; leaving inference_mode has its price."""
+    if torch.is_inference_mode_enabled():
+        return _out_of_inference()
+    return nullcontext() if torch.is_grad_enabled() else torch.enable_grad()
+
+
 @contextmanager
-def recording() -> Iterator[None]:
-    """A graph is kept here, whatever the caller's mode."""
+def _out_of_inference() -> Iterator[None]:
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
