@@ -5,6 +5,7 @@ torch calls experimental: where another torch lacks one of these, it is mended h
 for it is public, gives the same, and takes longer.
 
 transforming whether torch.func is looking on; else found out by an autograd.Function
+forward_mode whether dual numbers are about; else by making one
 one_mode     one mode for the shapes of all nodes of a trace, else one each
 traced       the operations of a function as a graph; else its caller goes without (pinn)
 program      a graph as one compiled program; else by torch.compile
@@ -57,6 +58,20 @@ def _refused():
     except RuntimeError:
         return True
     return False
+
+
+def forward_mode() -> bool:
+    """Whether dual numbers are about (torch.func.jvp, jacfwd, torch.autograd.forward_ad)."""
+    level = getattr(torch.autograd.forward_ad, "_current_level", None)
+    return _takes_duals() if level is None else level >= 0
+
+
+def _takes_duals():
+    try:
+        torch.autograd.forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
+    except RuntimeError:
+        return False
+    return True
 
 
 def one_mode() -> AbstractContextManager:

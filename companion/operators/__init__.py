@@ -7,6 +7,7 @@ torch_faults.py  to which order torch's own derivatives are right
 jets.py          Taylor mode through an unchanged nn.Module, to any order
 laplace.py       Δf by a collapsed second-order jet
 dispatch.py      how a series takes the place of a tensor
+asks.py          isinstance(x, torch.Tensor), asked of a series
 names.py         which of torch's functions are one operation
 rules.py         what torch's functions do to a series, by their kind
 activations.py   activations, and what is composed

@@ -118,7 +118,9 @@ def selu(x: Operand) -> Any:
 def prelu(x: Operand, weight: Tensor) -> Any:
     """x where x > 0, weight · x elsewhere; the weight is a tensor."""
     if isinstance(weight, Series):
-        raise TypeError("a series as the weight of prelu; write torch.where(x > 0, x, weight * x)")
+        channels = (-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else ()
+        weight = weight.reshape(channels) if weight.ndim else weight
+        return torch.where(x > 0, x, weight * x)
     return straight(lambda x: F.prelu(x, weight))(x)
 
 

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from companion import torch_private
+from companion.operators.asks import class_for_caller
 from companion.operators.fallback import alone
 from companion.operators.names import KEYS, canonical
 
@@ -87,6 +88,11 @@ class Series:
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """torch.Tensor for isinstance(x, torch.Tensor); see asks.py."""
+        return class_for_caller(type(self))
+
     @property
     def primal(self) -> Tensor:
         """The value, a tensor."""
@@ -109,7 +115,14 @@ class Series:
 
     def each(self, function: Callable[[Tensor], Any]) -> Any:
         """function, a linear one, applied to every row."""
-        rows = torch.vmap(function)(self.rows)
+        try:
+            rows: Any = torch.vmap(function)(self.rows)
+        except (
+            RuntimeError
+        ):  # vmap knows fewer options than the function, or f is wrong: one by one
+            rows = [function(row) for row in self.rows]
+            tensors = isinstance(rows[0], torch.Tensor)
+            rows = torch.stack(rows) if tensors else tuple(map(torch.stack, zip(*rows)))
         return self._of(rows) if isinstance(rows, torch.Tensor) else tuple(map(self._of, rows))
 
     def _of(self, rows):
@@ -164,6 +177,18 @@ class Series:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.unbind())
+
+    def __int__(self) -> int:
+        return int(self.primal)
+
+    def __float__(self) -> float:
+        return answer(torch.Tensor.__float__, (self,), {})
+
+    def __complex__(self) -> complex:
+        return answer(torch.Tensor.__complex__, (self,), {})
+
+    def __reduce_ex__(self, *_: Any) -> Any:
+        return answer(torch.Tensor.__reduce_ex__, (self,), {})
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise TypeError("NumPy cannot see a series; call torch's function, torch.sin(x)")

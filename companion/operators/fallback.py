@@ -36,13 +36,18 @@ LEAVING = {  # what they give is outside of torch, and no slope goes there
 
 def alone(function: Callable, args: tuple, kwargs: dict[str, Any], kind: type) -> Any:
     """What a torch function without a rule gives for arguments among which are series of a kind."""
+    if function in (torch.autograd.grad, torch.autograd.backward):
+        raise NotImplementedError(
+            "f differentiates inside by torch.autograd, and a series has no graph. Ask for the "
+            "whole derivative, Partials(f, x)(T, X), or take Partials(f, x, method='reverse')"
+        )
     if function in LEAVING:
         raise NotImplementedError(
             f"no Taylor rule for {written(function)}: what leaves torch has no slope. Write "
             "x.detach() for what is to be constant, or take Partials(f, x, method='reverse')"
         )
     operands = list(leaves((args, kwargs)))
-    series = [x for x in operands if isinstance(x, kind)]
+    series: list[Any] = [x for x in operands if isinstance(x, kind)]
     for x in series:
         series[0].met(x)
 
@@ -63,7 +68,8 @@ def alone(function: Callable, args: tuple, kwargs: dict[str, Any], kind: type) -
     ]
 
     def expand(curves: Sequence[Tensor], order: int, make: Callable[[Tensor], Any]) -> Any:
-        way = _by_transforms if torch_private.transforming() else _by_graph
+        special = torch_private.transforming() or torch_private.forward_mode()
+        way = _by_transforms if special else _by_graph
         tree, found = way(Operation(function, g, constants), [alive(u) for u in curves], order)
         results = iter([make(torch.stack(y)) if isinstance(y, list) else y for y in found])
         return rebuilt(tree, lambda _: next(results))

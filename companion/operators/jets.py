@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from companion import torch_private
 from companion.operators import activations as activations  # these fill the table of rules
 from companion.operators import complexes as complexes
 from companion.operators import linear_algebra as linear_algebra
@@ -89,6 +90,8 @@ class Jet(Series):
 
     def pointwise(self, rule: SeriesRule) -> "Jet":
         """f of this jet, by the rule of f."""
+        if torch_private.forward_mode():  # torch loses outer tangents in the jvp of a Function
+            return self.like(torch.stack(rule(self.rows.unbind(), self.order)[0]))
         return self.like(pointwise(self.rows, rule, self.order)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "Jet":
@@ -127,11 +130,38 @@ def taylor(
     rows = torch.stack([x, v.expand_as(x)])[: order + 1]
     expansion = Expansion()
     stand_in: Any = Jet(rows, order, expansion)
-    y: Any = f(stand_in)
+    y: Any = evaluated(f, stand_in, x)
     expanded = isinstance(y, Jet) and y.expansion is expansion
     coefficients = list(y.rows) if expanded else [check_value(y)]
     zeros = torch.zeros_like(coefficients[0])
     return coefficients + [zeros] * (order + 1 - len(coefficients))
+
+
+def evaluated(f: Callable[..., Any], series: Any, x: Tensor) -> Any:
+    """f of a series. What it raises is said to be the series' fault where f takes a tensor."""
+    try:
+        return f(series)
+    except (NotImplementedError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if not _takes(f, x):
+            raise
+        raise NotImplementedError(
+            f"f hands a series to what takes nothing but tensors, such as an autograd.Function, a "
+            f"transform of torch.func, a scripted function or torch.tensor(...): "
+            f"{type(error).__name__}: {error}. Write it with torch's functions, x.detach() for "
+            "what is to be constant, or take Partials(f, x, method='reverse')"
+        ) from error
+
+
+def _takes(f, x):
+    """Whether f can be evaluated at a tensor with a graph."""
+    try:
+        with torch.enable_grad():
+            f(x.detach().clone().requires_grad_())
+    except Exception:
+        return False
+    return True
 
 
 def check_points(x: Any) -> None:
@@ -151,7 +181,7 @@ def check_points(x: Any) -> None:
 
 def check_value(y: Any) -> Tensor:
     """y, which f returned, if it is a tensor."""
-    if not isinstance(y, torch.Tensor):
+    if not isinstance(y, torch.Tensor) or isinstance(y, Series):
         raise TypeError(f"f returns one tensor; got {type(y).__name__}. Join several by torch.cat")
     return y
 

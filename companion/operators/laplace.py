@@ -16,7 +16,7 @@ from torch import Tensor
 from companion import torch_private
 from companion.operators.dispatch import Expansion, Series, quickly
 from companion.operators.fallback import leaves, rebuilt
-from companion.operators.jets import Jet, check_points, check_value
+from companion.operators.jets import Jet, check_points, check_value, evaluated
 from companion.operators.recurrences import SeriesRule
 
 
@@ -97,6 +97,11 @@ class LaplaceJet(Series):
 
     def pointwise(self, rule: SeriesRule) -> "LaplaceJet":
         """f of this series, by the rule of f."""
+        if torch_private.forward_mode():  # torch loses outer tangents in the jvp of a Function
+            v, first, second, _ = slopes(rule, self.rows[0])
+            sides = self.rows[1:-1]
+            bent = first * self.rows[-1:] + second * _dot(sides, sides)
+            return self.like(torch.cat([v[None], first * sides, bent]))
         return self.like(collapsed(self.rows, rule)[0])
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "LaplaceJet":
@@ -153,7 +158,7 @@ def value_gradient_laplacian(
     rows = torch.cat([x[None], seeds[1:]])
     expansion = Expansion()
     stand_in: Any = LaplaceJet(rows, expansion)
-    y: Any = f(stand_in)
+    y: Any = evaluated(f, stand_in, x)
     if not (isinstance(y, LaplaceJet) and y.expansion is expansion):
         zeros = torch.zeros_like(check_value(y))
         return y, zeros.expand(len(axes), *y.shape), zeros

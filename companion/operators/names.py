@@ -6,6 +6,7 @@ torch.linalg.norm torch.norm. `canonical` gives one function for all that are th
 the same arguments, as torch's own namespaces have them, read once.
 """
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,7 +25,7 @@ OTHERWISE = dict(pair.split() for pair in """
     moveaxis movedim, ger outer, nelement numel, special.expit sigmoid, special.psi digamma,
     special.gammaln lgamma, special.multigammaln mvlgamma, special.gammainc igamma,
     special.gammaincc igammac, linalg.inv inverse, __truediv__ div, __div__ div, __radd__ add,
-    __rmul__ mul, __mod__ remainder, __floordiv__ floor_divide, __pos__ positive,
+    __rmul__ mul, __rsub__ rsub, __mod__ remainder, __floordiv__ floor_divide, __pos__ positive,
     __invert__ bitwise_not, __and__ bitwise_and, __or__ bitwise_or, __xor__ bitwise_xor,
     __rtruediv__ __rdiv__""".split(","))  # fmt: skip
 
@@ -58,7 +59,7 @@ def _read() -> tuple[dict[Callable, Callable], dict[Callable, str]]:
         own_name_first = sorted(functions, key=lambda n: n != getattr(functions[n], "__name__", ""))
         for name in own_name_first:
             function, last = functions[name], name.rpartition(".")[2]
-            same = OTHERWISE.get(name, last.strip("_") if last.endswith("__") else last)
+            same = OTHERWISE.get(name, last.strip("_") if hasattr(operator, last) else last)
             twin = name in OTHERWISE or same in shared or functions is methods
             key = plain.get(same) or methods.get(same) if twin else None
             keys.setdefault(function, key or function)
@@ -83,5 +84,5 @@ def canonical(function: Callable) -> Callable:
 
 def written(function: Callable) -> str:
     """How a function is written: torch.special.erfcx."""
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
+    name = str(getattr(function, "__qualname__", None) or getattr(function, "__name__", function))
     return WRITTEN.get(canonical(function)) or WRITTEN.get(function) or name

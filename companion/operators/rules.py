@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from companion import torch_private
 from companion.operators.dispatch import RULES, Operand, Series, quickly
-from companion.operators.recurrences import POINTWISE, SeriesRule, power
+from companion.operators.fallback import alone
+from companion.operators.recurrences import POINTWISE, SeriesRule, power, product
 
 UNARY_LINEAR = """reshape view flatten unflatten squeeze unsqueeze transpose
     movedim permute t expand broadcast_to repeat tile select narrow index_select take_along_dim
@@ -45,7 +47,7 @@ def linear(function: Callable) -> Callable:
 
     def rule(x: Series, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(a, Series) for a in (*args, *kwargs.values())):
-            raise TypeError(f"a series as an option of {function.__name__}; use its .primal")
+            return alone(function, (x, *args), kwargs, Series)
         return x.each(lambda row: function(row, *args, **kwargs))
 
     return rule
@@ -76,8 +78,13 @@ def moved(x: Operand, *args: Any, **kwargs: Any) -> Any:
     return x.each(lambda row: row.to(*args, **kwargs))  # type: ignore[arg-type]
 
 
-def prod(x: Series, dim: int | None = None, keepdim: bool = False) -> Any:
+def prod(
+    x: Series, dim: int | None = None, keepdim: bool = False, dtype: torch.dtype | None = None
+) -> Any:
     """Π xᵢ along an axis, or of all elements."""
+    x = x if dtype is None else x.to(dtype)
+    if x.ndim == 0:
+        return x
     if dim is None:
         return reduce(mul, x.flatten().unbind())
     result = reduce(mul, x.unbind(dim))
@@ -102,7 +109,7 @@ def mul(x: Operand, y: Operand) -> Any:
 def scaled(x: Series, factor: Operand, multiply: Callable) -> Any:
     """multiply(x, factor), for a factor that is constant: a number, an array, a tensor."""
     factor = x.constant(factor) if isinstance(factor, np.ndarray) else factor
-    if not isinstance(factor, torch.Tensor) or factor.ndim <= x.ndim:
+    if not isinstance(factor, torch.Tensor) or (factor.ndim <= x.ndim and x.ndim):
         return x.like(multiply(x.rows, factor))
     return x.each(lambda row: multiply(row, factor))
 
@@ -112,15 +119,21 @@ def matmul(x: Operand, y: Operand) -> Any:
     if isinstance(x, Series) and isinstance(y, Series):
         return x.times(y, torch.matmul)
     if isinstance(y, Series):
+        x = y.constant(x)
         return y.each(lambda row: x @ row)
+    y = x.constant(y)
     return x.like(x.rows @ y) if y.ndim == 2 else x.each(lambda row: row @ y)
 
 
 def layer(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Any:
     """x Wᵀ + b: one product for all coefficients, and the bias to the primal."""
-    if not isinstance(x, Series) or isinstance(weight, Series):
-        raise TypeError("linear takes a series as its input only; its weight is a tensor")
-    return x.like(F.linear(x.rows, weight) if bias is None else affine_layer(x.rows, weight, bias))
+    if not isinstance(x, Series) or isinstance(weight, Series) or isinstance(bias, Series):
+        y = matmul(x, weight.mT if weight.ndim > 1 else weight)
+        return y if bias is None else y + bias
+    if bias is None or torch_private.forward_mode():
+        y = x.like(F.linear(x.rows, weight))
+        return y if bias is None else y + bias
+    return x.like(affine_layer(x.rows, weight, bias))
 
 
 class Layer(torch.autograd.Function):
@@ -159,20 +172,80 @@ def div(x: Operand, y: Operand, rounding_mode: str | None = None) -> Any:
 
 
 def pow(x: Operand, n: Operand) -> Any:
-    """xⁿ: whole numbers n by repeated squaring, right at x = 0 too; others, and tensors n, need x₀ ≠ 0."""
+    """xⁿ: whole numbers n by repeated squaring, others and tensors by recurrence or e^{n log x}."""
+    if isinstance(n, np.ndarray):
+        n = x.constant(n)
     if isinstance(n, (Series, torch.Tensor)) or not isinstance(x, Series):
         return _exponential(x, n)
     if float(n).is_integer():
         return _whole_power(x, int(n)) if n >= 0 else torch.reciprocal(_whole_power(x, -int(n)))
-    return x.pointwise(power(float(n)))
+    return _beside_zero(x, n, lambda away: away.pointwise(power(float(n))))
+
+
+def _beside_zero(x, n, rule):
+    """rule(x), a series of xⁿ where x ≠ 0; at x = 0 what stands in at_zero."""
+    exponent = n.primal.detach() if isinstance(n, Series) else n
+    if isinstance(exponent, torch.Tensor):
+        dtype = torch.result_type(x.primal, exponent)
+        x = x.to(dtype).expand(torch.broadcast_shapes(x.shape, exponent.shape))
+    zero = x.primal == 0
+    away = rule(where(zero, torch.ones_like(x.primal), x))
+    exponent = torch.as_tensor(exponent, device=away.device).to(away.dtype)
+    here = x.to(away.dtype).pointwise(at_zero(exponent, isinstance(n, Series)))
+    return where(zero, here, away)
+
+
+def at_zero(n: Operand, varies: bool = False) -> SeriesRule:
+    """The rule of uⁿ where u₀ = 0; of an n that varies with t no coefficient beyond n is finite.
+
+    (u₁ t + …)ⁿ begins with tⁿ. So coefficients below n are zero; a whole n has a power, and for
+    any other those beyond are infinite, with the sign of n (n − 1) ….
+    """
+
+    def rule(u: Any, order: int) -> tuple[list[Tensor], list[Tensor]]:
+        u = [torch.zeros_like(u[0]), *u[1:]]
+        count = order + 1 if len(u) > 1 else 1
+        powers = [[torch.ones_like(u[0]), *[torch.zeros_like(u[0])] * (count - 1)]]
+        for _ in range(order + 1):
+            found = product(powers[-1], u, count - 1)
+            powers.append(found + [torch.zeros_like(u[0])] * (count - len(found)))
+        first = u[1] if len(u) > 1 else u[0]
+        series = lambda r: [_term(k, torch.as_tensor(r), powers, first) for k in range(count)]
+        return series(n), [n * t for t in series(n - 1)]
+
+    def _term(k, r, powers, first):
+        falling = math.prod([r - j for j in range(k)], start=torch.ones_like(r))
+        beyond = falling.sign() * torch.inf * first**k if not varies else first * torch.nan
+        total = torch.where(k < r, torch.zeros_like(first), beyond)
+        if not varies:
+            for m in range(min(k, len(powers) - 1) + 1):
+                total = torch.where(r == m, powers[m][k], total)
+            return total
+        return torch.where(r == k, powers[k][k], total) if k < len(powers) else total
+
+    return rule
 
 
 def _exponential(x, n):
-    """±e^{n log |x|}, the sign that of x₀ⁿ (NaN where x₀ < 0 and n is not whole)."""
-    x = x if isinstance(x, Series) else torch.as_tensor(x, device=n.device).to(n.dtype)
-    value = (x.primal if isinstance(x, Series) else x) ** (n.primal if isinstance(n, Series) else n)
+    """xⁿ, where not both are numbers."""
+    if isinstance(x, Series):
+        return _beside_zero(x, n, lambda away: _signed(away, n))
+    x = n.constant(x)
+    zero = x == 0  # 0ⁿ is 0 for all n > 0, and torch gives it no slope at n = 0
+    return where(zero, x ** n.primal.detach(), _signed(torch.where(zero, torch.ones_like(x), x), n))
+
+
+def _signed(x, n):
+    """±e^{n log |x|}, the sign that of x₀ⁿ; NaN where x₀ < 0 and n varies or is not whole."""
+    base = x.primal if isinstance(x, Series) else x
+    value = base ** (n.primal if isinstance(n, Series) else n)
+    x = x if base.is_floating_point() or base.is_complex() else x.to(value.dtype)
+    if isinstance(n, Series):  # where x₀ < 0 only the value is a number
+        found: Any = torch.exp(n * torch.log(x)).to(value.dtype)  # type: ignore[operator]
+        return found.like(torch.cat([value.expand(found.shape)[None], found.rows[1:]]))
     sign = torch.where(value < 0, -1.0, 1.0).masked_fill(torch.isnan(value), math.nan)
-    return torch.exp(n * torch.log(torch.abs(x))) * sign.to(value.dtype)  # type: ignore[arg-type]
+    found = torch.exp(n * torch.log(torch.abs(x)))
+    return (found * sign.to(value.dtype)).to(value.dtype)
 
 
 def _whole_power(x, n):
@@ -185,12 +258,21 @@ def _whole_power(x, n):
     return result
 
 
+def diff(x: Any, n: int = 1, dim: int = -1, prepend: Operand = None, append: Operand = None) -> Any:
+    """xᵢ₊₁ − xᵢ, n times; other values may come before and after."""
+    parts = [part for part in (prepend, x, append) if part is not None]
+    joined: Any = torch.cat(parts, dim) if len(parts) > 1 else x
+    return joined.each(lambda row: row.diff(n, dim))
+
+
 def where(condition: Operand, x: Operand, y: Operand) -> Any:
     """x where the condition holds, y elsewhere."""
     if getattr(condition, "dtype", None) != torch.bool:  # x.where(condition, y)
         condition, x = x, condition
     kind, rows = aligned(x, y)
-    return kind.like(torch.vmap(lambda a, b: torch.where(condition, a, b))(*rows))
+    dtype = torch.result_type(*[r[0] for r in rows])
+    a, b = (r.to(dtype) for r in rows)
+    return kind.like(torch.vmap(lambda a, b: torch.where(condition, a, b))(a, b))
 
 
 def straight(function: Callable) -> Callable:
@@ -201,6 +283,8 @@ def straight(function: Callable) -> Callable:
     """
 
     def rule(*args: Any, **options: Any) -> Any:
+        if any(isinstance(a, Series) and a.is_complex() for a in args):
+            return alone(function, args, options, Series)
         named = {k: options.pop(k) for k in ("min", "max") if isinstance(options.get(k), Series)}
         places: list[Any] = [*[i for i, a in enumerate(args) if isinstance(a, Series)], *named]
         kind, rows = aligned(*[named[i] if i in named else args[i] for i in places])
@@ -211,7 +295,8 @@ def straight(function: Callable) -> Callable:
             return function(*here, **filled, **options)
 
         with torch.inference_mode(False), torch.enable_grad():
-            shape = at(*[r[0].detach() for r in rows]).shape
+            out = at(*[r[0].detach() for r in rows])
+            shape, rows = out.shape, [r.to(out.dtype) for r in rows]
             primals = [_alive(r[0]).expand(shape) for r in rows]
             value, back = torch.func.vjp(at, *primals)  # type: ignore[misc]
             higher = [
@@ -263,6 +348,10 @@ RULES.update({torchs(name): step(torchs(name)) for name in STEPS})
 RULES.update({torchs(name): straight(torchs(name)) for name in STRAIGHT})
 RULES.update({torchs(name): pointwise(f) for name, f in POINTWISE.items()})
 RULES.update({
+    getattr(torch.Tensor, name).__get__: lambda x, name=name: x.each(lambda row: getattr(row, name))
+    for name in ("T", "H", "mT", "mH")
+})  # fmt: skip
+RULES.update({
     torch.Tensor.__getitem__: linear(torch.Tensor.__getitem__),
     torch.Tensor.__rfloordiv__: step(torch.Tensor.__rfloordiv__),
     torch.add: add, torch.mul: mul, F.linear: layer, torch.div: div, torch.pow: pow,
@@ -274,14 +363,10 @@ RULES.update({
     torch.Tensor.__rmatmul__: lambda x, y: matmul(y, x),
     torch.positive: lambda x: x,
     torch.square: lambda x: x * x,
-    torch.Tensor.T.__get__: lambda x: x.each(lambda row: row.T),
-    torch.Tensor.H.__get__: lambda x: x.each(lambda row: row.H),
-    torch.Tensor.mT.__get__: lambda x: x.each(lambda row: row.mT),
-    torch.Tensor.mH.__get__: lambda x: x.each(lambda row: row.mH),
     torch.real: lambda x: x.each(torch.real),
-    torch.diff: lambda x, n=1, dim=-1: x.each(lambda row: row.diff(n, dim)),
+    torch.diff: diff,
     torch.nansum: lambda x, *args, **kwargs: where(torch.isnan(x), 0.0, x).sum(*args, **kwargs),
-    torch.masked_fill: lambda x, mask, value: where(mask, value, x),
+    torch.masked_fill: lambda x, mask, value: where(mask, value, x).to(x.dtype),
     torch.Tensor.to: moved, torch.prod: prod, torch.where: where,
     torch.Tensor.type_as: lambda x, other: x.to(other.dtype),
     torch.outer: lambda x, y: x[:, None] * y,
