@@ -60,12 +60,12 @@ def angle(z: Series) -> Any:
     if not z.is_complex():
         return step(torch.angle)(z)
     zero, safe = off_zero(z)
-    turned = torch.log(safe).imag
+    turned: Any = torch.log(safe).imag
     value = torch.angle(z.primal)
     return where(zero, 0.0, turned - turned.primal) + value
 
 
-def acosh(z: Series) -> Any:
+def acosh(z: Operand) -> Any:
     """log(z + √(z − 1) √(z + 1)), with the branches of torch."""
     if not z.is_complex():
         return REAL["acosh"](z)
@@ -77,10 +77,11 @@ def power(z: Operand, n: Operand) -> Any:
     whole = isinstance(n, (int, float)) and float(n).is_integer()
     if whole or not (_is_complex(z) or _is_complex(n)):
         return pow(z, n)
-    kind = first(z, n)
+    kind: Any = first(z, n)
     z, n = (x if isinstance(x, Series) else kind.constant(x) for x in (z, n))
     value = _value(z) ** _value(n)
-    found = torch.exp(n * torch.log(z.to(value.dtype)))
+    logarithm: Any = torch.log(z.to(value.dtype))
+    found: Any = torch.exp(logarithm * n)
     return kind.like(torch.cat([value[None], found.rows[1:]]))
 
 
