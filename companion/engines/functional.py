@@ -20,7 +20,7 @@ from companion.engines.values import shape
 
 
 def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
-    """∇f, as a function of the same arguments: one gradient for one argument, a list for several.
+    """The gradient of f, as a function of the same arguments: one gradient for one argument, a list for several.
 
     An argument may be a list, tuple or dict of arrays, nested: its gradient has the same shape. With
     `argnum` only that argument is differentiated, or the several of a tuple; keyword arguments never
@@ -41,7 +41,7 @@ def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] | None = None) -> 
 def value_and_grad(
     f: Callable[..., Any], argnum: int | tuple[int, ...] | None = None
 ) -> Callable[..., tuple[Any, Any]]:
-    """(f, ∇f), as a function of the same arguments, by one evaluation; see grad.
+    """(f, its gradient), as a function of the same arguments, by one evaluation; see grad.
 
     >>> from companion.engines import value_and_grad
     >>> value_and_grad(lambda x, y: x * x * y)(2.0, 5.0)
@@ -137,7 +137,7 @@ def hessian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
 
 
 def hvp(f: Callable[[Any], Any], x: Any, v: Any) -> Any:
-    """H v for a scalar f, without H: the derivative of ∇f along v, for a few evaluations of f.
+    """H v for a scalar f, without H: the derivative of the gradient along v, for a few evaluations of f.
 
     x may be a list, tuple or dict of arrays; v and the result have its shape.
 

@@ -124,7 +124,7 @@ class _Known(torch.autograd.Function):
         return value
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
         if torch.is_grad_enabled():
             raise NotImplementedError(
                 "the gradient of a compiled loss cannot be differentiated again (create_graph); "

@@ -61,12 +61,12 @@ def angle(z: Series) -> Any:
     if not z.is_complex():
         return step(torch.angle)(z)
     zero, safe = off_zero(z)
-    turned = torch.log(safe).imag
+    turned: Any = torch.log(safe).imag
     value = torch.angle(z.primal)
     return where(zero, 0.0, turned - turned.primal) + value
 
 
-def acosh(z: Series) -> Any:
+def acosh(z: Operand) -> Any:
     """log(z + √(z − 1) √(z + 1)), with the branches of torch."""
     if not z.is_complex():
         return REAL["acosh"](z)
@@ -74,23 +74,24 @@ def acosh(z: Series) -> Any:
 
 
 def power(z: Operand, n: Operand) -> Any:
-    """zⁿ; of complex numbers that of torch, and the slopes of e^{n log z}."""
-    kind = first(z, n)
-    z, n = (kind.constant(x) if isinstance(x, np.ndarray) else x for x in (z, n))
-    exponent_complex = isinstance(n, complex) or (not _number(n) and n.is_complex())
-    base_complex = isinstance(z, complex) or (not _number(z) and z.is_complex())
-    broken = not isinstance(n, (int, float)) or isinstance(n, bool)
-    if not (exponent_complex or (base_complex and broken)):
+    """zⁿ; of complex numbers torch's value, and the slopes of e^{n log z}."""
+    whole = isinstance(n, (int, float)) and float(n).is_integer()
+    if whole or not (_is_complex(z) or _is_complex(n)):
         return pow(z, n)
-    plain = lambda x: x.primal if isinstance(x, Series) else x
-    value = plain(z) ** plain(n)
-    base = z.to(value.dtype) if not _number(z) else torch.tensor(z, dtype=value.dtype)
-    found = torch.exp(n * torch.log(base))
+    kind: Any = first(z, n)
+    z, n = (x if isinstance(x, Series) else kind.constant(x) for x in (z, n))
+    value = _value(z) ** _value(n)
+    logarithm: Any = torch.log(z.to(value.dtype))
+    found: Any = torch.exp(logarithm * n)
     return kind.like(torch.cat([value[None], found.rows[1:]]))
 
 
-def _number(x: Operand) -> bool:
-    return isinstance(x, (int, float, complex))
+def _is_complex(x):
+    return isinstance(x, complex) or (isinstance(x, Series | Tensor) and x.is_complex())
+
+
+def _value(x):
+    return x.primal if isinstance(x, Series) else x
 
 
 def row_by_row(function: Any) -> Any:

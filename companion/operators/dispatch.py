@@ -245,7 +245,7 @@ def quickly(function: type[torch.autograd.Function]) -> Callable[..., Any]:
         return output
 
     own = dict(forward=staticmethod(forward), backward=staticmethod(function.backward))
-    direct = type(function.__name__, (torch.autograd.Function,), own)
+    direct: Any = type(function.__name__, (torch.autograd.Function,), own)
     function.forward.__signature__ = signature(function.forward)  # type: ignore[attr-defined]
 
     def apply(*args: Any) -> Any:

@@ -6,7 +6,7 @@ on the way (no_grad, numpy, torch.compile). A difference quotient tells the two 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -15,9 +15,15 @@ from torch import Tensor
 from companion import torch_private
 
 
+def recording() -> AbstractContextManager:
+    """A graph is kept here, whatever the caller's mode; leaving inference_mode has its price."""
+    if torch.is_inference_mode_enabled():
+        return _out_of_inference()
+    return nullcontext() if torch.is_grad_enabled() else torch.enable_grad()
+
+
 @contextmanager
-def recording() -> Iterator[None]:
-    """A graph is kept here, whatever the caller's mode."""
+def _out_of_inference() -> Iterator[None]:
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
@@ -80,14 +86,16 @@ def zeros(x: Tensor, y: Tensor) -> Tensor:
     return torch.complex(none, none) if y.is_complex() else none
 
 
-def column_derivatives(u: Tensor, x: Tensor, g: Callable[[Tensor], Tensor]) -> Tensor:
-    """∂uᵢ/∂xⱼ, (n, m, d), of u = g(x), (n, m), whose rows are independent. See refuse_hidden."""
-    columns = [derivative(column, x) for column in u.split(1, dim=1)]
+def column_derivatives(u: Tensor, x: Tensor, g: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """∂uᵢ/∂xⱼ, (n, d) for each i, of u = g(x), (n, m), whose rows are independent. See refuse_hidden.
+
+    One column is taken as it is: views of it would be nodes to walk back over, order after order.
+    """
+    columns = [derivative(c, x) for c in (u.split(1, dim=1) if u.shape[1] != 1 else [u])]
     lost = [i for i, found in enumerate(columns) if found is None]
     if lost:
         refuse_hidden(lambda at: g(at)[:, lost], x)
-    found = [zeros(x, u) if column is None else column for column in columns]
-    return torch.stack(found, 1) if found else x[:, None][:, :0]
+    return [zeros(x, u) if column is None else column for column in columns]
 
 
 def unguarded(f: Callable[[Tensor], Tensor], axes: Sequence[int]) -> Callable[[Tensor], Tensor]:

@@ -59,7 +59,7 @@ class Partials:
     """
 
     _known: dict[tuple[int, ...], Tensor]
-    _slopes: dict[tuple[int, ...], Tensor]
+    _slopes: dict[tuple[int, ...], list[Tensor]]
     _jets: dict[tuple[int, ...], list[Tensor]]
     _laplacians: dict[tuple[int, ...], Tensor]
     _limit: tuple[float, Fault | None] | None
@@ -211,7 +211,15 @@ class Partials:
             self(*parent)
             g = unguarded(self.f, parent)
             self._slopes[parent] = column_derivatives(self._known[parent], self.x, g)
-        return guarded(self._slopes[parent][:, :, axis], len(axes), limit, fault)
+        return guarded(self._column(self._slopes[parent], axis), len(axes), limit, fault)
+
+    def _column(self, slopes, axis):
+        """(n, m) of the slopes, m times (n, d)."""
+        one = slice(axis, axis + 1)
+        columns = [slope if slope.shape[1] == 1 else slope[:, one] for slope in slopes]
+        if len(columns) == 1:
+            return columns[0]
+        return torch.cat(columns, 1) if columns else self.x[:, :0]
 
     def _expanded(self, axes):
         """Σ_v w_v u_v, where u_v is the last coefficient of a jet along the direction v."""

@@ -235,9 +235,7 @@ def at_zero(n: Operand, varies: bool = False) -> SeriesRule:
             found = product(powers[-1], u, count - 1)
             powers.append(found + [torch.zeros_like(u[0])] * (count - len(found)))
         first = u[1] if len(u) > 1 else u[0]
-        series = lambda r: [
-            _term(k, r, powers, first, beyond) for k in range(count)
-        ]
+        series = lambda r: [_term(k, r, powers, first, beyond) for k in range(count)]
         return series(n), [n * t for t in series(n - 1)]
 
     def _term(k, r, powers, first, beyond):
