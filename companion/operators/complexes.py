@@ -9,7 +9,6 @@ and angle have no slope, has that of torch: 0.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
