@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from companion.operators import RULES, LeakProbe, Partials, laplacian
+from companion.operators import RULES, Jet, LeakProbe, Partials, laplacian
 from companion.operators.partials import directions
 from tests.fields import close, network, points
 

@@ -99,8 +99,12 @@ class Jet(Series):
     def pointwise(self, rule: SeriesRule) -> "Jet":
         """f of this jet, by the rule of f."""
         if torch_private.forward_mode():  # torch loses outer tangents in the jvp of a Function
-            return self.like(torch.stack(rule(self.rows.unbind(), self.order)[0]))
+            return self.in_the_open(rule)
         return self.like(pointwise(self.rows, rule, self.order)[0])
+
+    def in_the_open(self, rule: SeriesRule) -> "Jet":
+        """The same by torch's own operations; for a rule that holds tensors, which torch.func must see."""
+        return self.like(torch.stack(rule(self.rows.unbind(), self.order)[0]))
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "Jet":
         """The product with another jet of this expansion."""

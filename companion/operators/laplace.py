@@ -98,11 +98,15 @@ class LaplaceJet(Series):
     def pointwise(self, rule: SeriesRule) -> "LaplaceJet":
         """f of this series, by the rule of f."""
         if torch_private.forward_mode():  # torch loses outer tangents in the jvp of a Function
-            v, first, second, _ = slopes(rule, self.rows[0])
-            sides = self.rows[1:-1]
-            bent = first * self.rows[-1:] + second * _dot(sides, sides)
-            return self.like(torch.cat([v[None], first * sides, bent]))
+            return self.in_the_open(rule)
         return self.like(collapsed(self.rows, rule)[0])
+
+    def in_the_open(self, rule: SeriesRule) -> "LaplaceJet":
+        """The same by torch's own operations; for a rule that holds tensors, which torch.func must see."""
+        v, first, second, _ = slopes(rule, self.rows[0])
+        sides = self.rows[1:-1]
+        bent = first * self.rows[-1:] + second * _dot(sides, sides)
+        return self.like(torch.cat([v[None], first * sides, bent]))
 
     def times(self, other: Series, multiply: Callable[[Tensor, Tensor], Tensor]) -> "LaplaceJet":
         """Δ(u w) = u Δw + w Δu + 2 Σᵢ uᵢ wᵢ."""

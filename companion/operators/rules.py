@@ -192,7 +192,7 @@ def _beside_zero(x, n, rule):
     away = rule(where(zero, torch.ones_like(x.primal), x))
     if isinstance(exponent, torch.Tensor):
         exponent = exponent.to(away.device, away.dtype)
-        here = x.to(away.dtype).pointwise(at_zero(exponent, isinstance(n, Series)))
+        here = x.to(away.dtype).in_the_open(at_zero(exponent, isinstance(n, Series)))
     else:
         here = x.pointwise(fraction_at_zero(exponent))
     return where(zero, here, away)
