@@ -225,7 +225,7 @@ def slope_of(derivatives: Derivatives, sign: int = 1) -> Derivatives:
     return lambda x, n: [sign * d for d in derivatives(x, n + 1)[1:]]
 
 
-def scaled_i(order):
+def scaled_i(order: int) -> Derivatives:
     """e^{−x} I(x), x ≥ 0, of order 0 or 1: a mean of e^{x (cos θ − 1)}; far away its series in 1/x."""
 
     def near(x, n):
@@ -254,7 +254,7 @@ def with_value(f: Callable[[Tensor], Tensor], derivatives: Derivatives) -> Deriv
     return lambda x, n: [f(x), *derivatives(x, n)[1:]]
 
 
-def mirrored(right, parity):
+def mirrored(right: Derivatives, parity: int) -> Derivatives:
     """The derivatives of f with f(−x) = parity f(x) from those at |x|."""
 
     def derivatives(x: Tensor, n: int) -> list[Tensor]:
