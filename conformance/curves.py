@@ -69,7 +69,11 @@ def slopes(line: Line, weights: Tensor, t: float, order: int, zeros: bool = True
 
 def anchors(line: Line, generator: torch.Generator) -> list[Anchor]:
     """torch's first derivative; its second too, where that fits a quotient of the first."""
-    y = numbers(line.f(line.x))
+    t = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+    reached = line.f(line.x + t * line.v)
+    if not reached.requires_grad:
+        return []  # without a graph, torch's zero is no statement
+    y = numbers(reached.detach())
     weights = torch.rand(y.shape, generator=generator, dtype=torch.float64) + 0.5
     first = lambda t: slopes(line, weights, t, 1)[1]
     try:

@@ -113,7 +113,7 @@ def covariance(
     table = x if x.ndim == 2 else x.reshape(1, -1)
     about = table - table.mean(1, keepdim=True)
     found = about @ about.mT / max(table.shape[1] - correction, 0)
-    return found if x.ndim == 2 else found.reshape(())
+    return found.squeeze()
 
 
 FUNCTIONS = {

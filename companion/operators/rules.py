@@ -285,6 +285,8 @@ def _whole_power(x, n):
 
 def diff(x: Any, n: int = 1, dim: int = -1, prepend: Operand = None, append: Operand = None) -> Any:
     """xᵢ₊₁ − xᵢ, n times; other values may come before and after."""
+    if n == 0:  # then torch does not join them either
+        return x
     parts = [part for part in (prepend, x, append) if part is not None]
     joined: Any = torch.cat(parts, dim) if len(parts) > 1 else x
     return joined.each(lambda row: row.diff(n, dim))
