@@ -38,7 +38,7 @@ def direction(x: Tensor, generator: torch.Generator) -> Tensor:
 def numbers(y: Tensor) -> np.ndarray:
     """The elements of a tensor as floats; complex ones as two each."""
     y = y.detach().resolve_conj().resolve_neg()
-    return (torch.view_as_real(y) if y.is_complex() else y).double().numpy()
+    return (torch.view_as_real(y) if y.is_complex() else y).double().numpy(force=True)
 
 
 # ---------------------------------------------------------------- what torch says
@@ -77,14 +77,14 @@ def anchors(line: Line, generator: torch.Generator) -> list[Anchor]:
     weights = torch.rand(y.shape, generator=generator, dtype=torch.float64) + 0.5
     first = lambda t: slopes(line, weights, t, 1)[1]
     try:
-        found = [Anchor(1, weights.numpy(), first(0.0))]
+        found = [Anchor(1, weights.numpy(force=True), first(0.0))]
         second = slopes(line, weights, 0.0, 2)[2]
     except (RuntimeError, NotImplementedError):
         return []  # torch has no derivative here; its values are left
     h = 1e-3
     quotient = (8 * (first(h) - first(-h)) - (first(2 * h) - first(-2 * h))) / (12 * h)
     if abs(quotient - second) <= NEAR * max(abs(second), abs(found[0].value), 1e-8):
-        found.append(Anchor(2, weights.numpy(), second))
+        found.append(Anchor(2, weights.numpy(force=True), second))
     return found
 
 

@@ -156,12 +156,12 @@ def others(
     g = lambda t: run(tree, t, Torch) + 0 * t
     points = torch.tensor(x).reshape(-1, 1)
     for k, c in enumerate(taylor(g, points, order=ORDER)):
-        yield "jets of torch", k, c.detach().numpy()[:, 0] * factorial(k)
+        yield "jets of torch", k, c.detach().numpy(force=True)[:, 0] * factorial(k)
     u = Partials(g, points, method="reverse")
     slope = lambda h: lambda x: ce.grad(lambda x: ce.sum(h(x)))(x)
     nested = f
     for k in range(1, ORDER + 1):
-        yield "reverse mode of torch", k, u(*[0] * k).detach().numpy()[:, 0]
+        yield "reverse mode of torch", k, u(*[0] * k).detach().numpy(force=True)[:, 0]
         nested = slope(nested)
         if thorough or k == ORDER:
             yield "duals", k, ce.derivative(f, k)(x)

@@ -64,8 +64,15 @@ def log_softmax(x: Operand, dim: int | None = None, dtype: torch.dtype | None = 
 def softmax(x: Operand, dim: int | None = None, dtype: torch.dtype | None = None) -> Any:
     """e^{xᵢ} / Σ e^{xⱼ}."""
     x = _along(x, dim, dtype)
-    e = torch.exp(x - x.primal.detach().amax(dim, keepdim=True))
+    e = torch.exp(x - _largest(x, dim))
     return e / e.sum(dim, keepdim=True)
+
+
+def _largest(x, dim):
+    """The largest element along an axis, with its slopes: without them large ones would cancel."""
+    if not x.ndim:
+        return x
+    return torch.take_along_dim(x, x.primal.detach().argmax(dim, keepdim=True), dim)
 
 
 def logsumexp(x: Operand, dim: Any, keepdim: bool = False) -> Any:
