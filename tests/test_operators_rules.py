@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from companion.operators import RULES, Jet, activations, complexes, linear_algebra, rules, taylor
+from companion.operators.dispatch import Series
 from companion.operators.names import canonical, written
 from tests import common_calls
 from tests.composed_calls import CALLS as COMPOSED
@@ -116,7 +117,7 @@ CALLS = {  # name -> a call of it on x (3, 4), right for a tensor and for a seri
     "radd": lambda x: 1 + x, "mul": lambda x: x * (x + 1) * 2 * P[None] * P[0],
     "multiply": lambda x: torch.multiply(x, other=x), "rmul": lambda x: 2 * x,
     "matmul": lambda x: torch.matmul(x, x.T) @ P @ P[0] + P[:, 0] @ (P @ x.T),
-    "rmatmul": lambda x: x.__rmatmul__(P.T) if isinstance(x, Jet) else operator.matmul(P.T, x),
+    "rmatmul": lambda x: x.__rmatmul__(P.T) if isinstance(x, Series) else operator.matmul(P.T, x),
     "mm": lambda x: torch.mm(x, x.T), "bmm": lambda x: torch.bmm(x[None], P.T[None]),
     "mv": lambda x: torch.mv(x, x[0]), "dot": lambda x: torch.dot(x[0], P[1]),
     "outer": lambda x: torch.outer(x[0], x[:, 1]), "linear": lambda x: F.linear(x, W, W[:, 0]) + F.linear(x[0], W),
