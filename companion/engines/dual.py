@@ -38,7 +38,7 @@ def fresh_tag() -> tuple[int, int]:
 
 
 class Dual(Value):
-    """x + ẋ₁ ε₁ + … + ẋₛ εₛ: a primal, float or array, and a tangent of its shape per seed.
+    """x + ẋ₁ ε₁ + ẋ₂ ε₂ + …: a primal, float or array, and a tangent of its shape per seed.
 
     >>> from companion.engines import Dual, log, sin
     >>> x, y = Dual(2.0, 1.0, 0.0), Dual(5.0, 0.0, 1.0)  # two seeds: both partial derivatives

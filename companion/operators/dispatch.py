@@ -6,11 +6,12 @@ a rule of torch.logit serves x.logit() and torch.special.logit(x) too. A rule ta
 arguments and is written with functions that have rules already, so a new one is a line:
 
 >>> from companion.operators import RULES, derivatives
+>>> kept = RULES[torch.logit]
 >>> RULES[torch.logit] = lambda x: torch.log(x) - torch.log(1 - x)
 >>> x = torch.tensor([0.5], dtype=torch.float64)
 >>> [float(d) for d in derivatives(lambda x: x.logit(), x, 3)]
 [0.0, 4.0, 0.0, 32.0]
->>> del RULES[torch.logit]
+>>> RULES[torch.logit] = kept
 
 A function without a rule is differentiated by torch, step by step and by itself, while the rest of
 the network stays a series (fallback.py): right, and dearer with every order.
