@@ -40,11 +40,12 @@ def inputs(key) -> list[str]:
 
 
 def spoilt(y):
-    """Each slope too large by a thousandth; of what has none, another value."""
+    """Each slope too large by a thousandth, or by the least that bfloat16 can hold; of what has none, another value."""
     if isinstance(y, (tuple, list)) and not isinstance(y, torch.Size):
         return tuple(map(spoilt, y))
     if isinstance(y, Series):
-        return y.like(torch.cat([y.rows[:1], y.rows[1:] * OFF]))
+        least = torch.finfo(y.rows.dtype).eps
+        return y.like(torch.cat([y.rows[:1], y.rows[1:] * max(OFF, 1 + least)]))
     if isinstance(y, torch.Tensor):
         y = y[None]  # another shape is seen even where the elements are random
         return ~y if y.dtype == torch.bool else y + 1
