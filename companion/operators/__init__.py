@@ -11,6 +11,7 @@ dispatch.py      how a series takes the place of a tensor
 asks.py          isinstance(x, torch.Tensor), asked of a series
 names.py         which of torch's functions are one operation
 rules.py         what torch's functions do to a series, by their kind
+powers.py        xⁿ, at x = 0 too
 affine.py        functions that are linear in their tensors, and what picks or pools
 products.py      einsum, convolutions and other products
 normalising.py   norms, distances, normalisation layers

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from companion.operators.dispatch import RULES, Operand, Series
-from companion.operators.rules import aligned, fact, first, linear, pow, step, where
+from companion.operators.powers import pow
+from companion.operators.rules import aligned, fact, first, linear, step, where
 
 LINEAR = "imag conj resolve_conj resolve_neg view_as_real view_as_complex".split()
 TRANSFORMS = """fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 hfft2 fftn ifftn rfftn irfftn

@@ -23,6 +23,7 @@ from companion.operators import complexes as complexes
 from companion.operators import linear_algebra as linear_algebra
 from companion.operators import losses as losses
 from companion.operators import normalising as normalising
+from companion.operators import powers as powers
 from companion.operators import products as products
 from companion.operators import recurrent as recurrent
 from companion.operators import selections as selections
