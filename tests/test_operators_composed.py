@@ -5,8 +5,6 @@ each derivative from there on is held against a difference quotient of the one b
 then made wrong by a thousandth, and the same check must see it.
 """
 
-from math import factorial
-
 import pytest
 import torch
 from torch import nn
@@ -16,10 +14,8 @@ from companion.operators import RULES, Jet, Partials, laplacian, taylor
 from companion.operators.names import written
 from tests.composed_calls import CALLS, P, f64
 from tests.nested import coefficients
+from tests.quotients import X, check, close, curve
 
-ORDER = 4
-STEP = 5e-4
-X = torch.rand(3, 4, generator=torch.Generator().manual_seed(0), **f64) * 2
 ROWS = [
     pytest.param(f, i, id=f"{written(f)}-{i}") for f, fs in CALLS.items() for i in range(len(fs))
 ]
@@ -32,44 +28,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def curve(x):
-    """Of full degree in t."""
-    return torch.sin(2 * x) * 0.5 + 0.05 * x * x + 1.2
-
-
-def along(f, t, order):
-    """[y, y′, y″, …] of t ↦ f(X + t) there."""
-    return [factorial(k) * c for k, c in enumerate(taylor(f, X + t, order=order))]
-
-
-def check(call):
-    """Orders 0 and 1 are torch's; each one above is the slope of the one below."""
-    f = lambda x: call(curve(x))
-    here = along(f, 0.0, ORDER)
-    by_torch(f, here)
-    a, b, c, d = [along(f, i * STEP, ORDER - 1) for i in (-2, -1, 1, 2)]
-    for k in range(2, ORDER + 1):
-        slope = (a[k - 1] - 8 * b[k - 1] + 8 * c[k - 1] - d[k - 1]) / (12 * STEP)
-        close(here[k], slope, 1e-6, f"order {k}")
-
-
-def by_torch(f, here):
-    """The value, and a sum of slopes with random weights: one walk back, as not all know two."""
-    t = torch.zeros((), **f64, requires_grad=True)
-    y = f(X + t)
-    close(here[0], y.detach(), 1e-12, "the value")
-    w = torch.rand(y.shape, generator=torch.Generator().manual_seed(7), **f64) + 0.5
-    (slope,) = torch.autograd.grad((w * y).sum(), t)
-    close((w * here[1]).sum(), slope, 1e-11, "order 1")
-
-
-def close(found, expected, tolerance, what):
-    """Relative to the largest element."""
-    assert found.shape == expected.shape
-    off, size = (found - expected).abs().max().item(), expected.abs().max().item()
-    assert off <= tolerance * (size + 1e-3), f"{what} is off by {off}, of {size}"
 
 
 def spied(monkeypatch, function, change=lambda y: y):
