@@ -22,6 +22,8 @@ from tools import chapter_rules, normalise
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))  # appendices too
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def run_nbval(*paths: Path) -> subprocess.CompletedProcess:
@@ -64,7 +66,7 @@ def test_there_are_chapters() -> None:
     assert CHAPTERS, "no chapters/NN_name.ipynb was found, so nothing below would be tested"
 
 
-@each_chapter
+@each_notebook
 def test_stored_as_the_normaliser_stores_it(path: Path) -> None:
     assert normalise.file_faults(path) == []
 
@@ -92,7 +94,7 @@ def differences(stored: dict, ran: dict) -> list[str]:
     ]
 
 
-@each_chapter
+@each_notebook
 def test_outputs_are_still_true(path: Path) -> None:
     """The run that made the page (_ext/run_chapters.py) printed what is stored, letter for letter."""
     stored = nbformat.read(path, as_version=4)
