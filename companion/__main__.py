@@ -323,6 +323,7 @@ def words(report: dict) -> str:
 
 
 def extra_lines(extras: dict[str, dict]) -> list[str]:
+    """Each extra: complete, or what it lacks and the command that brings it."""
     return table(
         [
             (f"[{name}]", f"lacks {' '.join(row['missing'])}: {command(name)}")
@@ -334,17 +335,20 @@ def extra_lines(extras: dict[str, dict]) -> list[str]:
 
 
 def place(device: dict) -> str:
+    """Where tensors would live here."""
     if not device["seen"]:
         return "device    none: torch cannot be used here"
     return f"device    {device['chosen'] or 'none'}; torch sees {', '.join(device['seen'])}"
 
 
 def compiler_line(compiler: dict) -> str:
+    """The C++ compiler, or what to set where there is none."""
     missing = "not found; compiled= needs a C++ compiler, the variable CXX names it"
     return f"compiler  {compiler['command']}: {compiler['version'] or missing}"
 
 
 def chapter_lines(chapters: dict[str, dict]) -> list[str]:
+    """Which chapters run here, with their measured costs."""
     runs = sum(row["runs"] for row in chapters.values())
     rows = [
         (

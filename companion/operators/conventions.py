@@ -33,7 +33,8 @@ class Convention:
     why: str
 
 
-def with_ones(x: Tensor, *others: float) -> Tensor:
+def with_numbers(x: Tensor, *others: float) -> Tensor:
+    """The vector (x, others …)."""
     return torch.stack([x, *(torch.full_like(x, other) for other in others)])
 
 
@@ -66,12 +67,12 @@ CONVENTIONS = (
     Convention("softplus", F.softplus, 20.0, 1, "a line beyond 20"),
     Convention("maximum", lambda x: torch.maximum(x, torch.ones_like(x)), 1.0, 1, TIE),
     Convention("minimum", lambda x: torch.minimum(x, torch.ones_like(x)), 1.0, 1, TIE),
-    Convention("amax", lambda x: with_ones(x, 1.0).amax(), 1.0, 1, TIE),
-    Convention("max", lambda x: with_ones(x, 1.0).max(), 1.0, 1, TIE),
-    Convention("max(dim)", lambda x: with_ones(x, 1.0).max(0).values, 1.0, 1, TIE),
-    Convention("sort", lambda x: with_ones(x, 1.0).sort().values[1], 1.0, 1, TIE),
-    Convention("median", lambda x: with_ones(x, 1.0, 2.0).median(), 1.0, 1, TIE),
-    Convention("linalg.vector_norm", lambda x: torch.linalg.vector_norm(with_ones(x, 0.0)), 0.0, 1, ZERO),
+    Convention("amax", lambda x: with_numbers(x, 1.0).amax(), 1.0, 1, TIE),
+    Convention("max", lambda x: with_numbers(x, 1.0).max(), 1.0, 1, TIE),
+    Convention("max(dim)", lambda x: with_numbers(x, 1.0).max(0).values, 1.0, 1, TIE),
+    Convention("sort", lambda x: with_numbers(x, 1.0).sort().values[1], 1.0, 1, TIE),
+    Convention("median", lambda x: with_numbers(x, 1.0, 2.0).median(), 1.0, 1, TIE),
+    Convention("linalg.vector_norm", lambda x: torch.linalg.vector_norm(with_numbers(x, 0.0)), 0.0, 1, ZERO),
     Convention("hypot", lambda x: torch.hypot(x, torch.zeros_like(x)), 0.0, 1, ZERO),
-    Convention("std", lambda x: with_ones(x, 1.0, 1.0).std(), 1.0, 1, ZERO),
+    Convention("std", lambda x: with_numbers(x, 1.0, 1.0).std(), 1.0, 1, ZERO),
 )  # fmt: skip
