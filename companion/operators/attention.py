@@ -49,12 +49,16 @@ def _masked(scores, mask):
     return torch.where(mask, scores, -math.inf) if mask.dtype == torch.bool else scores + mask
 
 
-def _softmax(scores):
-    """softmax along the last axis; 0 where all scores are −∞."""
-    largest = _primal(scores).detach().amax(-1, keepdim=True)
-    e = torch.exp(scores - largest.masked_fill(largest == -math.inf, 0.0))
-    total = e.sum(-1, keepdim=True)
-    return e / torch.where(largest == -math.inf, 1.0, total)
+def _softmax(scores, dim=-1):
+    """softmax; 0 where all scores are −∞."""
+    masked = _primal(scores).detach().amax(dim, keepdim=True) == -math.inf
+    return torch.where(masked, 0.0, F.softmax(torch.where(masked, 0.0, scores), dim))
+
+
+def _shares(q, k, mask, softmax):
+    """What each query takes of each value."""
+    scores = (q / math.sqrt(q.size(-1))) @ k.transpose(-2, -1)
+    return softmax(scores if mask is None else scores + mask, -1)
 
 
 def multi_head_attention_forward(
@@ -113,14 +117,10 @@ def multi_head_attention_forward(
     v = heads(v) if static_v is None else given(static_v)
     if add_zero_attn:
         k, v = (torch.cat([x, torch.zeros_like(_primal(x)[..., :1, :])], 2) for x in (k, v))
-    if (
-        is_causal and key_padding_mask is None and not need_weights
-    ):  # the hint takes the mask's place
-        attn_mask = _later(_primal(q), k)
+    hinted = is_causal and key_padding_mask is None and not need_weights
+    attn_mask = _later(_primal(q), k) if hinted else attn_mask  # the hint takes the mask's place
     mask = _joined_mask(attn_mask, key_padding_mask, _primal(q), k.size(2))
-    scores = (q / math.sqrt(q.size(-1))) @ k.transpose(-2, -1)
-    scores = scores if mask is None else scores + mask
-    shares = F.softmax(scores, -1) if need_weights else _softmax(scores)
+    shares = _shares(q, k, mask, F.softmax if need_weights else _softmax)
     shares = F.dropout(shares, dropout_p) if training and dropout_p else shares
     y = (shares @ v).permute(2, 0, 1, 3).reshape(length, count, -1)
     y = F.linear(y, out_proj_weight, out_proj_bias)
