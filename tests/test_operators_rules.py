@@ -416,6 +416,8 @@ def test_the_weights_of_prelu_and_the_ends_of_clamp_learn():
         lambda x: x**-3 + x**65,
         lambda x: F.softplus(x, 2.0, 0.5),
         lambda x: F.softplus(x, beta=3.0),
+        lambda x: F.softplus(30 * x),  # a line beyond 20, by torch's choice
+        lambda x: F.logsigmoid(-30 * x) + F.mish(30 * x),  # and these are none
         lambda x: F.gelu(x, approximate="tanh"),
         lambda x: torch.pow(x, exponent=2) * torch.mul(input=x, other=x),
         lambda x: F.softmax(x.float(), 1, dtype=torch.float64).sum(1) * 0 + x.sum(1),

@@ -92,10 +92,15 @@ def gelu(x: Operand, approximate: str = "none") -> Any:
 
 
 def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """log(1 + e^{βx}) / β; smooth beyond the usual threshold too, where torch's is a line."""
+    """log(1 + e^{βx}) / β, and a line where βx is beyond the threshold, as in torch."""
     series = x if beta == 1 else beta * x
-    smooth = series.pointwise(POINTWISE["softplus"]) / beta
-    return smooth if threshold >= 20 else where(series > threshold, x, smooth)
+    smooth = log1pexp(series) if beta == 1 else log1pexp(series) / beta
+    return where(series > threshold, x, smooth)
+
+
+def log1pexp(x: Series) -> Any:
+    """log(1 + eˣ), smooth everywhere; for what torch computes without softplus' threshold."""
+    return x.pointwise(POINTWISE["softplus"])
 
 
 def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Any:
@@ -139,8 +144,8 @@ def glu(x: Operand, dim: int = -1) -> Any:
 
 RULES.update({
     F.glu: glu, torch.selu: selu, torch.celu: celu, F.elu: elu, torch.prelu: prelu,
-    F.gelu: gelu, F.softplus: softplus, F.logsigmoid: lambda x: -softplus(-x),
-    F.mish: lambda x: x * torch.tanh(softplus(x)),
+    F.gelu: gelu, F.softplus: softplus, F.logsigmoid: lambda x: -log1pexp(-x),
+    F.mish: lambda x: x * torch.tanh(log1pexp(x)),
     F.tanhshrink: lambda x: x - torch.tanh(x),
     F.softsign: lambda x: x / (1 + torch.abs(x)),
     torch.softmax: softmax, torch.log_softmax: log_softmax, torch.logsumexp: logsumexp,

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from companion import torch_private
+from companion.operators.activations import log1pexp
 from companion.operators.dispatch import RULES, Operand, Series
 from companion.operators.fallback import alone
 
@@ -216,7 +217,7 @@ def gaussian_nll_loss(
 
 def soft_margin_loss(x: Operand, y: Operand, *, reduction: str) -> Any:
     """log(1 + e^{−y x})."""
-    return reduced(F.softplus(-(y * x)), reduction)
+    return reduced(log1pexp(-(y * x)), reduction)
 
 
 def multilabel_soft_margin_loss(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from companion.operators.activations import cornered, softplus
+from companion.operators.activations import cornered, log1pexp
 from companion.operators.dispatch import RULES, Operand, Series
 from companion.operators.fallback import alive, leaves, rebuilt
 from companion.operators.rules import aligned, mul, step, straight, where
@@ -125,7 +125,7 @@ def logaddexp(x: Operand, y: Operand) -> Any:
     x0, y0 = x.primal, y.primal
     high, low = where(x0 >= y0, x, y), where(x0 >= y0, y, x)
     level = (x0 == y0) & x0.isinf()  # where x − y is not a number
-    smooth = high + softplus(where(level, 0.0, low - where(level, 0.0, high)))
+    smooth = high + log1pexp(where(level, 0.0, low - where(level, 0.0, high)))
     return where(
         level, straight(torch.logaddexp)(where(level, x, 0.0), where(level, y, 0.0)), smooth
     )
