@@ -49,6 +49,20 @@ OVERFLOW = r"""() => {
   return faults.slice(0, 5);
 }"""
 
+# What has other colours stands where it stood: then what fits in one scheme fits in the other.
+MOVED_BY_DARK = r"""() => {
+  const nodes = [...document.querySelectorAll('body *')]
+    .filter(node => !node.closest('.only-light, .only-dark, .theme-switch'));
+  const places = scheme => {
+    document.documentElement.dataset.theme = scheme;
+    return nodes.map(node => node.getBoundingClientRect())
+      .map(({x, y, width, height}) => [x, y, width, height].join());
+  };
+  const dark = places('dark'), light = places('light');
+  return nodes.filter((_, i) => dark[i] !== light[i]).slice(0, 5)
+    .map(node => 'the dark scheme moves ' + node.outerHTML.slice(0, 80));
+}"""
+
 OPEN_SOLUTIONS = r"""() => [...document.querySelectorAll('.solution')]
   .filter(one => !one.classList.contains('toggle-hidden'))
   .map(one => 'an open solution: ' + one.textContent.trim().slice(0, 40))"""

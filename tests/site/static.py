@@ -20,7 +20,7 @@ COST = re.compile(r"(\d+) s to run, (\d+) MiB of memory")
 
 
 def parse(html: str) -> BeautifulSoup:
-    return BeautifulSoup(html, "html.parser")
+    return BeautifulSoup(html, "lxml")
 
 
 def read_pages(root: Path) -> dict[str, BeautifulSoup]:
