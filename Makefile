@@ -24,12 +24,13 @@ BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book conformanc
 .PHONY: book test rooms notebooks lab write bench conformance lock clean
 .DEFAULT_GOAL := book
 
-# The stamp is newer than the lists when the environment matches them.
+# The stamp is newer than the lists when the environment matches them. What is imported is compiled when it is
+# imported first: to compile all that is never imported takes half a minute.
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c '$(NEEDS_311)'
 	@echo "$(VENV): installing what requirements.txt pins, about 160 packages, 2 GB; one to five minutes."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --progress-bar on --requirement requirements.txt
+	$(BIN)/python -m pip install --progress-bar on --no-compile --requirement requirements.txt
 	$(BIN)/python -m pip $(INSTALL_COMPANION)
 	@touch $@
 
