@@ -13,6 +13,7 @@ leaf         the tensor that a node of a graph feeds; else looked for among all 
 saved        what a node of a graph saved, by name; else its caller asks for the function (graphs)
 once         whether a node of a graph can be differentiated once only; else it is not known
 TOUCH        what reads or writes a .grad, as a function mode sees it
+APPLY        the code of Function.apply, where it is Python's; None where it is C++'s (asks.py)
 """
 
 import gc
@@ -38,6 +39,8 @@ except ImportError:
 
 # x.grad and x.grad = …, under the names that torch.overrides hands over.
 TOUCH = (torch.Tensor.grad.__get__, torch.Tensor.grad.__set__)  # type: ignore[union-attr]
+
+APPLY = getattr(getattr(torch.autograd.Function.apply, "__func__", None), "__code__", None)
 
 ONCE = once_differentiable(lambda ctx: None).__code__  # what it wraps a backward in
 

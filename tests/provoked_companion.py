@@ -10,6 +10,7 @@ from torch import nn
 from companion.operators import (
     Partials,
     check_orders,
+    compiled,
     derivatives,
     device,
     gradient_audit,
@@ -20,6 +21,8 @@ from companion.operators import (
 
 X = torch.tensor([[0.1, 0.2], [0.3, 0.5], [0.7, 0.4]], dtype=torch.float64)
 W = torch.ones(1, requires_grad=True)
+NET = nn.Linear(2, 1).double()
+NORM = nn.BatchNorm1d(2).double()
 
 
 def used_up():
@@ -31,6 +34,11 @@ def used_up():
 
 def normed(x):
     return torch.layer_norm(torch.cat([x, x.sin()], 1), (4,))
+
+
+def loss_of_net(f):
+    """The mean of f(net), to be compiled."""
+    return compiled(lambda x: f(NET(x)).mean(), NET)
 
 
 def device_called(name):
@@ -61,7 +69,14 @@ PROVOKED = {
     "nested": lambda: derivatives(lambda x: derivatives(torch.sin, x, 1)[1], X, 1),
     "two-series": lambda: derivatives(lambda x: derivatives(lambda y: x * y, X, 1)[1], X, 1),
     "series-no-grad": lambda: derivatives(torch.no_grad()(lambda x: x**2), X, 1),
+    "series-autograd": lambda: derivatives(
+        lambda x: torch.autograd.grad(x.sin().sum(), x)[0], X, 1
+    ),
     "series-numpy": lambda: derivatives(np.sin, X, 1),
+    "compiled-values": lambda: loss_of_net(lambda y: y if y.sum() > 0 else -y)(X),
+    "compiled-input": lambda: loss_of_net(torch.sin)(X.clone().requires_grad_()),
+    "compiled-stranger": lambda: loss_of_net(lambda y: W * y)(X),
+    "compiled-state": lambda: compiled(lambda x: NORM(x).square().mean(), NORM)(X),
     "audit-function": lambda: gradient_audit(W.sum(), W),
     "audit-graph": lambda: gradient_audit(lambda: W.detach().sum(), W),
     "audit-parameters": lambda: gradient_audit(lambda: W.sum(), used_up()),

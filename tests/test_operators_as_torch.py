@@ -137,6 +137,17 @@ class Passed(torch.autograd.Function):
         return 10 * cotangent
 
 
+passed = Passed.apply
+
+
+class Passing(torch.nn.Module):
+    """Calls the function by a name of its own, and within another expression."""
+
+    def forward(self, x):
+        self.through = Passed.apply
+        return torch.sin(self.through(x)) + x
+
+
 REFUSED = {
     "float": (lambda x: float(x[0, 0]) * x, "torch.Tensor.__float__: what leaves torch has no slope"),
     "math": (lambda x: math.sin(x[0, 0]) * x, "torch.Tensor.__float__: what leaves torch has no slope"),
@@ -149,6 +160,8 @@ REFUSED = {
     "torch.tensor": (lambda x: torch.tensor([x[0, 0], x[0, 1]]) * x, r"nothing but tensors.*torch.tensor\("),
     "as_tensor": (lambda x: torch.as_tensor(x) * x, "hands a series to what takes nothing but tensors"),
     "an autograd.Function": (lambda x: 2 * Passed.apply(x), "inside an autograd.Function"),
+    "an autograd.Function by another name": (lambda x: passed(x).sin(), "inside an autograd.Function"),
+    "an autograd.Function of a module": (Passing(), "inside an autograd.Function"),
     "deepcopy": (lambda x: copy.deepcopy(x) * x, "what leaves torch has no slope"),
     "copy": (lambda x: copy.copy(x) * x, "what leaves torch has no slope"),
     "pickle": (lambda x: pickle.loads(pickle.dumps(x)) * x, "what leaves torch has no slope"),

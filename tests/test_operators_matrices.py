@@ -6,6 +6,7 @@ a difference quotient: torch's nested derivatives are no oracle beyond order 2.
 """
 
 import math
+import warnings
 from contextlib import suppress
 
 import pytest
@@ -106,6 +107,14 @@ MATRICES = {
     "vander": lambda x: torch.vander(x[0].exp(), 4) + torch.vander(x[1].sin(), 4, increasing=True),
     "vander of linalg": lambda x: linalg.vander(x.exp(), N=4),
 }
+REMOVED = []
+with warnings.catch_warnings(action="ignore"):
+    try:
+        torch.cholesky(ONE)
+    except RuntimeError:  # from torch 2.14 on
+        del MATRICES["cholesky of torch"]
+        REMOVED.append(torch.cholesky)
+
 # These have no rule: each operation is differentiated step by step.
 DECOMPOSED = {
     "qr": lambda x: linalg.qr(square(x)).R,
@@ -239,7 +248,7 @@ def test_each_rule_is_called_and_a_wrong_one_is_seen(monkeypatch):
         monkeypatch.setitem(RULES, f, spy)
     for name in CALLS:
         taylor(CALLS[name], X, V, order=1)
-    assert [written(f) for f in TABLE if f not in called and f not in SEES_THE_VALUE] == []
+    assert [written(f) for f in TABLE if f not in [*called, *SEES_THE_VALUE, *REMOVED]] == []
     monkeypatch.undo()
     missed = []
     for f, name in called.items():

@@ -66,15 +66,23 @@ def quotient(f, k, h=1e-3):
 
 @pytest.mark.parametrize("name", NORMS)
 def test_what_is_said_to_be_wrong_is_wrong_and_what_is_below_is_right(name):
-    """If this fails on a newer torch, it was mended there; the order in the table may rise."""
+    """If this fails on a newer torch, it was mended there; the order in the table may rise.
+
+    torch 2.14 says of batch_norm that it has no third order, where 2.13 gave a wrong number.
+    """
     torch.manual_seed(0)
     x, v, c = (torch.randn(4, 5, dtype=torch.float64) for _ in range(3))
     f = lambda t: (c * NORMS[name](x + t * v)).sum()[None]
     limit, fault = trusted(NORMS[name](x.requires_grad_()), x)
     x = x.detach()
     assert limit == 2 and fault.function in (name, "batch_norm")
-    found = nested.coefficients(f, torch.zeros(1).double(), 3)
-    for k in (1, 2, 3):
+    try:
+        found = nested.coefficients(f, torch.zeros(1).double(), 3)
+    except RuntimeError as error:
+        if "batch_norm does not support 3rd+ order derivatives" not in str(error):
+            raise
+        found = nested.coefficients(f, torch.zeros(1).double(), 2)
+    for k in range(1, len(found)):
         off = abs(float(found[k]) * math.factorial(k) - quotient(f, k))
         assert (off < 1e-6) == (k < 3), (k, off)
 
