@@ -4,6 +4,7 @@ Options, dtypes and shapes, values at 0, questions of the kind isinstance, forwa
 series cannot go through, which is refused by NotImplementedError, so that Partials nests instead.
 """
 
+import builtins
 import copy
 import itertools
 import math
@@ -37,11 +38,19 @@ def of_class(x):
     return 0 * x
 
 
+of_kind = isinstance  # asked by other names
+
+
 SAME = {
     "is_tensor": lambda x: x**3 if torch.is_tensor(x) else 0 * x,
     "isinstance": lambda x: x**3 if isinstance(x, torch.Tensor) else 0 * x,
     "isinstance of several": lambda x: (
         x**3 if isinstance(x, (float, torch.Tensor)) and not isinstance(x, float) else 0 * x
+    ),
+    "isinstance by another name": lambda x: x**3 if of_kind(x, torch.Tensor) else 0 * x,
+    "builtins.isinstance": lambda x: x**3 if builtins.isinstance(x, torch.Tensor) else 0 * x,
+    "isinstance of each": lambda x: (
+        x**3 if all(isinstance(y, torch.Tensor) for y in [x, x * x]) else 0 * x
     ),
     "case torch.Tensor()": of_class,
     "__class__": lambda x: x**3 if issubclass(x.__class__, torch.Tensor) else 0 * x,
