@@ -106,11 +106,17 @@ def test_the_laplacian_of_special_functions(name):
 
 def test_partials_gives_every_order_where_torch_has_none():
     x = torch.tensor([[0.7], [3.0]], **f64)
-    for f, order in ((torch.special.bessel_j0, 4), (lambda x: F.hardsigmoid(x) * x, 2)):
-        for k in range(1, order + 1):  # the value is torch's, with eleven digits
+    y = torch.special.bessel_j0(x.clone().requires_grad_())
+    torchs = y.requires_grad and "NotImplemented" not in y.grad_fn.name()  # torch 2.15
+    ten = 1e-10 if torchs else 1e-13  # as many digits as torch's values have
+    for f, order, digits in (
+        (torch.special.bessel_j0, 4, ten),
+        (lambda x: F.hardsigmoid(x) * x, 2, 1e-13),
+    ):
+        for k in range(1, order + 1):
             axes = (0,) * k
             expected = taylor(f, x, order=k)[k] * factorial(k)
-            close(Partials(f, x)(*axes), expected, 1e-13, f"order {k}")
+            close(Partials(f, x)(*axes), expected, digits, f"order {k}")
     j0 = Partials(torch.special.bessel_j0, x)
     bessel = j0(0, 0) + j0(0) / x + j0()  # Bessel's equation
     assert bessel.abs().max() < 1e-11
