@@ -135,6 +135,29 @@ def test_without_a_compiler_the_loss_is_computed_as_it_is_and_says_so_once(
     assert len(said) == 1 and "no C++ compiler" in said[0] and "CXX" in said[0]
 
 
+def test_what_the_loss_itself_raises_is_raised_as_it_is(net, made):
+    for fault, error, words in (
+        (lambda x: net(x).sum() * unknown, NameError, "unknown"),  # noqa: F821
+        (lambda x: (net(x) @ net(x)).sum(), RuntimeError, "cannot be multiplied"),
+        (lambda x: net(x).sum() * {}["rate"], KeyError, "rate"),
+    ):
+        with pytest.raises(error, match=words):
+            compiled(fault, net)(X)
+    assert made == []
+
+
+def test_what_torch_alone_cannot_write_down_is_computed_as_it_is(net, made, monkeypatch):
+    def refused(*_):
+        raise KeyError("of torch's own")
+
+    monkeypatch.setattr(torch_private, "traced", refused)
+    loss = lambda x: laplacian(net, x).square().mean()
+    quick, state = compiled(loss, net), torch.get_rng_state()
+    with pytest.warns(UserWarning, match="as it is.*fails to write it down .KeyError: .of torch's"):
+        assert close(quick(X), loss(X), 1e-14)
+    assert made == [] and torch.equal(torch.get_rng_state(), state)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch about itself
 def test_inductor_makes_the_same_numbers():
     torch.manual_seed(0)

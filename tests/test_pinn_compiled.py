@@ -91,7 +91,7 @@ def test_a_traced_step_is_adams_step(rest, uncompiled):
 def test_steps_in_a_row_are_one_graph(uncompiled):
     train([Adam(8, compiled=4)])
     ((steps, inputs),) = uncompiled
-    graph = compiled.traced(steps, inputs).graph
+    graph = compiled.traced(steps, inputs, "").graph
     updates = [node for node in graph.nodes if node.target is torch.ops.aten.sqrt.default]
     assert len(updates) == 4
 

@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.fx import GraphModule
 
 from companion import torch_private
+from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
 
 OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
 
@@ -30,7 +31,7 @@ class compiled:
 
     Raises TypeError for a net that is no module, ValueError for a result that is not one number, for
     an input that wants a gradient, for a tensor that wants one and is neither, and for a loss that
-    looks at values (if …, float(…), .item()).
+    looks at values (if …, float(…), .item()); and what the loss itself raises.
 
     >>> from companion.operators import derivatives
     >>> net = nn.Linear(1, 1)
@@ -138,29 +139,29 @@ class _Known(torch.autograd.Function):
 def _program(step: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any] | None:
     """step at such inputs as one program; None, with a warning, where there can be none."""
     inputs = [x.detach().contiguous() for x in inputs]  # a program is made for one layout
-    graph = _written(step, inputs)
+    try:
+        graph = _written(step, inputs)
+    except Untraced as error:
+        return _as_it_is(first_line(error))
     try:
         with torch.no_grad():
             return torch_private.program(graph, inputs, OPTIONS)
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
-        warnings.warn(
-            "the loss is computed as it is, several times slower: torch cannot compile it here "
-            f"({type(error).__name__}: {_first_line(error)}). A compiled loss needs a C++ compiler, "
-            "g++ or clang, or CXX=its path",
-            stacklevel=3,
+        return _as_it_is(
+            f"torch cannot compile it here ({type(error).__name__}: {first_line(error)}). A compiled "
+            "loss needs a C++ compiler, g++ or clang, or CXX=its path"
         )
-        return None
+
+
+def _as_it_is(why):
+    """Say once that there is no program."""
+    warnings.warn(f"the loss is computed as it is, several times slower: {why}", stacklevel=5)
 
 
 def _written(step: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
     """The operations of step as a graph, which does the same at other values."""
-    try:
-        with torch.no_grad(), torch.random.fork_rng(), torch_private.one_mode():
-            graph = torch_private.traced(step, [x.clone() for x in inputs])
-    except ValueError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{UNTRACEABLE} torch says: {_first_line(error)}") from error
+    with torch_private.one_mode():
+        graph = traced(step, inputs, UNTRACEABLE)
     constants = [getattr(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"]
     if any(getattr(value, "requires_grad", False) for value in constants):
         raise ValueError(
@@ -168,19 +169,15 @@ def _written(step: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
             "gradient would be lost: make it an nn.Parameter of the module, or detach it"
         )
     nearby = [x * 1.01 + 0.001 if x.is_floating_point() else x for x in inputs]
-    found = []
-    for f in (graph, step):
-        with torch.no_grad(), torch.random.fork_rng():
-            torch.manual_seed(0)
-            given = [x.clone() for x in nearby]
-            found.append(f(*given))
-        if not all(torch.equal(a, b) for a, b in zip(given, nearby)):
-            raise ValueError(
-                "the loss changes what the module keeps or what it is given, as BatchNorm in "
-                "training does: call net.eval(), or call the loss itself"
-            )
-    if not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(*found)):
-        raise ValueError(f"{UNTRACEABLE} At other points the graph would be another function")
+    given = [x.clone() for x in nearby]
+    with torch.no_grad(), torch.random.fork_rng():
+        graph(*given)
+    if not all(torch.equal(a, b) for a, b in zip(given, nearby)):
+        raise ValueError(
+            "the loss changes what the module keeps or what it is given, as BatchNorm in "
+            "training does: call net.eval(), or call the loss itself"
+        )
+    refuse_constants(graph, step, nearby, UNTRACEABLE)
     return graph
 
 
@@ -188,7 +185,3 @@ UNTRACEABLE = (
     "the loss cannot be written down as one graph: it looks at a value (if …, float(…), .item(), "
     ".tolist(), numpy). Write torch.where(...) for a choice, or call the loss itself."
 )
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -17,7 +17,8 @@ from torch.func import functional_call
 from torch.fx import Graph, GraphModule
 
 from companion import torch_private
-from companion.pinn.objective import Looking, Objective, Trial, nearby
+from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
+from companion.pinn.objective import Objective, Trial, nearby
 
 if TYPE_CHECKING:
     from companion.pinn.stages import Adam
@@ -83,15 +84,15 @@ class CompiledAdam:
         *state, rates, x, factors = inputs
         (*state, factors), x = nearby([*state, factors], x)
         try:
-            graph = traced(step, inputs)
-        except RuntimeError as error:
+            graph = traced(step, inputs, UNTRACEABLE)
+        except Untraced as error:
             self.objective.warn(
                 "slow",
                 f"Adam(..., compiled={self.block}) makes its steps singly, several times slower: "
                 f"{first_line(error)}. The steps are the same",
             )
             return None
-        refuse_constants(graph, step, (*state, rates, x, factors))
+        refuse_constants(graph, step, (*state, rates, x, factors), UNTRACEABLE)
         return graph
 
     def step_inputs(self) -> tuple[Tensor, ...]:
@@ -212,44 +213,6 @@ def in_place(step: Callable[..., tuple[Tensor, ...]], flat: Flat) -> Callable[..
     return steps
 
 
-def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
-    """The operations of function at these inputs, as a graph of torch.fx.
-
-    Raises ValueError when what is done depends on the values, which a graph cannot say, and
-    RuntimeError when torch fails for a reason of its own.
-    """
-    fresh = lambda: [value.clone() for value in inputs]
-    try:
-        with torch.no_grad():
-            return torch_private.traced(function, fresh())
-    except Exception as error:  # torch's, or the user's: whether the function looks at values tells
-        with torch.no_grad(), Looking() as looking:
-            function(*fresh())
-        if looking.seen:
-            raise ValueError(f"{UNTRACEABLE} torch says: {first_line(error)}") from error
-        raise RuntimeError(
-            f"torch {torch.__version__} fails to write the step down ({type(error).__name__}: "
-            f"{first_line(error)})"
-        ) from error
-
-
-def refuse_constants(
-    graph: GraphModule, function: Callable[..., Any], inputs: Sequence[Tensor]
-) -> None:
-    """Raise ValueError unless the graph of a function gives what the function gives at inputs.
-
-    make_fx refuses an if, float and .item(); what numpy or tolist has taken out of a tensor is a
-    constant of the graph, and seen only at other inputs than those of the tracing.
-    """
-    found = []
-    for f in (graph, function):
-        with torch.no_grad(), torch.random.fork_rng():
-            torch.manual_seed(0)
-            found.append(f(*[value.clone() for value in inputs]))
-    if not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(*found)):
-        raise ValueError(f"{UNTRACEABLE} At other points the graph would be another function")
-
-
 def compiled(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any]:
     """The function at such inputs as one program. Raises RuntimeError when there can be none."""
     graph = Graph()
@@ -266,8 +229,3 @@ def compiled(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable
             f"or CXX=its path). Or take Adam(..., compiled=0). It says: {type(error).__name__}: "
             f"{first_line(error)}"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error that says something."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

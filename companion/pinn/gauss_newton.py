@@ -20,7 +20,8 @@ from torch.func import functional_call, jacrev, vmap
 from torch.fx import Graph, GraphModule
 
 from companion import torch_private
-from companion.pinn.objective import Looking, Objective, nearby
+from companion.operators.tracing import Looking
+from companion.pinn.objective import Objective, nearby
 from companion.pinn.stages import Stage, need_positive, need_whole
 
 Parameters: TypeAlias = dict[str, Tensor]  # by name

@@ -5,13 +5,11 @@ Trial is what is trained, Objective its loss, term by term. Chapters 12 to 14.
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from companion.pinn.problem import Function, Problem, Terms
 
@@ -149,32 +147,6 @@ class Objective:
             if 0 < factor < math.inf:
                 old = self.balance.get(name, 1.0)
                 self.balance[name] = old * (inertia + (1 - inertia) * factor)
-
-
-LOOKS = "__bool__ __float__ __int__ __index__ __complex__ __array__ item tolist numpy".split()
-
-
-class Looking(TorchFunctionMode):
-    """The functions called inside this block that hand the value of a tensor to Python.
-
-    What a program does with them, neither a graph nor torch.func can follow.
-
-    >>> with Looking() as looking:
-    ...     y = float(torch.ones(()).sum())
-    >>> looking.seen
-    {'__float__'}
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: set[str] = set()
-
-    def __torch_function__(
-        self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        if function.__name__ in LOOKS:
-            self.seen.add(function.__name__)
-        return function(*args, **(kwargs or {}))
 
 
 def nearby(tensors: Iterable[Tensor], x: Tensor) -> tuple[list[Tensor], Tensor]:
