@@ -1,11 +1,11 @@
-"""Two rules for every test, and a fifth of the time saved.
+"""Two rules for every test, and one for Python.
 
 nbval compares what the normaliser stores: text, never pictures. So a cell that draws needs no tag: its
 figure is not compared, everything that it prints is.
 
 Where CI is set, nothing is skipped but what needs a GPU: what a machine lacks is installed, or is a fault.
 
-Some 8000 tests and all that they import are millions of objects, none of them garbage: Python does not look for
+All tests and all that they import are millions of objects, none of them garbage: Python does not look for
 garbage while they are collected, nor among them afterwards.
 """
 

@@ -1,6 +1,7 @@
-"""Let Python look for garbage rarely while the book is built: a quarter of the time of the pages went into it.
+"""Let Python look for garbage rarely while the book is built, since it finds hardly any.
 
-A book is a tree of nodes that only grows, and each search for garbage walks all of it.
+A book is a tree of nodes that only grows, and each search walks all of it: of the time to write all pages it took a
+part worth saving.
 """
 
 import gc

@@ -210,10 +210,12 @@ def test_the_slope_at_a_corner_is_torchs(name):
     assert torch.allclose(value, y.detach(), rtol=1e-14, atol=0, equal_nan=True)
     w = torch.rand(y.shape, generator=torch.Generator().manual_seed(7), **f64) + 0.5
     (by_x,) = torch.autograd.grad((w * y).sum(), x)
-    back = torch.func.vjp(f, TIED)[1]  # from torch 2.14 on it parts a tied quantile in its own way
-    expected = [(g * v).sum() for g in (by_x, *back(w))]
-    found = (w * slope).sum()
-    assert any(torch.allclose(found, e, rtol=1e-13, equal_nan=True) for e in expected)
+    if (
+        name == "quantile"
+    ):  # from torch 2.14 on its slopes at a tie differ, and ours are torch.func's
+        (by_x,) = torch.func.vjp(f, TIED)[1](w)
+    expected = (by_x * v).sum()
+    assert torch.allclose((w * slope).sum(), expected, rtol=1e-13, equal_nan=True)
 
 
 def test_the_bend_of_hardswish_at_its_corners_is_that_of_torchs_slope():
