@@ -22,6 +22,8 @@ class Names:
 
     def __getattr__(self, name: str) -> Any:
         own, plain = getattr(self._own, name, None), getattr(self._plain, name, None)
+        if own is plain is None:
+            raise NotImplementedError(f"companion.engines has no {name}")
         return Names(own, plain) if ismodule(plain) else own or plain
 
 

@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 
 from conformance.oracle import Finding
 
+REFUSALS = (
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+)  # another error is a fault of ours
 ORDER = ("wrong", "refused", "right", "corner")  # a function is the first of these that occurs
 
 
@@ -24,10 +30,10 @@ class Tally:
         return next((word for word in ORDER if self.counts[word]), "untried")
 
     def add(self, sample: str, look: Callable[[], Finding]) -> None:
-        """Judge a sample; what the companion raises is a refusal, and its first line the reason."""
+        """Judge a sample; what the companion refuses is counted, with the first line that it says."""
         try:
             finding = look()
-        except Exception as error:
+        except REFUSALS as error:
             self.counts["refused"] += 1
             self.reasons[reason(error)] += 1
             return

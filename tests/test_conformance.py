@@ -119,6 +119,18 @@ def raising(error):
     raise error
 
 
+@pytest.mark.parametrize("error", [AttributeError, IndexError, KeyError, AssertionError])
+def test_what_breaks_is_no_refusal(error):
+    with pytest.raises(error):
+        Tally("f").add("a", lambda: raising(error("a fault of ours")))
+
+
+def test_a_function_that_the_engines_lack_is_refused_by_its_name():
+    assert list(jax_jet.trial("engines erf_inv", 0).reasons) == [
+        "NotImplementedError: companion.engines has no erfinv"
+    ]
+
+
 def test_a_refusal_is_told_with_its_reason_and_the_worst_sample_decides():
     tally = Tally("f")
     tally.add("a", lambda: along(SINE))

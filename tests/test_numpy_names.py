@@ -274,6 +274,9 @@ def test_questions_get_plain_answers(engine):
 
 @pytest.mark.parametrize("engine", [Var(2.5), Dual(2.5, 1.0), Jet([2.5, 1.0, 0.0])])
 def test_operators_and_methods(engine):
+    assert engine.astype(float) is engine
+    with pytest.raises(TypeError, match=r"astype\(int64\): the values of the engines are float64"):
+        engine.astype(int)
     assert (engine % 1).primal == 0.5
     assert (7 % engine).primal == 2.0
     assert (engine // 1).primal == 2.0

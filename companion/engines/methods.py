@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from companion.engines.arrangements import diagonal, ravel, repeat, squeeze, swapaxes, trace
 from companion.engines.composed import (
     clip,
@@ -68,6 +70,17 @@ def _several(f):
     return lambda self, *dims: f(self, dims[0] if len(dims) == 1 else dims or None)
 
 
+def astype(x: Value, dtype: Any) -> Value:
+    """x itself where it has that dtype, float64 as a rule. Raises TypeError for any other."""
+    own = np.asarray(plain(x)).dtype
+    if np.dtype(dtype) != own:
+        raise TypeError(
+            f"{type(x).__name__}.astype({np.dtype(dtype)}): the values of the engines are {own}, and "
+            "a cast has no derivative. Cast x.primal, or write floor, round or trunc"
+        )
+    return x
+
+
 METHODS: dict[str, Any] = {
     "__neg__": lambda self: neg(self),
     "__pos__": lambda self: self,
@@ -82,6 +95,7 @@ METHODS: dict[str, Any] = {
     "transpose": _several(transpose),
     "flatten": ravel,
     "copy": lambda self: self,  # nothing changes in place
+    "astype": astype,
     **{f.__name__: f for f in (sum, mean, max, min, prod, var, std, cumsum, cumprod)},
     **{f.__name__: f for f in (ravel, squeeze, swapaxes, repeat, diagonal, trace)},
     **{f.__name__: f for f in (dot, clip, round)},
