@@ -2,7 +2,7 @@
 
     python tools/chapter_rules.py chapters/*.ipynb     print every fault; exit 1 if there is one
 
-tests/test_notebooks.py applies them to every chapter, and plants faults to see each reported.
+tests/test_notebooks.py applies them to every chapter; tests/test_chapter_rules.py plants faults to see each reported.
 """
 
 import ast

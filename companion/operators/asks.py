@@ -17,7 +17,8 @@ import torch
 
 from companion.torch_private import APPLY
 
-READS = ("LOAD_ATTR", "LOAD_METHOD", "MATCH_CLASS")
+ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "MATCH_CLASS")
+READ = ("__class__",)  # no call: the instruction reads x.__class__ itself
 ROOTS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")
 
 
@@ -36,7 +37,7 @@ def class_for_caller(kind: type) -> type:
             "constant, a rule for a function of your own, or take "
             "Partials(f, x, method='reverse')"
         )
-    asked = called is READS or called is isinstance
+    asked = called is READ or called is isinstance
     return torch.Tensor if asked and not within else kind
 
 
@@ -47,9 +48,9 @@ def applies(called: Any) -> bool:
 
 
 def named(frame: FrameType) -> Any:
-    """What the instruction of a frame calls, where a name leads to it; READS where it reads a class."""
+    """What the instruction of a frame calls, where a name leads to it; READ where it reads a class."""
     names = path(frame.f_code, frame.f_lasti)
-    if not names or names is READS:
+    if not names or names is READ:
         return names
     found = None
     with suppress(Exception):  # what was found a moment ago is found again, or is not ours to find
@@ -62,12 +63,12 @@ def named(frame: FrameType) -> Any:
 
 @lru_cache(maxsize=4096)
 def path(code: CodeType, at: int) -> tuple[str, ...]:
-    """("Square", "apply") if that instruction calls Square.apply; READS if it reads x.__class__."""
+    """("Square", "apply") if that instruction calls Square.apply; READ if it reads x.__class__."""
     before = [i for i in dis.get_instructions(code) if i.offset <= at]
     now = before.pop()
-    if now.opname in READS:
+    if now.opname in ATTRIBUTES:
         read = now.opname == "MATCH_CLASS" or now.argval == "__class__"
-        return READS if read else ()
+        return READ if read else ()
     start = now.positions and now.positions[::2]  # line and column: a call begins with its name
     names: list[str] = []
     for i in reversed(before):
