@@ -6,6 +6,7 @@ series cannot go through, which is refused by NotImplementedError, so that Parti
 
 import builtins
 import copy
+import functools
 import itertools
 import math
 import pickle
@@ -52,6 +53,8 @@ SAME = {
     "isinstance of each": lambda x: (
         x**3 if all(isinstance(y, torch.Tensor) for y in [x, x * x]) else 0 * x
     ),
+    "a method of what has no name": lambda x: x.detach().sin().where(MASK, x * x),
+    "a function of a table": lambda x: {"mul": torch.mul}["mul"](X, x),
     "case torch.Tensor()": of_class,
     "__class__": lambda x: x**3 if issubclass(x.__class__, torch.Tensor) else 0 * x,
     "%": lambda x: (x % 0.35) * x,
@@ -157,6 +160,7 @@ class Passing(torch.nn.Module):
         return torch.sin(self.through(x)) + x
 
 
+LOST = "inside an autograd.Function|without a name.*Give it a name first"
 REFUSED = {
     "float": (lambda x: float(x[0, 0]) * x, "torch.Tensor.__float__: what leaves torch has no slope"),
     "math": (lambda x: math.sin(x[0, 0]) * x, "torch.Tensor.__float__: what leaves torch has no slope"),
@@ -171,6 +175,9 @@ REFUSED = {
     "an autograd.Function": (lambda x: 2 * Passed.apply(x), "inside an autograd.Function"),
     "an autograd.Function by another name": (lambda x: passed(x).sin(), "inside an autograd.Function"),
     "an autograd.Function of a module": (Passing(), "inside an autograd.Function"),
+    "an autograd.Function in a list": (lambda x: [Passed.apply][0](x) * x, LOST),
+    "an autograd.Function, mapped": (lambda x: tuple(map(Passed.apply, [x, x]))[1] * x, LOST),
+    "an autograd.Function, bound": (lambda x: functools.partial(Passed.apply)(x) * x, LOST),
     "deepcopy": (lambda x: copy.deepcopy(x) * x, "what leaves torch has no slope"),
     "copy": (lambda x: copy.copy(x) * x, "what leaves torch has no slope"),
     "pickle": (lambda x: pickle.loads(pickle.dumps(x)) * x, "what leaves torch has no slope"),

@@ -3,12 +3,12 @@
 torch's C++ asks the same question by the same means, reads `__class__`, and would take the memory
 of a series for that of a tensor. So it depends on who asks: the instruction of the calling frame
 tells, and torch's own Python is told the truth. An autograd.Function, which has a derivative of its
-own, is refused.
+own, is refused. From torch 2.14 on its apply is C++, and is known by what the instruction calls.
 """
 
 import dis
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import currentframe
 from types import CodeType, FrameType
 from typing import Any
@@ -29,13 +29,18 @@ def class_for_caller(kind: type) -> type:
     if frame.f_code is torch.is_tensor.__code__:
         return torch.Tensor
     within = frame.f_globals.get("__name__", "").partition(".")[0] in ("torch", "companion")
-    called = None if within and APPLY else named(frame)
+    called = None if APPLY and within else named(frame)
     if frame.f_code is APPLY or applies(called):
         raise NotImplementedError(
             "f computes with a series under no_grad or inside an autograd.Function, and a "
             "series cannot tell what slope is meant. Write x.detach() for what is to be "
             "constant, a rule for a function of your own, or take "
             "Partials(f, x, method='reverse')"
+        )
+    if not within and not APPLY and hides(called):
+        raise NotImplementedError(
+            "f hands a series to what it calls without a name, as in fns[0](x): were it an "
+            "autograd.Function, its slope would be lost. Give it a name first, g = fns[0]"
         )
     asked = called is READ or called is isinstance
     return torch.Tensor if asked and not within else kind
@@ -47,8 +52,17 @@ def applies(called: Any) -> bool:
     return isinstance(owner, type) and issubclass(owner, torch.autograd.Function)
 
 
+def hides(called: Any) -> bool:
+    """Whether what is called has no name here, or calls another that has none."""
+    calls = isinstance(called, type) and called.__module__ == "builtins"  # list(map(g, xs))
+    return called is None or calls or isinstance(called, partial)
+
+
 def named(frame: FrameType) -> Any:
-    """What the instruction of a frame calls, where a name leads to it; READ where it reads a class."""
+    """What the instruction of a frame calls, None if no name leads to it; READ if it reads a class.
+
+    () if it is no call: an operator, which torch answers.
+    """
     names = path(frame.f_code, frame.f_lasti)
     if not names or names is READ:
         return names
@@ -62,8 +76,11 @@ def named(frame: FrameType) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def path(code: CodeType, at: int) -> tuple[str, ...]:
-    """("Square", "apply") if that instruction calls Square.apply; READ if it reads x.__class__."""
+def path(code: CodeType, at: int) -> tuple[str, ...] | None:
+    """("Square", "apply") if that instruction calls Square.apply; READ if it reads x.__class__.
+
+    None of a call that begins with no name, () of what is no call.
+    """
     before = [i for i in dis.get_instructions(code) if i.offset <= at]
     now = before.pop()
     if now.opname in ATTRIBUTES:
@@ -72,8 +89,13 @@ def path(code: CodeType, at: int) -> tuple[str, ...]:
     start = now.positions and now.positions[::2]  # line and column: a call begins with its name
     names: list[str] = []
     for i in reversed(before):
-        if i.opname.startswith("LOAD") and i.positions and i.positions[::2] == start:
+        if not i.positions or i.positions[::2] != start:
+            continue
+        if i.opname.startswith("LOAD"):
             names.insert(0, i.argval)
             if i.opname.startswith(ROOTS):
                 return tuple(names)
-    return ()
+        elif i.opname.startswith(("CALL", "BINARY")):
+            break  # what that gave has no name; its methods may be a tensor's, y.sin().where(…)
+    method = names and hasattr(torch.Tensor, names[-1])
+    return None if now.opname.startswith("CALL") and not method else ()
