@@ -6,8 +6,8 @@ for it is public, gives the same, and takes longer.
 
 transforming whether torch.func is looking on; else found out by an autograd.Function
 forward_mode whether dual numbers are about; else by making one
-one_mode     one mode for the shapes of all nodes of a trace, else one each
-traced       the operations of a function as a graph; else its caller goes without (pinn)
+value_and_jacobian  inside vmap; else by torch.func.jacrev
+traced       the operations of a function as a graph; else by make_fx; else its caller goes without
 program      a graph as one compiled program; else by torch.compile
 leaf         the tensor that a node of a graph feeds; else looked for among all tensors
 saved        what a node of a graph saved, by name; else its caller asks for the function (graphs)
@@ -18,20 +18,21 @@ APPLY        the code of Function.apply, where it is Python's; None where it is 
 
 import gc
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
+from operator import getitem
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.autograd.graph import Node
-from torch.fx import GraphModule
+from torch.fx import Graph, GraphModule
+from torch.utils import _pytree as pytree
 
 try:
-    from torch._guards import TracingContext, tracing
-    from torch._subclasses import FakeTensorMode
+    from torch.utils._python_dispatch import TorchDispatchMode
 except ImportError:
-    TracingContext = None  # type: ignore[assignment,misc]
+    TorchDispatchMode = None  # type: ignore[assignment,misc]
 try:
     from torch.fx.experimental.proxy_tensor import make_fx
 except ImportError:
@@ -81,22 +82,96 @@ def _takes_duals():
     return True
 
 
-def one_mode() -> AbstractContextManager:
-    """make_fx asks this context for a mode of shapes; without it, it makes a new one at each node."""
-    try:
-        return tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True)))
-    except (NameError, TypeError, AttributeError):
-        return nullcontext()
-
-
 def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
     """The torch operations of function at these inputs, as a torch.fx.GraphModule.
 
-    Raises whatever torch or the function raises; NotImplementedError where this torch cannot trace.
+    They are noted down as they are done, below autograd and torch.func. make_fx, which does the same
+    on tensors without values, takes twenty times as long, and two seconds more in a new process.
+    Raises whatever torch or the function raises; RuntimeError when it looks at the value of what
+    depends on the inputs; NotImplementedError where this torch cannot trace.
     """
+    if TorchDispatchMode is not None:
+        return _recorded(function, inputs)
     if make_fx is None:
         raise NotImplementedError(f"torch {torch.__version__} has no make_fx")
     return make_fx(function)(*inputs)
+
+
+def _recorded(function, inputs):
+    graph, nodes = Graph(), {}
+    for i, value in enumerate(inputs):
+        nodes[id(value)] = graph.placeholder(f"input_{i}")
+    constants: dict[str, Tensor] = {}
+    alive, varying = list(inputs), {id(value) for value in inputs}
+
+    def node_of(value):
+        """The node of a tensor; of one that was there before, a constant of the graph."""
+        if not isinstance(value, torch.Tensor):
+            return value
+        if id(value) not in nodes:
+            name = f"constant_{len(constants)}"
+            constants[name] = value
+            note(value, graph.get_attr(name))
+        return nodes[id(value)]
+
+    def note(value, node):
+        """Remember which node a result is; a list of results is taken apart."""
+        if isinstance(value, torch.Tensor):
+            nodes[id(value)] = node
+            alive.append(value)  # or another tensor might take its id
+        elif isinstance(value, (list, tuple)):
+            for i, part in enumerate(value):
+                note(part, graph.call_function(getitem, (node, i)))
+
+    class Recorder(TorchDispatchMode):
+        @classmethod
+        def _should_skip_dynamo(cls):
+            return False  # or torch loads its compiler at the first operation, for a second or two
+
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            kwargs = kwargs or {}
+            depends = any(id(value) in varying for value in pytree.tree_leaves((args, kwargs)))
+            found = operation(*args, **kwargs)
+            if operation is torch.ops.aten._local_scalar_dense.default:
+                if depends:
+                    raise RuntimeError("a value that depends on the inputs is looked at")
+                return found
+            note(found, graph.call_function(operation, *pytree.tree_map(node_of, (args, kwargs))))
+            if depends:
+                varying.update(map(id, pytree.tree_leaves(found)))
+            return found
+
+    with Recorder():
+        result = function(*inputs)
+    graph.output(pytree.tree_map(node_of, result))
+    return GraphModule(constants, graph)
+
+
+def value_and_jacobian(
+    function: Callable[..., Tensor], x: Tensor, *rest: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(f (k,), ∂f/∂x (k, n)) of f = function(x, …) at x (n,), inside torch.func.vmap or not.
+
+    jacrev gives the same, but loads torch's compiler, which takes a second or two in a new process.
+    """
+    try:
+        functorch = torch._C._functorch
+        down = functorch._unwrap_for_grad
+        level = functorch._grad_increment_nesting()
+    except AttributeError:
+        both = torch.func.jacrev(lambda x: (function(x, *rest),) * 2, has_aux=True)
+        return both(x)[::-1]
+    try:
+        with torch.enable_grad(), torch._functorch.eager_transforms.enable_inplace_requires_grad(True):
+            inner = functorch._wrap_for_grad(x, level)
+            inner.requires_grad_()
+            f = function(inner, *rest)
+            ways = dict(retain_graph=True, materialize_grads=True)
+            slopes = [torch.autograd.grad(part, inner, **ways)[0] for part in f.unbind()]
+        f, *slopes = [down(value, level) for value in (f, *slopes)]
+    finally:
+        functorch._grad_decrement_nesting()
+    return f, torch.stack(slopes)
 
 
 def program(

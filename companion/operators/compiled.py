@@ -160,8 +160,7 @@ def _as_it_is(why):
 
 def _written(step: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
     """The operations of step as a graph, which does the same at other values."""
-    with torch_private.one_mode():
-        graph = traced(step, inputs, UNTRACEABLE)
+    graph = traced(step, inputs, UNTRACEABLE)
     constants = [getattr(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"]
     if any(getattr(value, "requires_grad", False) for value in constants):
         raise ValueError(

@@ -1,44 +1,83 @@
 """Part III: networks inside differential equations.
 
-problem.py        Box, Condition, Unknown, Problem: an equation as a declaration
+domain.py         Box: the domain, and points in it and on its faces
+problem.py        Condition, Unknown, Field, Problem: an equation as a declaration
+residuals.py      residuals(problem, params, batch): the only evaluation there is
 checks.py         check, and all that fit looks at before it trains
+differences.py    the derivatives of a reference that leaves torch
+units.py          scaled: sizes far from 1, found and taken away
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
-objective.py      Trial, Objective: what is trained, and its loss, term by term; Causal weights
-recipes.py        RECIPES: settings that reach six digits in seconds
-training.py       fit: the loop over stages, and all around it; History
-stages.py         Adam, LBFGS
-compiled.py       whole steps of Adam as one compiled graph
-gauss_newton.py   GaussNewton, the stage that takes a small network to six digits
-oscillator.py     y″ + y = 0: oscillator
-poisson.py        −Δu = f: poisson_interval, poisson_square, poisson_lshape; LShape
-sir.py            an epidemic: Epidemic, sir and sir_inverse, with SciPy's solution as reference
+batches.py        Batches, sampled, refined: where the points come from
+trial.py          Trial, Objective: what is trained, as one vector θ, and its loss; Causal weights
+stages.py         what a stage is; LBFGS
+adam.py           Adam
+compiled.py       whole steps of Adam as one compiled program
+levenberg_marquardt.py   LevenbergMarquardt, the stage that takes a small network to six digits
+linearise.py      the residuals and their Jacobian, point by point
+state.py          State: everything that a fit is at a step; on disk a checkpoint
+loop.py           run: the loop, as one can see it
+training.py       fit: run with its usual parts
+parts.py          the parts: stop on NaN, record, progress, checkpoint
+solution.py       Solution, Estimate, History: what comes back
 """
+
+import warnings
+from typing import Any
 
 from companion._project import require
 
 require(__name__, "pinn", "scipy", "torch", "tqdm")
 
+from companion.pinn.adam import Adam
+from companion.pinn.batches import Batches, refined, sampled
 from companion.pinn.checks import check
-from companion.pinn.gauss_newton import GaussNewton
+from companion.pinn.domain import Box
+from companion.pinn.levenberg_marquardt import LevenbergMarquardt
+from companion.pinn.loop import run
 from companion.pinn.networks import MLP, Fourier, Siren
-from companion.pinn.objective import Causal
-from companion.pinn.problem import Box, Condition, Problem, Unknown
-from companion.pinn.stages import LBFGS, Adam
-from companion.pinn.training import History, fit
+from companion.pinn.problem import Condition, Field, Problem, Unknown
+from companion.pinn.residuals import batch_of, residuals
+from companion.pinn.solution import Estimate, History, Solution
+from companion.pinn.stages import LBFGS
+from companion.pinn.training import fit
+from companion.pinn.trial import Causal
+from companion.pinn.units import scaled
 
 __all__ = [
     "LBFGS",
     "MLP",
     "Adam",
+    "Batches",
     "Box",
     "Causal",
     "Condition",
+    "Estimate",
+    "Field",
     "Fourier",
-    "GaussNewton",
     "History",
+    "LevenbergMarquardt",
     "Problem",
     "Siren",
+    "Solution",
     "Unknown",
+    "batch_of",
     "check",
     "fit",
+    "refined",
+    "residuals",
+    "run",
+    "sampled",
+    "scaled",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """GaussNewton, the name of LevenbergMarquardt until 2026, for one release."""
+    if name == "GaussNewton":
+        warnings.warn(
+            "GaussNewton is called LevenbergMarquardt now, and each of its steps is one try",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return LevenbergMarquardt
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

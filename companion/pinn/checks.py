@@ -4,25 +4,38 @@ check(problem) puts the exact solution into the equation, the conditions and the
 refuse_misfits, which evaluates everything once at a few points. Chapters 12, 13 and 15.
 """
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from inspect import getclosurevars
 from itertools import combinations_with_replacement
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from companion.operators import Partials
+from companion.operators.graphs import graph_leaves
+from companion.pinn.differences import by_differences, has_graph
 from companion.pinn.networks import Kinks
-from companion.pinn.objective import Trial, exact_of
-from companion.pinn.problem import Function, Problem
+from companion.pinn.problem import Field, Function, Problem
+from companion.pinn.residuals import Points, batch_of, rows_of, term_rows
+from companion.pinn.trial import Trial, exact_of
+
+LOOSE = 1e-4  # tolerance of a reference that is differentiated by differences
 
 
-def check(problem: Problem, n: int = 200, tolerance: float = 1e-10) -> dict[str, float]:
+def check(problem: Problem, n: int = 200, tolerance: float | None = None) -> dict[str, float]:
     """{term: largest |residual|} of the problem on its exact solution; all must be small.
 
     With an ansatz there is a term of this name: how far what it fixes on the faces of the box lies
-    from the exact solution. What nothing fixes, a forgotten condition, is not seen. Raises ValueError
-    when there is no exact solution, or naming each term above the tolerance (absolute, float64).
+    from the exact solution. What nothing fixes, a forgotten condition, is not seen; but a coefficient
+    that jumps, as at an interface, needs a condition at the jump that ties the flux. A reference that
+    torch cannot differentiate, as one made with NumPy, is differentiated by differences, and that is
+    said. tolerance: absolute, 1e-10 where it is None, and 1e-4 by differences. Raises ValueError when
+    there is no exact solution, or naming each term above the tolerance.
 
     >>> from companion.pinn import Box, Problem
     >>> line = Problem(Box(x=(0, 1)), lambda u, x: u(0) - 1, exact=lambda x: x)
@@ -33,15 +46,12 @@ def check(problem: Problem, n: int = 200, tolerance: float = 1e-10) -> dict[str,
         raise ValueError("check needs Problem(exact=...), a closed form or a reference")
     x = problem.domain.points(n, "sobol")
     refuse_shape("exact", problem.exact(x), x, problem.outputs)
-    unknowns = {
-        name: torch.tensor(p.guess if p.truth is None else p.truth, dtype=torch.float64)
-        for name, p in problem.unknowns.items()
-    }
-    refuse_terms(problem, problem.exact, unknowns, problem.domain.points(16, "sobol"))
+    problem, tolerance = differentiable(problem, x, tolerance)
+    params = {"u": problem.exact, **truths(problem)}
+    refuse_terms(problem, params, problem.domain.points(16, "sobol"))
     found = {}
-    for name, (at, values, _) in problem.terms(x).items():
-        rows = problem.rows(name, problem.exact, unknowns, at, values)
-        found[name] = rows.detach().abs().max().item()
+    for name, at in batch_of(problem, x).items():
+        found[name] = term_rows(problem, name, params, at).detach().abs().max().item()
     if problem.ansatz:
         found["ansatz"] = built_in(problem)
     if wrong := {name: size for name, size in found.items() if not size <= tolerance}:
@@ -53,6 +63,96 @@ def check(problem: Problem, n: int = 200, tolerance: float = 1e-10) -> dict[str,
             f"the exact solution leaves a residual above {tolerance:g}: {listed}"
             f"{fixed if 'ansatz' in wrong else ''}"
         )
+    refuse_interfaces(problem, params)
+    return found
+
+
+def truths(problem: Problem) -> dict[str, Any]:
+    """{unknown: its truth, or its guess}."""
+    found: dict[str, Any] = {}
+    for name, p in problem.unknowns.items():
+        if isinstance(p, Field):
+            found[name] = p.truth or p.function(problem.domain)
+        else:
+            value = p.guess if p.truth is None else p.truth
+            found[name] = torch.tensor(value, dtype=torch.float64)
+    return found
+
+
+def differentiable(problem: Problem, x: Tensor, tolerance: float | None) -> tuple[Problem, float]:
+    """The problem with an exact solution that torch differentiates, and the tolerance for it."""
+    exact = exact_of(problem)
+    if has_graph(exact, x):
+        return problem, 1e-10 if tolerance is None else tolerance
+    warnings.warn(
+        "the exact solution leaves torch (NumPy, SciPy, detach), so check takes its derivatives by "
+        "differences, to some four digits",
+        stacklevel=3,
+    )
+    whole = replace(problem, exact=by_differences(exact, problem.domain))
+    return whole, LOOSE if tolerance is None else tolerance
+
+
+def refuse_interfaces(problem: Problem, params: Mapping[str, Any], n: int = 129) -> None:
+    """Raise ValueError for a coefficient of a second derivative that jumps where no condition stands.
+
+    k(x) u″ = 0 says nothing at a jump of k: that k u′ is the same on both sides is one equation more.
+    The coefficient is the answer of the residual to a bend of u. It is looked at on lines along each
+    axis; a jump stays as large when the points around it are moved together.
+    """
+    box = problem.domain
+    if problem.order < 2:
+        return
+    for axis, name in enumerate(box.names):
+        middle = (box.low + box.high) / 2
+        line = torch.linspace(0, 1, n, dtype=torch.float64)[:, None]
+        x = middle.expand(n, -1).clone() + 0.0137 * (box.high - box.low)
+        x[:, axis : axis + 1] = box.low[axis] + line * (box.high[axis] - box.low[axis])
+        k = bend_coefficient(problem, params, x, axis)
+        again = partial(bend_coefficient, problem, params, axis=axis)
+        for place in jumps(k, x, again, axis):
+            width = (box.high[axis] - box.low[axis]).item() / n
+            near = [c.points[:, axis] - place for c in problem.conditions]
+            if not any((d.abs() <= width).any() for d in near):
+                raise ValueError(
+                    f"the coefficient of the second derivative jumps at {name} = {place:.4g}, and no "
+                    "condition stands there: nothing ties the flux on its two sides. Write the equation "
+                    "as two of the first order, with the flux as an output of its own (outputs=2), or "
+                    "give a Condition at the interface"
+                )
+
+
+def bend_coefficient(problem: Problem, params: Mapping[str, Any], x: Tensor, axis: int) -> Tensor:
+    """How much the residual answers to a bend of u along an axis at points x: (n, k)."""
+    exact, at = params["u"], Points(x, x[:, :0], x.new_ones(1, 1), {})
+    places = x[:, axis : axis + 1].detach()
+
+    def bent(points: Tensor) -> Tensor:  # 0, with slope 0, at each point itself
+        return exact(points) + (points[:, axis : axis + 1] - places) ** 2 / 2
+
+    plain = term_rows(problem, "equation", params, at)
+    return (term_rows(problem, "equation", {**params, "u": bent}, at) - plain).detach()
+
+
+def jumps(
+    k: Tensor, x: Tensor, again: Callable[[Tensor], Tensor], axis: int, halvings: int = 30
+) -> list[float]:
+    """Where k (n, ·) jumps along a line of points x."""
+    found = []
+    steps = (k[1:] - k[:-1]).abs().nan_to_num(0, 0, 0).amax(1)
+    size = k.abs().nan_to_num(0, 0, 0).max().clamp(min=1e-300)
+    for i in (steps > 0.05 * size).nonzero()[:, 0].tolist():
+        low, high = x[i : i + 1].clone(), x[i + 1 : i + 2].clone()
+        at_low, at_high = k[i : i + 1], k[i + 1 : i + 2]
+        for _ in range(halvings):
+            middle = (low + high) / 2
+            value = again(middle)
+            if (value - at_low).abs().max() < (value - at_high).abs().max():
+                low, at_low = middle, value
+            else:
+                high, at_high = middle, value
+        if (at_high - at_low).abs().max() > 0.04 * size:
+            found.append(low[0, axis].item())
     return found
 
 
@@ -69,7 +169,9 @@ def built_in(problem: Problem) -> float:
             factor * box.centred(x).sum(1, keepdim=True).exp().expand(-1, problem.outputs)
         )
 
-    x = torch.cat([box.edge(20, **{axis: e}) for axis, ends in box.ends().items() for e in ends])
+    x = torch.cat(
+        [box.edge(20, None, 0, **{axis: e}) for axis, ends in box.ends().items() for e in ends]
+    )
     one, two = problem.solution(stand_in(1.0)), problem.solution(stand_in(2.0))
     refuse_shape("the ansatz", one(x), x, problem.outputs)
     u, v, exact = Partials(one, x), Partials(two, x), Partials(exact_of(problem), x)
@@ -84,7 +186,7 @@ def built_in(problem: Problem) -> float:
 def refuse_misfits(trial: Trial) -> None:
     """Raise ValueError for a network that cannot solve the problem, before anything is trained."""
     problem, network = trial.problem, trial.network
-    parameters = list(network.parameters())
+    parameters = list(trial.parameters())
     refuse_mixtures(parameters)
     x = problem.domain.points(16, "sobol")
     if problem.exact:
@@ -92,7 +194,7 @@ def refuse_misfits(trial: Trial) -> None:
     x = x.to(parameters[0])
     try:
         refuse_kinks(problem, network, x)
-        u = trial(x)
+        u = trial.params()["u"](x)
     except RuntimeError as error:
         raise ValueError(
             f"expected a network from (n, {problem.domain.dimension}) to (n, {problem.outputs}), or "
@@ -100,27 +202,66 @@ def refuse_misfits(trial: Trial) -> None:
         ) from error
     refuse_shape("the solution by this network", u, x, problem.outputs)
     refuse_mixing(network, x)
-    refuse_terms(problem, trial, trial.unknowns(), x)
+    refuse_terms(problem, trial.params(), x)
+    refuse_strangers(trial, x)
 
 
-def refuse_terms(
-    problem: Problem, u_of: Function, unknowns: Mapping[str, Tensor], x: Tensor
-) -> None:
+def refuse_strangers(trial: Trial, x: Tensor) -> None:
+    """Raise ValueError for a term that uses what wants a gradient and is not trained here.
+
+    With all that is trained taken as constants, no leaf of a term's graph may require a gradient.
+    """
+    constants = trial.theta()
+    for name, at in batch_of(trial.problem, x).items():
+        with torch.enable_grad():
+            rows = trial.at(constants, {name: at})[name][0]
+        own = {constants.data_ptr(), at.x.data_ptr()}  # Partials differentiates by the points
+        strangers = [leaf for leaf in graph_leaves([rows]) if leaf.data_ptr() not in own]
+        if strangers:
+            whose = ", ".join(
+                f"{named_leaf(trial.problem, name, leaf)} {tuple(leaf.shape)}" for leaf in strangers
+            )
+            raise ValueError(
+                f"{name} uses a parameter that this fit does not train: {whose}. Make it an unknown of "
+                "the problem, which the residual asks for by name: unknowns={'k': Unknown(0.2)} for a "
+                "number, {'a': Field(network)} for a network; or detach it"
+            )
+
+
+def named_leaf(problem: Problem, term: str, leaf: Tensor) -> str:
+    """What a tensor is called where the function of a term finds it."""
+    condition = next((c for c in problem.conditions if c.name == term), None)
+    function = condition.of if condition else problem.residual
+    with suppress(TypeError):
+        seen = getclosurevars(function)
+        for name, value in {**seen.globals, **seen.nonlocals}.items():
+            if value is leaf:
+                return name
+            if isinstance(value, nn.Module):
+                for inner, parameter in value.named_parameters():
+                    if parameter is leaf:
+                        return f"{name}.{inner}"
+    return "a tensor"
+
+
+def refuse_terms(problem: Problem, params: Mapping[str, Any], x: Tensor) -> None:
     """Raise ValueError for a term that cannot be evaluated at the points x (n, d), pairs each with
-    all others, or takes more derivatives than Problem(order=…) says."""
-    for name, (at, values, _) in problem.terms(x).items():
-        u = Partials(u_of, at)
+    all others, takes more derivatives than Problem(order=…) says, or draws at random.
+    """
+    for name, at in batch_of(problem, x).items():
+        u = Partials(params["u"], at.x)
         try:
-            rows = problem.rows_of(name, u, unknowns, at, values)
+            rows = rows_of(problem, name, u, params, at)
         except NotImplementedError:  # a derivative is missing, whatever the points
             raise
         except RuntimeError as error:
             raise ValueError(
-                f"{name} cannot be evaluated at {len(at)} points of {at.dtype} on {at.device}: "
+                f"{name} cannot be evaluated at {len(at.x)} points of {at.x.dtype} on {at.x.device}: "
                 f"{error}. It is called at any number of points: make its tensors from them, or bring "
                 "them there, values.to(x)"
             ) from error
-        refuse_pairs(name, rows, fewer_rows(problem, name, u_of, unknowns, at, values))
+        refuse_pairs(name, rows, fewer_rows(problem, name, params, at))
+        refuse_chance(name, rows, term_rows(problem, name, params, at))
         if u.order > problem.order:
             raise ValueError(
                 f"{name} takes derivatives of order {u.order}, but the problem says "
@@ -128,21 +269,23 @@ def refuse_terms(
             )
 
 
-def fewer_rows(
-    problem: Problem,
-    name: str,
-    u_of: Function,
-    unknowns: Mapping[str, Tensor],
-    x: Tensor,
-    values: Tensor,
-) -> Tensor | None:
-    """The residual of a term without the first of its points x (n, d); None where there is none.
+def refuse_chance(name: str, rows: Tensor, again: Tensor) -> None:
+    """Raise ValueError if a term is another one at the second call."""
+    if not torch.allclose(rows, again, rtol=1e-4, atol=1e-8, equal_nan=True):
+        raise ValueError(
+            f"two calls of {name} differ: it draws at random. Draw once and let it use what was drawn, "
+            "or draw the points, Batches(draw, every=1)"
+        )
+
+
+def fewer_rows(problem: Problem, name: str, params: Mapping[str, Any], at: Points) -> Tensor | None:
+    """The residual of a term without the first of its points; None where there is none.
 
     A condition has its own points, and may hold a tensor with a row for each of them.
     """
-    if len(x) > 1:
+    if len(at.x) > 1:
         with suppress(RuntimeError, ValueError):
-            return problem.rows(name, u_of, unknowns, x[1:], values[1:])
+            return term_rows(problem, name, params, at.take(slice(1, None)))
     return None
 
 

@@ -1,231 +1,157 @@
-"""Whole steps of Adam as one compiled graph: the loss, its gradient and the update.
+"""Whole steps of Adam as one compiled program: the loss, its gradient and the update.
 
 make_fx writes down every operation of a step, those of the walk back too; k such lists in a row are
-one graph, and inductor makes one program of it, without Python between the operations. The state
-goes in and comes out: nothing in the graph remembers. What Adam(steps, compiled=k) runs on.
+one graph, and inductor makes one program of it, without Python between the operations. θ and the
+moments go in as three vectors and come out as three others. What Adam(steps, compiled=k) runs on.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import getitem
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 from torch.fx import Graph, GraphModule
 
 from companion import torch_private
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
-from companion.pinn.objective import Objective, Trial, nearby
+from companion.pinn import adam
+from companion.pinn.residuals import Batch, Points
+from companion.pinn.trial import Objective
 
-if TYPE_CHECKING:
-    from companion.pinn.stages import Adam
-
-FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # those of torch.optim.Adam
 OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
 UNTRACEABLE = (
     "the step cannot be written down as one graph: a residual, a condition or the network looks at a "
     "value (if …, float(…), .item(), .tolist(), numpy). Write torch.where(...) for a choice, or take "
     "Adam(..., compiled=0)."
 )
+STEP, PROGRAM = "the graph of a step of Adam", "the program of steps of Adam"  # in objective.kept
 
 
-class CompiledAdam:
-    """Adam's stepper for Adam(..., compiled=k): steps(number) makes `block` = k steps, one call.
+def program(
+    objective: Objective, theta: Tensor, batch: Batch, count: int
+) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
+    """(θ, m, v, rates (count, 2), batch) → (θ, m, v, losses (count, terms)); None where torch has none.
 
-    step(number) makes one, of the same operations, uncompiled: for the rest of a stage or of the
-    steps between two reports that does not fit a block. A step is traced when the fit begins, for
-    the terms as they are then, and compiled at the first block: other points, and other weights of
-    the terms, come in as data. While the points are of another number than at first, as random ones
-    on an L may be, the steps are not compiled.
-
-    Where torch fails to trace a step that looks at no value, all steps are made singly, and that is
-    said. Raises ValueError when the step looks at a value, RuntimeError when it cannot be compiled.
+    A step is traced once, for batches of the shapes of the first: while the points are of another
+    number, as random ones on an L may be, the steps are not compiled. Raises RuntimeError when it
+    cannot be compiled.
     """
+    graph, shapes = objective.kept[STEP]
+    if graph is None or shapes != shapes_of(batch):
+        return None
+    if (PROGRAM, count) not in objective.kept:
+        objective.kept[PROGRAM, count] = made(graph, theta, batch, count)
+    run = objective.kept[PROGRAM, count]
 
-    def __init__(self, stage: Adam, objective: Objective) -> None:
-        self.stage, self.objective, self.block = stage, objective, stage.compiled
-        self.flat = Flat(objective.trial)
-        self.names = list(objective.terms())
-        self.moments = [torch.zeros_like(self.flat.joined(self.flat.places)) for _ in range(2)]
-        self.before, self.shape = self.moments, objective.x.shape
-        self.program: Callable[..., Any] | None = None
-        self.once = self.traced()
-        if self.once is None:
-            self.block = 0
-
-    def steps(self, number: int) -> dict[str, Tensor]:
-        """`block` steps; returns {term: its values (block,) before each of them}."""
-        if self.objective.x.shape != self.shape:
-            return self._made(self.eager(), number, self.block)
-        if self.program is None:
-            once: Any = self.once  # there is one, or there would be no block
-            self.program = compiled(in_place(once, self.flat), self.inputs(0, self.block))
-        return self._made(self.program, number, self.block)
-
-    def step(self, number: int) -> dict[str, Tensor]:
-        """One step; returns the terms of the loss before it."""
-        made = self._made(self.eager(), number, 1)
-        return {name: values[0] for name, values in made.items()}
-
-    def undo(self) -> None:
-        """Set the moments to what they were before the last call of steps."""
-        self.moments = self.before
-
-    def eager(self) -> Callable[..., tuple[Tensor]]:
-        """As many steps as there are rates, operation by operation."""
-        return in_place(adam_step(self.objective, self.flat), self.flat)
-
-    def traced(self) -> GraphModule | None:
-        """The graph of one step, which goes elsewhere as the step does."""
-        step, inputs = adam_step(self.objective, self.flat), self.step_inputs()
-        *state, rates, x, factors = inputs
-        (*state, factors), x = nearby([*state, factors], x)
-        try:
-            graph = traced(step, inputs, UNTRACEABLE)
-        except Untraced as error:
-            self.objective.warn(
-                "slow",
-                f"Adam(..., compiled={self.block}) makes its steps singly, several times slower: "
-                f"{first_line(error)}. The steps are the same",
-            )
-            return None
-        refuse_constants(graph, step, (*state, rates, x, factors), UNTRACEABLE)
-        return graph
-
-    def step_inputs(self) -> tuple[Tensor, ...]:
-        """What adam_step takes, as inputs is what in_place(adam_step) takes."""
-        return self.flat.joined(self.flat.places), *self.inputs(0, 1)[len(self.flat.places) :]
-
-    def inputs(self, number: int, count: int) -> tuple[Tensor, ...]:
-        """What a graph of count steps takes, from step `number` on."""
-        x, balance = self.objective.x, self.objective.balance
-        rates = [self._rates(number + i) for i in range(count)]
-        rates = torch.tensor(rates, dtype=torch.float64).to(x.device)
-        factors = x.new_tensor([balance.get(name, 1.0) for name in self.names])
-        return *self.flat.places, *self.moments, rates, x, factors
-
-    def _rates(self, number):
-        """(lr / (1 − β₁ᵗ), √(1 − β₂ᵗ)): moments that began at zero, and the rate."""
-        t = number + 1
-        return self.stage.rate(number) / (1 - FIRST**t), (1 - SECOND**t) ** 0.5
-
-    def _made(self, program, number, count):
-        self.before = [m.clone() for m in self.moments]
+    def steps(theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, batch: Batch) -> Any:
         with torch.no_grad():
-            (losses,) = program(*self.inputs(number, count))
-        return dict(zip(self.names, losses.unbind(1)))
-
-    def state_dict(self) -> dict[str, Any]:
-        """What resuming needs."""
-        return {"moments": self.moments}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where state_dict() was written."""
-        self.moments = [m.to(old) for m, old in zip(state["moments"], self.moments)]
-
-
-class Flat:
-    """What a trial trains as one long vector: one kernel updates it."""
-
-    def __init__(self, trial: Trial) -> None:
-        named = trial.free()
-        self.names, self.places = list(named), [p.detach() for p in named.values()]
-
-    def joined(self, tensors: Iterable[Tensor]) -> Tensor:
-        """The tensors, one for each parameter, as a vector."""
-        return torch.cat([v.reshape(-1) for v in tensors])
-
-    def parts(self, vector: Tensor) -> list[Tensor]:
-        """The tensors again, views of the vector."""
-        parts = vector.split([p.numel() for p in self.places])
-        return [part.view(p.shape) for part, p in zip(parts, self.places)]
-
-
-class Losses(nn.Module):
-    """The terms of an objective as a function of the points and the weights' factors."""
-
-    def __init__(self, objective: Objective) -> None:
-        super().__init__()
-        self.trial, self.objective = objective.trial, objective
-
-    def forward(self, x: Tensor, balance: Tensor) -> dict[str, Tensor]:
-        """{term: its loss}; one jet for all derivatives, where the network has a Taylor rule."""
-        try:
-            return self._by(self.objective.method or "taylor", x, balance)
-        except NotImplementedError:
-            return self._by(self.objective.method, x, balance)
-
-    def _by(self, method, x, balance):
-        old = self.objective
-        new = Objective(old.problem, self.trial, x, old.causal, method)
-        new.balance = dict(zip(old.terms(), balance.unbind()))
-        return new.losses()
-
-
-def adam_step(objective: Objective, flat: Flat) -> Callable[..., tuple[Tensor, ...]]:
-    """One step of Adam as a function of all that it depends on; nothing is changed in place.
-
-    (parameters, first moments, second moments, rates (1, 2), x, factors of the weights) → the same
-    three vectors afterwards, and the terms (1, k) before. The vectors are those of flat.
-    """
-    losses = Losses(objective)
-    names = [f"trial.{name}" for name in flat.names]
-
-    def step(
-        old: Tensor, first: Tensor, second: Tensor, rates: Tensor, x: Tensor, factors: Tensor
-    ) -> tuple[Tensor, ...]:
-        with torch.enable_grad():
-            leaves = [p.requires_grad_() for p in flat.parts(old.detach())]
-            found = list(functional_call(losses, dict(zip(names, leaves)), (x, factors)).values())
-            slopes = torch.autograd.grad(sum(found), leaves, materialize_grads=True)
-        g = flat.joined(slopes)
-        rate, unbias = rates[0].unbind()
-        first = first + (1 - FIRST) * (g - first)
-        second = SECOND * second + (1 - SECOND) * g * g
-        new = old - rate * first / (second.sqrt() / unbias + TINY)
-        return new, first, second, torch.stack([loss.detach() for loss in found])[None]
-
-    return step
-
-
-def in_place(step: Callable[..., tuple[Tensor, ...]], flat: Flat) -> Callable[..., tuple[Tensor]]:
-    """As many steps in a row as there are rates (k, 2): the parameters and the moments are changed.
-
-    (parameters …, first moments, second moments, rates, x, factors) → the terms (k, ·) before each.
-    """
-    count = len(flat.places)
-
-    def steps(*inputs: Tensor) -> tuple[Tensor]:
-        places, moments = inputs[:count], inputs[count : count + 2]
-        rates, *data = inputs[count + 2 :]
-        vector, found = flat.joined(places), []
-        first, second = moments
-        for rate in rates.split(1):
-            vector, first, second, losses = step(vector, first, second, rate, *data)
-            found.append(losses)
-        for place, value in zip((*places, *moments), (*flat.parts(vector), first, second)):
-            place.copy_(value)
-        return (torch.cat(found),)
+            return run(theta, first, second, rates, *tensors_of(batch))
 
     return steps
 
 
-def compiled(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any]:
-    """The function at such inputs as one program. Raises RuntimeError when there can be none."""
-    graph = Graph()
-    places = tuple(graph.placeholder(f"input_{i}") for i in range(len(inputs)))
-    result = graph.call_function(function, places)
-    graph.output((graph.call_function(getitem, (result, 0)),))
+def refuse_untraceable(objective: Objective, theta: Tensor, batch: Batch) -> None:
+    """Write a step down, and see that the graph goes elsewhere as the step does.
+
+    Where torch fails to for a reason of its own, that is said, and the steps are made singly. Raises
+    ValueError when the step looks at a value.
+    """
+    step = one_step(objective, batch)
+    zeros = torch.zeros_like(theta), torch.zeros_like(theta)
+    inputs = (theta, *zeros, theta.new_tensor([[1e-3, 1.0]]).double(), *tensors_of(batch))
+    try:
+        graph = traced(step, inputs, UNTRACEABLE)
+    except Untraced as error:
+        objective.warn(
+            "slow",
+            "Adam(..., compiled=…) makes its steps singly, several times slower: "
+            f"{first_line(error)}. The steps are the same",
+        )
+        graph = None
+    else:
+        refuse_constants(graph, step, elsewhere(inputs, batch), UNTRACEABLE)
+    objective.kept[STEP] = graph, shapes_of(batch)
+
+
+def one_step(objective: Objective, batch: Batch) -> Callable[..., tuple[Tensor, ...]]:
+    """A step of Adam as a function of all that it depends on, by one jet where there are rules."""
+
+    def step(
+        theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        at = with_tensors(batch, tensors)
+        try:
+            losses, slope = objective.gradient(theta, at, objective.method or "taylor")
+        except NotImplementedError:
+            losses, slope = objective.gradient(theta, at)
+        found = adam.update(theta, first, second, slope, rates[0])
+        return *found, torch.stack(list(losses.values()))[None]
+
+    return step
+
+
+def made(graph: Callable[..., Any], theta: Tensor, batch: Batch, count: int) -> Callable[..., Any]:
+    """count steps in a row as one program. Raises RuntimeError when there can be none."""
+
+    def steps(
+        theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        found = []
+        for rate in rates.split(1):
+            theta, first, second, losses = graph(theta, first, second, rate, *tensors)
+            found.append(losses)
+        return theta, first, second, torch.cat(found)
+
+    rates = torch.ones(count, 2, dtype=torch.float64, device=theta.device)
+    inputs = (theta, torch.zeros_like(theta), torch.zeros_like(theta), rates, *tensors_of(batch))
+    whole = Graph()
+    places = tuple(whole.placeholder(f"input_{i}") for i in range(len(inputs)))
+    result = whole.call_function(steps, places)
+    whole.output(tuple(whole.call_function(getitem, (result, i)) for i in range(4)))
     try:
         with torch.no_grad():
-            module = GraphModule({}, graph)
-            return torch_private.program(module, inputs, OPTIONS)
+            return torch_private.program(GraphModule({}, whole), inputs, OPTIONS)
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         raise RuntimeError(
             "the step was traced but not compiled; compiled=k needs a C++ compiler (g++ or clang, "
             f"or CXX=its path). Or take Adam(..., compiled=0). It says: {type(error).__name__}: "
             f"{first_line(error)}"
         ) from error
+
+
+def tensors_of(batch: Batch) -> list[Tensor]:
+    """All that a batch is made of, but what has no entries."""
+    return [t for at in batch.values() for t in flat(at) if t.numel()]
+
+
+def with_tensors(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
+    """The batch, with tensors_of a batch of the same shapes in place of its own."""
+    rest, found = iter(tensors), {}
+    for term, at in batch.items():
+        x, values, weight, *tables = [next(rest) if t.numel() else t for t in flat(at)]
+        found[term] = Points(x, values, weight, dict(zip(at.given, tables)))
+    return found
+
+
+def flat(at: Points) -> list[Tensor]:
+    """The tensors of one term."""
+    return [at.x, at.values, at.weight, *at.given.values()]
+
+
+def shapes_of(batch: Batch) -> list[torch.Size]:
+    """What a program is made for."""
+    return [t.shape for t in tensors_of(batch)]
+
+
+def elsewhere(inputs: Sequence[Tensor], batch: Batch) -> list[Tensor]:
+    """Other values of all, and other points of the same box, where a graph must do as the step does."""
+    *state, rates = inputs[:4]
+    moved = [1.01 * value + 0.01 for value in state]
+    points = [at._replace(x=beside(at.x), weight=1.01 * at.weight) for at in batch.values()]
+    return [*moved, rates, *tensors_of(dict(zip(batch, points)))]
+
+
+def beside(x: Tensor) -> Tensor:
+    """Points near x (n, d), in the same box."""
+    return x + 0.01 * (x.flip(0) - x)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from companion.pinn.problem import Box, Function
+from companion.pinn.domain import Box
+from companion.pinn.problem import Function
 
 SMOOTH: dict[str, Function] = {
     "tanh": torch.tanh,
@@ -29,6 +30,28 @@ KINKED: dict[str, Function] = {
     "leaky_relu": nn.functional.leaky_relu,
 }  # f″ = 0 almost everywhere
 ACTIVATIONS = SMOOTH | KINKED
+
+
+class Centred(nn.Module):
+    """x ↦ x̂, from a box to [−1, 1]ᵈ; its ends go with the network to another device.
+
+    >>> from companion.pinn import Box
+    >>> Centred(Box(t=(0.0, 10.0)))(torch.tensor([[10.0]]).double()).item()
+    1.0
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, box: Box) -> None:
+        super().__init__()
+        self.box = box
+        self.register_buffer("low", box.low, persistent=False)
+        self.register_buffer("high", box.high, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.box.refuse_points(x)
+        return 2 * (x - self.low) / (self.high - self.low) - 1
 
 
 class MLP(nn.Module):
@@ -60,7 +83,8 @@ class MLP(nn.Module):
         super().__init__()
         _refuse_activation(activation)
         _refuse_sizes(widths, outputs)
-        self.box, self.activation = box, activation
+        self.activation = activation
+        self.centred = Centred(box)
 
         def draw(layers: list[nn.Linear]) -> None:
             for layer in layers:
@@ -73,7 +97,7 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers
         bend = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
-        h = self.box.centred(x)
+        h = self.centred(x)
         for layer in hidden:
             h = bend(layer(h))
         return last(h)
@@ -144,7 +168,7 @@ class Fourier(nn.Module):
         super().__init__()
         if features < 1:
             raise ValueError(f"expected 1 or more features; got {features}")
-        self.box = box
+        self.centred = Centred(box)
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randn(features, box.dimension, generator=generator, dtype=torch.float64)
         self.register_buffer("frequencies", 2 * torch.pi * size * drawn)
@@ -152,7 +176,7 @@ class Fourier(nn.Module):
         self.net = MLP(unit, widths, outputs, seed=seed)
 
     def forward(self, x: Tensor) -> Tensor:
-        phase = self.box.centred(x) @ self.frequencies.T
+        phase = self.centred(x) @ self.frequencies.T
         return self.net(torch.cat([torch.sin(phase), torch.cos(phase)], 1))
 
 
@@ -180,7 +204,8 @@ class Siren(nn.Module):
     ) -> None:
         super().__init__()
         _refuse_sizes(widths, outputs)
-        self.box, self.omega = box, omega
+        self.omega = omega
+        self.centred = Centred(box)
 
         def draw(layers: list[nn.Linear]) -> None:
             for k, layer in enumerate(layers):
@@ -191,7 +216,7 @@ class Siren(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers
-        h = self.box.centred(x)
+        h = self.centred(x)
         for layer in hidden:
             h = torch.sin(self.omega * layer(h))
         return last(h)

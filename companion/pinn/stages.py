@@ -1,49 +1,47 @@
-"""Adam and L-BFGS as stages of a fit: what torch's optimisers do, one step at a time.
+"""What a stage is, and Adam and L-BFGS: each a step from one θ to the next, nothing changed in place.
 
-A stage has steps and begin(objective), which gives a stepper: step(number) makes one and returns the
-terms of the loss before it; state_dict and load_state_dict carry it over a break. A stepper with a
-block of several has steps(number) too, which makes that many at once, and undo().
+A stage has steps, init(objective, theta, batch) → memory and step(objective, at, batch, room) → At,
+losses: at.theta after one step (or as many as it makes at once, at most room of them), what it
+remembers, and {term: its losses before each}. That is all: one of your own needs no more.
 """
 
 import math
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from companion.pinn.compiled import CompiledAdam
-from companion.pinn.objective import Objective
+from companion.pinn.residuals import Batch
+from companion.pinn.trial import Objective
+
+Losses: TypeAlias = dict[str, Tensor]  # {term: (steps made,)}, before each
 
 
-class Stepper(Protocol):
-    """What makes the steps of a stage."""
+class At(NamedTuple):
+    """Where a stage is: θ, what it remembers (tensors, numbers, lists, dictionaries), its steps made."""
 
-    def step(self, number: int) -> dict[str, Tensor]:
-        """One step; returns the terms of the loss before it."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """What resuming needs."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where state_dict() was written."""
-        ...
+    theta: Tensor
+    memory: Any
+    made: int
 
 
 class Stage(Protocol):
-    """What fit goes through one after another: Adam, LBFGS, GaussNewton, or one of your own."""
+    """What fit goes through one after another: Adam, LBFGS, LevenbergMarquardt, or one of your own."""
 
     steps: int
 
-    def begin(self, objective: Objective) -> Stepper:
-        """What makes them, for this objective."""
+    def init(self, objective: Objective, theta: Tensor, batch: Batch) -> Any:
+        """What it remembers before its first step; raises what cannot work."""
+        ...
+
+    def step(self, objective: Objective, at: At, batch: Batch, room: int) -> tuple[At, Losses]:
+        """One step, or several, at most room; and the losses before each."""
         ...
 
 
-def need_whole(stage: Stage, **least: int) -> None:
+def need_whole(stage: Any, **least: int) -> None:
     """Raise ValueError unless these settings of a stage are whole numbers, so much or more."""
     for name, number in least.items():
         value = getattr(stage, name)
@@ -51,54 +49,11 @@ def need_whole(stage: Stage, **least: int) -> None:
             raise ValueError(f"{name} is a whole number, {number} or more; got {stage!r}")
 
 
-def need_positive(stage: Stage, name: str) -> None:
-    """Raise ValueError unless this setting of a stage is above 0 and finite."""
-    if not 0 < getattr(stage, name) < math.inf:
-        raise ValueError(f"{name} is a number above 0, and finite; got {stage!r}")
-
-
-@dataclass(frozen=True)
-class Adam(Stage):
-    """steps of Adam with rate lr, falling along a cosine to lr/100 if decay.
-
-    compiled: 0, or how many steps are one compiled graph, update included (see pinn.compiled): the
-    same result to rounding, several times faster, after a minute or so for the compiler. Reports
-    and resampling fall between graphs: let `report` and `resample` be multiples of it. Raises
-    ValueError for settings that no step can be made with.
-
-    >>> from companion.pinn import MLP, fit
-    >>> from companion.pinn.oscillator import oscillator
-    >>> problem = oscillator()
-    >>> network, stages = MLP(problem.domain, (10,)), [Adam(100, lr=1e-2)]
-    >>> history = fit(problem, network, stages, points=20, report=50, progress=False)
-    >>> history.column("step"), history.column("loss")[1] < history.column("loss")[0]
-    ([50, 100], True)
-
-    Source: Kingma & Ba, *Adam* (2015); chapter 14.
-    """
-
-    steps: int
-    lr: float = 1e-3
-    decay: bool = True
-    compiled: int = 0
-
-    def __post_init__(self) -> None:
-        need_whole(self, steps=1, compiled=0)
-        need_positive(self, "lr")
-        if self.compiled > self.steps:
-            raise ValueError(f"compiled is at most the steps of the stage; got {self!r}")
-
-    def begin(self, objective: Objective) -> Stepper:
-        """What makes the steps: torch's optimiser, or a compiled graph."""
-        if self.compiled:
-            return CompiledAdam(self, objective)
-        parameters = objective.trial.free().values()
-        return _Torch(self, torch.optim.Adam(parameters, lr=self.lr), objective)
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step."""
-        part = 0.5 * (1 + math.cos(math.pi * step / self.steps)) if self.decay else 1.0
-        return self.lr * (0.01 + 0.99 * part)
+def need_positive(stage: Any, *names: str) -> None:
+    """Raise ValueError unless these settings of a stage are above 0 and finite."""
+    for name in names:
+        if not 0 < getattr(stage, name) < math.inf:
+            raise ValueError(f"{name} is a number above 0, and finite; got {stage!r}")
 
 
 @dataclass(frozen=True)
@@ -106,10 +61,10 @@ class LBFGS(Stage):
     """steps of L-BFGS with the strong Wolfe line search, each of `inner` iterations.
 
     memory: how many of the last moves the curvature is made of. Raises ValueError for settings that
-    no step can be made with.
+    no step can be made with. The line search is torch's and looks at values: on a GPU it waits.
 
-    >>> from companion.pinn import MLP, fit
-    >>> from companion.pinn.oscillator import oscillator
+    >>> from companion.pinn import MLP, Adam, fit
+    >>> from companion.problems import oscillator
     >>> problem = oscillator()
     >>> network, stages = MLP(problem.domain, (10,)), [Adam(50, lr=1e-2), LBFGS(10)]
     >>> fit(problem, network, stages, points=20, progress=False).error < 0.05
@@ -125,54 +80,40 @@ class LBFGS(Stage):
     def __post_init__(self) -> None:
         need_whole(self, steps=1, inner=1, memory=1)
 
-    def begin(self, objective: Objective) -> Stepper:
-        """The torch optimiser that makes the steps."""
+    def init(self, objective: Objective, theta: Tensor, batch: Batch) -> dict[str, Any]:
+        """The curvature that is known: none."""
+        return {}
+
+    def step(self, objective: Objective, at: At, batch: Batch, room: int) -> tuple[At, Losses]:
+        """One step of torch's optimiser, on a copy of θ and of what it remembers."""
+        theta = at.theta.clone().requires_grad_()
+        first: Losses = {}
         optimizer = torch.optim.LBFGS(
-            objective.trial.free().values(),
+            [theta],
+            lr=1.0,
             max_iter=self.inner,
             history_size=self.memory,
             line_search_fn="strong_wolfe",
             tolerance_grad=0,
             tolerance_change=0,
         )
-        return _Torch(self, optimizer, objective)
-
-    def rate(self, step: int) -> float:
-        """L-BFGS chooses its own."""
-        return 1.0
-
-
-class _Torch:
-    """A stage that one of torch's optimisers runs."""
-
-    def __init__(
-        self, stage: "Adam | LBFGS", optimizer: torch.optim.Optimizer, objective: Objective
-    ) -> None:
-        self.stage, self.optimizer, self.objective = stage, optimizer, objective
-
-    def step(self, number: int) -> dict[str, Tensor]:
-        """One step; returns the terms of the loss before it."""
-        found: dict[str, Tensor] = {}
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.stage.rate(number)
+        optimizer.state[theta].update(copied(at.memory))
 
         def closure():
-            self.optimizer.zero_grad()
-            losses = self.objective.losses()
-            loss: Any = sum(losses.values())
-            if not found:
-                found.update({name: value.detach() for name, value in losses.items()})
-            if loss.isfinite():
-                loss.backward()
-            return loss
+            losses, theta.grad = objective.gradient(theta, batch)
+            if not first:
+                first.update({term: loss[None] for term, loss in losses.items()})
+            return torch.stack(list(losses.values())).sum()
 
-        self.optimizer.step(closure)
-        return found
+        optimizer.step(closure)
+        memory = dict(optimizer.state[theta])
+        return At(theta.detach(), memory, at.made + 1), first
 
-    def state_dict(self) -> dict[str, Any]:
-        """What resuming needs."""
-        return self.optimizer.state_dict()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where state_dict() was written."""
-        self.optimizer.load_state_dict(state)
+def copied(memory: Any) -> Any:
+    """What a stage remembers, with tensors and lists of its own."""
+    if isinstance(memory, torch.Tensor):
+        return memory.clone()
+    if isinstance(memory, dict):
+        return {name: copied(value) for name, value in memory.items()}
+    return [copied(value) for value in memory] if isinstance(memory, list) else memory

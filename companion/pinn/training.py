@@ -1,55 +1,34 @@
-"""fit: a visible loop over stages, Adam → L-BFGS → Gauss–Newton.
+"""fit: run with its usual parts. Stop on NaN, record, checkpoint, progress, Ctrl-C. Chapters 12 to 14.
 
-Every stage sees the same Objective and makes a step at a time (compiled, a block of them); the loop
-around them reports, stops on NaN, saves and resumes. Chapters 12 to 14.
+A part is called with the event of a step; it may look at it, and stop the run. They are plain objects
+in a list, and callbacks of one's own stand beside them.
 """
 
-import math
-import signal
-import threading
-import time
+import os
 import warnings
-from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from companion.pinn.checks import refuse_misfits
-from companion.pinn.objective import Causal, Objective, Trial, relative_error
+from companion.pinn.batches import Batches, fixed, need_count, sampled
+from companion.pinn.loop import Event, first_state, started, steps
+from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, record
 from companion.pinn.problem import Problem
+from companion.pinn.solution import History, Solution
 from companion.pinn.stages import Stage
+from companion.pinn.state import State, load
+from companion.pinn.trial import Causal, Objective
+from companion.pinn.units import warn_of_units
 
+Callback: TypeAlias = Callable[[Event], Any]
 
-@dataclass
-class History:
-    """What happened: one record for each report, and how the fit ended.
-
-    records: dictionaries with stage, its number, step (counted over all stages), seconds, loss, one
-    entry for each term, norms (the gradient norm of each term), error (relative L2, where the problem
-    has an exact solution) and the unknowns. stopped: why it ended early, or None.
-    """
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    stopped: str | None = None
-
-    @property
-    def error(self) -> float | Any:
-        """The last relative L2 error; None without an exact solution."""
-        return self.records[-1].get("error") if self.records else None
-
-    @property
-    def unknowns(self) -> dict[str, float]:
-        """The last values of the unknowns."""
-        return self.records[-1]["unknowns"] if self.records else {}
-
-    def column(self, name: str) -> list[Any]:
-        """One entry of all records."""
-        return [record.get(name) for record in self.records]
+SHUT = 0.5  # a causal weight below this, at the end, is worth a word
 
 
 def fit(
@@ -57,302 +36,172 @@ def fit(
     network: nn.Module,
     stages: Sequence[Stage],
     *,
-    points: int | tuple[int, ...] = 256,
+    points: int | tuple[int, ...] | Tensor | Batches = 256,
     sampler: str = "sobol",
     seed: int = 0,
-    causal: Causal | None = None,
-    balance: bool = False,
     resample: int = 0,
-    report: int = 100,
+    causal: Causal | None = None,
+    balance: int = 0,
+    log_interval: int | timedelta = 100,
+    metrics: Mapping[str, Metric] | None = None,
+    callbacks: Sequence[Callback] = (),
     checkpoint: str | Path | None = None,
     progress: bool = True,
     method: str | None = None,
-) -> History:
-    """Train the network (in place) until its solution obeys the problem; returns the History.
+) -> Solution:
+    """Train the network (in place) until it obeys the problem; returns the Solution.
 
-    stages: Adam(...), LBFGS(...), GaussNewton(...), one after another. points: how many collocation
-    points, drawn by `sampler` from the seed (see Box.points), anew every `resample` steps unless 0.
-    causal: Causal(...) or None. balance: keep the gradient norms of all terms equal, looked at
-    every `report` steps. report: steps between two records. checkpoint: a file; written at every
-    report and when the fit is interrupted, and if it is there the fit goes on from it, to the same
-    bits; more stages may follow those it was written in. Ctrl-C keeps what was reached; a NaN goes
-    back to the last parameters with a finite loss, and leaves the checkpoint alone; both warn, a NaN
-    with its step and term. Raises ValueError for what cannot work: a network that does not fit the
-    problem (its shape, its activation), a stage too large, another fit's checkpoint.
+    network: a module from points to what the ansatz takes, or a Solution, to go on from it. stages:
+    Adam(...), LBFGS(...), LevenbergMarquardt(...), one after another. points: how many collocation
+    points, drawn by `sampler` from the seed (see Box.points), anew every `resample` steps unless 0; or
+    the points themselves (n, d); or Batches, a source of points. causal: Causal(...) or None. balance:
+    every so many steps the gradient norms of all terms are brought closer to each other; 0: never.
+
+    log_interval: steps, or a timedelta, between two records; at each the losses are looked at too.
+    metrics: {name: function of the Solution}, recorded. callbacks: called with the Event of each step;
+    where a record was made it is event.record; event.stop("why") ends the fit. checkpoint: a file;
+    written with every record and when the fit is interrupted, and if it is there the fit goes on from
+    it, to the same bits; more stages may follow those it was written in, and other log intervals.
+
+    Ctrl-C keeps what was reached; a NaN goes back to the last parameters with a finite loss, and
+    leaves the checkpoint alone; a checkpoint that cannot be written ends the fit; all three warn. So
+    does a fit that ends without having arrived. Raises ValueError for what cannot work: a network that
+    does not fit the problem (its shape, its activation), another fit's checkpoint.
 
     Source: chapter 12.
     """
-    plan = Plan(points, sampler, seed, balance, resample, report)
-    run = Run(problem, network, stages, plan, causal, method)
-    if checkpoint and Path(checkpoint).exists():
-        run.load(checkpoint)
-    with (
-        tqdm(total=run.total, initial=run.done, disable=not progress) as bar,
-        Interrupt() as ctrl_c,
-    ):
-        while run.done < run.total and not run.history.stopped:
-            bar.update(run.step())
-            if ctrl_c.pressed and not run.history.stopped:
-                run.history.stopped = f"interrupted after step {run.done}"
-            if run.due() or run.history.stopped:
-                bar.set_postfix({name: f"{value:.1e}" for name, value in run.record().items()})
-                if checkpoint and not run.failed:
-                    run.save(checkpoint)
-    if run.history.stopped:
-        warnings.warn(f"fit stopped early: {run.history.stopped}", stacklevel=2)
-    return run.history
+    need_count("balance", balance, 0)
+    objective = started(problem, network, stages, causal, method)
+    batches = source(problem, points, sampler, seed, resample)
+    identity = identity_of(stages, points, sampler, seed, resample, causal, balance, method)
+    state = on_disk(checkpoint, objective, identity) or first_state(objective, batches)
+    parts = Parts(
+        Due(log_interval),
+        Guard(state, lambda good: steps(objective, stages, batches, balance, good, most=1)),
+        metrics or {},
+        Progress(progress, sum(stage.steps for stage in stages), state.step),
+        Checkpoint(checkpoint, identity) if checkpoint else None,
+    )
+    if not state.step:
+        warn_of_units(objective, state)
+    with Interrupt() as ctrl_c, parts.progress:
+        event = None
+        for event in steps(objective, stages, batches, balance, state):
+            if ctrl_c.pressed:
+                event.stop(f"interrupted after step {event.step}")
+            parts.see(event, callbacks)
+    if event is None:
+        return Solution(objective.trial, History(list(state.records)))
+    return ended(event)
 
 
-class Interrupt:
-    """Ctrl-C inside this block waits until a step is finished; a second one does not."""
-
-    def __enter__(self) -> "Interrupt":
-        self.pressed, self._before = False, None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._press)
-        return self
-
-    def _press(self, *_):
-        if self.pressed:
-            raise KeyboardInterrupt
-        self.pressed = True
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where the collocation points come from, and how often things are done; see fit."""
-
-    points: int | tuple[int, ...]
-    sampler: str
-    seed: int
-    balance: bool
-    resample: int
-    report: int
-
-    def __post_init__(self) -> None:
-        if self.report < 1 or self.resample < 0:
-            raise ValueError(
-                f"expected report ≥ 1 and resample ≥ 0 steps; got {self.report}, {self.resample}"
-            )
-        if self.resample and self.sampler == "grid":
-            raise ValueError('a grid is the same each time: resample with sampler="sobol"')
+def ended(event: Event) -> Solution:
+    """The solution of a fit, and what is to be said of how it ended."""
+    solution = event.solution
+    if solution.history.stopped:
+        warnings.warn(f"fit stopped early: {solution.history.stopped}", stacklevel=3)
+    stuck = getattr(event.stage, "stuck", lambda memory: None)(event.state.memory)
+    if stuck and not event.stopped:
+        warnings.warn(stuck, stacklevel=3)
+    smallest = (solution.history.records or [{}])[-1].get("smallest_weight", 1.0)
+    if smallest < SHUT:
+        last = solution.history.records[-1]
+        warnings.warn(
+            f"the causal weights have not opened: the smallest is {smallest:.1e}, so the loss of "
+            f"{last['loss']:.1e} hides one of {last['unweighted']:.1e} without them. More steps, or a "
+            "smaller epsilon",
+            stacklevel=3,
+        )
+    return solution
 
 
-class Run:
-    """The state of a fit: everything that a checkpoint holds."""
+class Parts:
+    """What fit does with each event: look for NaN, record, show, save."""
 
     def __init__(
         self,
-        problem: Problem,
-        network: nn.Module,
-        stages: Sequence[Stage],
-        plan: Plan,
-        causal: Causal | None,
-        method: str | None,
+        due: "Due",
+        guard: "Guard",
+        metrics: Mapping[str, Metric],
+        progress: "Progress",
+        checkpoint: "Checkpoint | None",
     ) -> None:
-        refuse_stages(stages)
-        refuse_blocks(stages, plan)
-        self.problem, self.stages, self.plan = problem, tuple(stages), plan
-        self.trial, self.history = Trial(problem, network), History()
-        refuse_misfits(self.trial)
-        self.done, self.draws, self.seconds = 0, 0, 0.0
-        self.good: list[Tensor] | None = None
-        self.failed = False
-        self.like = next(network.parameters())  # the dtype and the device of the points
-        self.objective = Objective(problem, self.trial, self.drawn(), causal, method)
-        self.steppers = [stage.begin(self.objective) for stage in self.stages]
-        self.total = sum(stage.steps for stage in self.stages)
+        self.due, self.guard, self.metrics = due, guard, metrics
+        self.progress, self.checkpoint = progress, checkpoint
 
-    def drawn(self) -> Tensor:
-        """The collocation points: draw after draw, other ones of the seed."""
-        seed = self.plan.seed + 1_000_003 * self.draws
-        return self.problem.domain.points(self.plan.points, self.plan.sampler, seed).to(self.like)
+    def see(self, event: Event, callbacks: Sequence[Callback]) -> None:
+        """All of it, for one event."""
+        self.guard.add(event)
+        if self.due(event):
+            self.look(event)
+        for callback in callbacks:
+            callback(event)
+        if event.stopped and event.record is None:
+            self.look(event)
+        self.progress.show(event)
+        if self.checkpoint and event.record is not None and not self.guard.failed:
+            self.checkpoint.write(event)
 
-    def due(self) -> bool:
-        """Whether a record is: every so many steps, and at the end of each stage."""
-        return self.done % self.plan.report == 0 or self.place(self.done)[1] == 0
+    def look(self, event: Event) -> None:
+        """A report: whether all is finite, the record, and whether the stage has arrived."""
+        self.guard.look(event)
+        record(event, self.metrics)
+        arrived = getattr(event.stage, "finished", lambda memory: None)(event.state.memory)
+        if arrived and not event.last:
+            event.next_stage()
 
-    def place(self, done: int) -> tuple[int, int]:
-        """(the number of the stage, the step in it) after so many steps."""
-        for number, stage in enumerate(self.stages):
-            if done < stage.steps:
-                return number, done
-            done -= stage.steps
-        return len(self.stages), 0
 
-    def prepare(self) -> None:
-        """Other points, other weights, when their time has come."""
-        plan = self.plan
-        if plan.resample and self.done and self.done % plan.resample == 0:
-            self.draws += 1
-            self.objective.x = self.drawn()
-        if plan.balance and self.done % plan.report == 0:
-            self.objective.rebalance()
+def on_disk(
+    path: str | Path | None, objective: Objective, identity: dict[str, Any]
+) -> State | None:
+    """The state of a checkpoint, if there is one. Raises ValueError for a place that takes none."""
+    if path is None:
+        return None
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"the checkpoint {path} is no file; give the name of one")
+    if path.exists():
+        return load(path, objective.trial, identity)
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(
+            f"the checkpoint {path} cannot be written: {path.parent} is no folder that can be written "
+            "to. Make it first"
+        )
+    return None
 
-    def step(self) -> int:
-        """One step of the stage whose turn it is, or a block of them; returns how many were made.
 
-        A NaN ends the fit before it does harm.
-        """
-        start = time.perf_counter()
-        self.prepare()
-        number, step = self.place(self.done)
-        before = [p.detach().clone() for p in self.trial.parameters()]
-        made = self.block(self.steppers[number], step, before)
-        if not made:
-            self.single(number, step, before)
-        self.done += made or 1
-        self.seconds += time.perf_counter() - start
-        return made or 1
-
-    def room(self) -> int:
-        """How many steps there are until something is to be done between two of them."""
-        number, step = self.place(self.done)
-        every = [n for n in (self.plan.report, self.plan.resample) if n]
-        return min([self.stages[number].steps - step, *(n - self.done % n for n in every)])
-
-    def block(self, stepper: Any, step: int, before: list[Tensor]) -> int:
-        """Several steps at once, if the stepper can and there is room for them; how many were made.
-
-        A block that meets a NaN is undone, and its steps are made singly from then on: so the one
-        that fails is found, as without blocks.
-        """
-        size = getattr(stepper, "block", 0)
-        if not 0 < size <= self.room():
-            return 0
-        losses = stepper.steps(step)
-        if all(loss.isfinite().all() for loss in losses.values()) and self.finite():
-            self.good = before
-            return size
-        self.restore(before)
-        stepper.undo()
-        stepper.block = 0
-        return 0
-
-    def finite(self) -> bool:
-        """Whether all parameters are."""
-        return all(p.isfinite().all() for p in self.trial.parameters())
-
-    def restore(self, values: Sequence[Tensor]) -> None:
-        """Set the parameters."""
-        with torch.no_grad():
-            for p, value in zip(self.trial.parameters(), values):
-                p.copy_(value)
-
-    def single(self, number: int, step: int, before: list[Tensor]) -> None:
-        """One step, and the end of the fit if it fails."""
-        losses = self.steppers[number].step(step)
-        wrong = [name for name, loss in losses.items() if not loss.isfinite()]
-        if not wrong:
-            self.good = before  # the last parameters known to have a finite loss
-        if wrong or not self.finite():
-            self.fail(wrong, f"step {step} of {type(self.stages[number]).__name__}")
-
-    def fail(self, wrong: list[str], where: str) -> None:
-        """Go back to the last good parameters, and say what went wrong."""
-        self.restore(self.good or ())
-        if not wrong:
-            _, norms = self.objective.losses_and_norms()
-            bad = [name for name, norm in norms.items() if not math.isfinite(norm)]
-            wrong = [f"the gradient of {name}" for name in bad] or ["the parameters"]
-        self.failed = True
-        self.history.stopped = f"NaN or infinity in {', '.join(wrong)} at {where}"
-
-    def record(self) -> dict[str, float]:
-        """Add one record to the history, of the parameters as they are; returns the terms."""
-        number, _ = self.place(self.done - 1)
-        stage = type(self.stages[number]).__name__
-        losses, norms = self.objective.losses_and_norms()
-        wrong = [n for n in losses if not math.isfinite(losses[n] + norms[n])]
-        if wrong and self.good and not self.failed:  # the last step led here
-            self.fail(wrong, f"the end of step {self.done} of {stage}")
-            losses, norms = self.objective.losses_and_norms()
-        record = {"stage": stage, "number": number, "step": self.done, "seconds": self.seconds}
-        record |= {"loss": sum(losses.values()), **losses, "norms": norms}
-        record["unknowns"] = {n: v.item() for n, v in self.trial.unknowns().items()}
-        if self.problem.exact:
-            record["error"] = relative_error(self.trial, self.problem)
-        self.history.records.append(record)
-        return losses
-
-    def settings(self) -> dict[str, Any]:
-        """All but the stages that makes this fit another one."""
-        how = {"causal": repr(self.objective.causal), "method": self.objective.method}
-        return asdict(self.plan) | how
-
-    def save(self, path: str | Path) -> None:
-        """Write the state, whole or not at all."""
-        number, _ = self.place(self.done - 1)
-        state = {
-            "trial": self.trial.state_dict(),
-            "stage": self.steppers[number].state_dict(),
-            "stages": [repr(stage) for stage in self.stages[: number + 1]],
-            "plan": self.settings(),
-            "balance": self.objective.balance,
-            "records": self.history.records,
-            "counts": (self.done, self.draws, self.seconds),
-        }
-        partly = Path(f"{path}.part")
-        torch.save(state, partly)
-        partly.replace(path)
-
-    def load(self, path: str | Path) -> None:
-        """Take up where a checkpoint was written; raise ValueError if it was in another fit."""
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        plan, stages = self.settings(), [repr(stage) for stage in self.stages]
-        begun, before = len(state["stages"]), deepcopy(self.trial.state_dict())
-        if state["plan"] != plan or state["stages"] != stages[:begun]:
+def source(problem: Problem, points: Any, sampler: str, seed: int, resample: int) -> Batches:
+    """Where the points come from. Raises ValueError for settings of which one would be ignored."""
+    need_count("resample", resample, 0)
+    if isinstance(points, (Batches, torch.Tensor)):
+        if resample or sampler != "sobol":
+            what = "these points" if isinstance(points, torch.Tensor) else "Batches"
             raise ValueError(
-                f"{path} is the checkpoint of another fit: {state['stages']}, {state['plan']}; this "
-                f"one is {stages}, {plan}. Give the same, or another file"
+                f"resample and sampler say how points are drawn, but {what} say that themselves: leave "
+                "them out, or write Batches(draw, every=…)"
             )
-        try:
-            self.trial.load_state_dict(state["trial"])
-            self.steppers[begun - 1].load_state_dict(state["stage"])
-            self.objective.balance = state["balance"]
-            self.history.records = state["records"]
-            self.done, self.draws, self.seconds = state["counts"]
-            self.objective.x = self.drawn()
-            self.good = [p.detach().clone() for p in self.trial.parameters()]
-            self.refuse_another_problem()
-        except (RuntimeError, ValueError) as error:
-            self.trial.load_state_dict(before)
-            raise ValueError(
-                f"{path} is the checkpoint of another problem or network: {error}. Give the same, or "
-                "another file"
-            ) from error
-
-    def refuse_another_problem(self) -> None:
-        """Raise ValueError unless the losses are those of the last record."""
-        last, (now, _) = self.history.records[-1], self.objective.losses_and_norms()
-        for name, loss in now.items():
-            then = last.get(name)
-            if then is None or not math.isclose(loss, then, rel_tol=1e-2, abs_tol=1e-20):
-                raise ValueError(f"{name} is {loss:.4g} in this one, and was {then} there")
+        return points if isinstance(points, Batches) else fixed(points)
+    return sampled(problem.domain, points, sampler, seed, resample)
 
 
-def refuse_stages(stages: Sequence[Stage]) -> None:
-    """Raise ValueError or TypeError unless stages is a list of them."""
-    if not isinstance(stages, (list, tuple)):
-        raise TypeError(f"stages come as a list: [{stages!r}]")
-    if not stages:
-        raise ValueError("fit needs a stage, e.g. [Adam(2000), LBFGS(200)]")
-    for stage in stages:
-        if isinstance(stage, type) or not hasattr(stage, "begin"):
-            raise TypeError(f"a stage is Adam(...), LBFGS(...) or GaussNewton(...); got {stage!r}")
+def identity_of(stages: Sequence[Stage], points: Any, *settings: Any) -> dict[str, Any]:
+    """What makes this fit another one: all settings but the steps of the stages.
+
+    A source of points is known by its name alone, points by their shape.
+    """
+    names = ("sampler", "seed", "resample", "causal", "balance", "method")
+    plain = isinstance(points, (Integral, tuple))
+    shape = tuple(points.shape) if isinstance(points, torch.Tensor) else type(points).__name__
+    return {
+        "points": repr(points if plain else shape),
+        **{name: repr(value) for name, value in zip(names, settings, strict=True)},
+        "stages": [named(stage) for stage in stages],
+    }
 
 
-def refuse_blocks(stages: Sequence[Stage], plan: Plan) -> None:
-    """Raise ValueError for a compiled stage whose steps would all be made singly."""
-    for stage in stages:
-        block = getattr(stage, "compiled", 0)
-        for name, every in (("report", plan.report), ("resample", plan.resample)):
-            if 0 < every < block:
-                raise ValueError(
-                    f"compiled={block} steps never fit between two of {name}={every}; write "
-                    f"{name}={block}, or a multiple"
-                )
+def named(stage: Stage) -> str:
+    """A stage with its settings, but for the number of its steps."""
+    if not is_dataclass(stage):
+        return type(stage).__name__
+    settings = [f"{f.name}={getattr(stage, f.name)!r}" for f in fields(stage) if f.name != "steps"]
+    return f"{type(stage).__name__}({', '.join(settings)})"

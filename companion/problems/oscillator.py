@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from companion.pinn.problem import Box, Condition, Problem
+from companion.pinn import Box, Condition, Problem
 
 
 def oscillator(end: float = 2 * math.pi, hard: bool = True) -> Problem:

@@ -3,11 +3,12 @@
 import math
 from itertools import pairwise
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from companion.pinn.problem import Box, Condition, Problem
+from companion.pinn import Box, Condition, Problem
 
 PI = math.pi
 
@@ -53,7 +54,7 @@ def poisson_square(hard: bool = True, edge_points: int = 40) -> Problem:
         return torch.sin(PI * x[:, :1]) * torch.sin(PI * x[:, 1:])
 
     box = Box(x=(0.0, 1.0), y=(0.0, 1.0))
-    sides = [box.edge(edge_points, **{axis: end}) for axis in "xy" for end in (0.0, 1.0)]
+    sides = [box.edge(edge_points, None, 0, **{axis: end}) for axis in "xy" for end in (0.0, 1.0)]
     return Problem(
         domain=box,
         residual=lambda u, x: u.laplacian() + 2 * PI**2 * exact(x),
@@ -86,7 +87,7 @@ class LShape(Box):
         drawn = super().points(wanted, how, seed)
         return drawn[~((drawn[:, 0] > 0) & (drawn[:, 1] < 0))]
 
-    def edge(self, n: int, **fixed: float) -> Tensor:
+    def edge(self, n: int, how: str | None = None, seed: int = 0, **fixed: Any) -> Tensor:
         """n points of the L where the named axes have the given values.
 
         Raises ValueError when there are none, as at x = 1, y = −1.
@@ -96,7 +97,7 @@ class LShape(Box):
         if x > 0 and y < 0:
             raise ValueError(f"x={x}, y={y} lies in the quarter that the L has not")
         part = Box(x=(-1.0, 0.0 if y < 0 else 1.0), y=(0.0 if x > 0 else -1.0, 1.0))
-        return part.edge(n, **fixed)
+        return part.edge(n, how, seed, **fixed)
 
     def rim(self, n: int) -> Tensor:
         """8 ⌊n/8⌋ points, at least 8, evenly on the edge, its six corners among them."""

@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from companion.operators import Partials
-from companion.pinn.problem import Box, Condition, Problem, Unknown
+from companion.pinn import Box, Condition, Problem, Unknown
 
 Numbers: TypeAlias = Sequence[float] | np.ndarray | Tensor
 
@@ -199,7 +199,7 @@ def sir_inverse(
     if susceptible is not None:
         seen["susceptible"] = (susceptible, lambda u, t: u()[:, :1])
     data = tuple(
-        Condition(name, t, torch.as_tensor(y).double().reshape(-1, 1), of, 1 / sigma**2)
+        Condition(name, t, torch.as_tensor(y).double().reshape(-1, 1), of, sigma=sigma)
         for name, (y, of) in seen.items()
     )
 

@@ -1,8 +1,7 @@
 """Settings that reach six digits in seconds: a table to start from. Chapters 12 to 18, benchmarks.
 
->>> from companion.pinn.recipes import RECIPES
->>> problem, network, history = RECIPES["poisson_interval"].fit(seed=0, steps=40)
->>> history.error < 1e-2
+>>> from companion.problems.recipes import RECIPES
+>>> RECIPES["poisson_interval"].fit(seed=0, steps=40).error < 1e-2
 True
 """
 
@@ -13,13 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from companion.pinn.gauss_newton import GaussNewton
-from companion.pinn.networks import MLP
-from companion.pinn.oscillator import oscillator
-from companion.pinn.poisson import poisson_interval, poisson_square
-from companion.pinn.problem import Problem
-from companion.pinn.sir import Epidemic, sir, sir_inverse
-from companion.pinn.training import History, fit
+from companion.pinn import MLP, LevenbergMarquardt, Problem, Solution, fit
+from companion.problems.oscillator import oscillator
+from companion.problems.poisson import poisson_interval, poisson_square
+from companion.problems.sir import Epidemic, sir, sir_inverse
 
 SIGMA = 0.01  # noise on I: one percent of the population
 
@@ -36,7 +32,7 @@ def measured(
 
 @dataclass(frozen=True)
 class Recipe:
-    """One line of the table: problem() and what fit is given; all by GaussNewton, in float64."""
+    """One line of the table: problem() and what fit is given; all by LevenbergMarquardt, in float64."""
 
     problem: Callable[[], Problem]
     widths: tuple[int, ...]
@@ -50,13 +46,13 @@ class Recipe:
         """The network of this recipe, fresh."""
         return MLP(problem.domain, self.widths, problem.outputs, self.activation, self.spread, seed)
 
-    def fit(self, seed: int, steps: int, **options: Any) -> tuple[Problem, MLP, History]:
-        """(problem, trained network, History)."""
+    def fit(self, seed: int, steps: int, **options: Any) -> Solution:
+        """The solution after so many steps."""
         problem = self.problem()
         network = self.network(problem, seed)
         given: dict[str, Any] = {"points": self.points, "sampler": self.sampler, "progress": False}
-        stages = [GaussNewton(steps, self.damping)]
-        return problem, network, fit(problem, network, stages, seed=seed, **(given | options))
+        stages = [LevenbergMarquardt(steps, self.damping)]
+        return fit(problem, network, stages, seed=seed, **(given | options))
 
 
 RECIPES = {

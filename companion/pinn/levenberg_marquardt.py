@@ -1,0 +1,241 @@
+"""Levenberg–Marquardt: θ ← θ − (JᵀJ + μD²)⁻¹ Jᵀr, in parts: linearise, solve, damping, stopping.
+
+A step is tried; if |r|² falls it is taken and μ falls, else θ stays and μ rises (gain ratio). Taking
+or leaving is a choice between tensors: no value is looked at until the fit reports. Chapter 14.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from companion.pinn.linearise import Linearised, Products, linearised, squares, ways
+from companion.pinn.residuals import Batch
+from companion.pinn.stages import At, Losses, Stage, need_positive, need_whole
+from companion.pinn.trial import Objective
+
+Memory: TypeAlias = dict[str, Tensor]  # μ, how fast it rises, the tries in vain, the last gradient
+
+ROOM = 2**30  # bytes of J; beyond, its products with vectors take its place
+SOLVERS = ("cholesky", "qr", "cg")
+SPLIT = 256  # rows; a Gram matrix of more is made by halves
+IDLE, ARRIVED = 5, 1e-3  # so many tries in vain at such a gradient are worth a word
+
+
+@dataclass(frozen=True)
+class LevenbergMarquardt(Stage):
+    """steps of θ ← θ − (JᵀJ + μD²)⁻¹ Jᵀr, each a try: taken if |r|² falls, and then μ falls too.
+
+    r are the weighted residuals, J = ∂r/∂θ. damping: the first μ. marquardt: D² is the diagonal of
+    JᵀJ, so that the units of the parameters do not matter; else D is 1. solver: "cholesky" of the
+    smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where that is too ill conditioned, as in float32;
+    "cg", conjugate gradients on products with J, which is never made; None takes the first in float64,
+    the second in float32, and the third where J would take more than a gibibyte, and says so.
+    iterations: of conjugate gradients, at most, for a step. The stage ends early when the gradient is
+    below `tolerance` times its first size, or when steps and losses no longer change.
+
+    A residual is traced at the first step and not called again, but for a new number of points: it
+    must depend on u, x and the unknowns alone (tensors that it uses may be changed in place), at its
+    own point alone. Raises ValueError for a term that looks at values or at other points, and for
+    settings that no step can be made with; NotImplementedError for an operation without a Taylor rule.
+
+    >>> from companion.pinn import MLP, fit
+    >>> from companion.problems import oscillator
+    >>> problem = oscillator()
+    >>> network, stages = MLP(problem.domain, (10,), spread=3.0), [LevenbergMarquardt(30)]
+    >>> fit(problem, network, stages, points=40, progress=False).error < 1e-2
+    True
+
+    Source: Levenberg (1944), Marquardt (1963), Nielsen, *Damping parameter in Marquardt's method*
+    (1999); chapter 14.
+    """
+
+    steps: int
+    damping: float = 1e-3
+    marquardt: bool = False
+    solver: str | None = None
+    iterations: int = 100
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        need_whole(self, steps=1, iterations=1)
+        need_positive(self, "damping")
+        if self.solver not in (None, *SOLVERS):
+            raise ValueError(f"solver is one of {', '.join(SOLVERS)}, or None; got {self!r}")
+        if not 0 <= self.tolerance < 1:
+            raise ValueError(f"tolerance is 0 or more, and below 1; got {self!r}")
+
+    def init(self, objective: Objective, theta: Tensor, batch: Batch) -> Memory:
+        """The first damping. What cannot be linearised fails here."""
+        if (self.solver or chosen(objective, theta, batch)) != "cg":
+            for term, at in batch.items():
+                ways(objective, term, theta, at)
+        zero = torch.zeros((), dtype=torch.float64, device=theta.device)
+        return {
+            "damping": zero + self.damping,
+            "rise": zero + 2,  # the factor of the next damping, if the try is in vain
+            "idle": zero,  # how many tries in a row changed nothing
+            "slope": zero + math.inf,  # ‖Jᵀr‖ / (‖J‖ ‖r‖), 0 where nothing is left to gain
+        }
+
+    def step(self, objective: Objective, at: At, batch: Batch, room: int) -> tuple[At, Losses]:
+        """One try."""
+        solver = self.solver or chosen(objective, at.theta, batch)
+        damping = at.memory["damping"].to(at.theta)
+        if solver == "cg":
+            line: Any = Products(objective, at.theta, batch)
+            found = by_products(line, damping, self.iterations)
+        else:
+            line = linearised(objective, at.theta, batch)
+            found = by_matrix(
+                line, damping, self.marquardt, by_qr if solver == "qr" else by_cholesky
+            )
+        before, new = line.rows.square().sum(), at.theta - found.step
+        after = squares(objective, new, batch, line.scales)
+        taken = after < before  # not if it is NaN
+        memory = next_damping(at.memory, (before - after) / found.predicted, taken)
+        small = (before - after).abs() <= torch.finfo(before.dtype).eps * before
+        memory["idle"] = torch.where(taken & ~small, 0.0, at.memory["idle"] + 1)
+        memory["slope"] = found.slope.double()
+        losses = {term: loss[None] for term, loss in line.losses.items()}
+        return At(torch.where(taken, new, at.theta), memory, at.made + 1), losses
+
+    def finished(self, memory: Memory) -> str | None:
+        """Why no further step is of use, or None; for a report, since it looks at values."""
+        if memory["slope"] <= self.tolerance:
+            return f"the gradient is {memory['slope'].item():.1e} of what the residuals could give"
+        return None
+
+    def stuck(self, memory: Memory) -> str | None:
+        """What is to be said of a stage that ends without having arrived, or None."""
+        idle, slope = int(memory["idle"]), memory["slope"].item()
+        if idle >= IDLE and slope > ARRIVED:
+            return (
+                f"Levenberg–Marquardt could not improve in its last {idle} steps (damping "
+                f"{memory['damping'].item():.0e}, gradient {slope:.0e} of what the residuals could "
+                "give). Are the units far from 1? Train scaled(problem), or begin with Adam"
+            )
+        return None
+
+
+class Try(NamedTuple):
+    """A step δ, how much of |r|² it should take away, and ‖Jᵀr‖ / (‖J‖ ‖r‖)."""
+
+    step: Tensor
+    predicted: Tensor
+    slope: Tensor
+
+
+def next_damping(memory: Memory, gain: Tensor, taken: Tensor) -> Memory:
+    """μ and its factor after a try: by the gain ratio, what |r|² lost over what was predicted.
+
+    Taken: μ ← μ max(⅓, 1 − (2 gain − 1)³). In vain: μ ← 2 μ, then 4 μ, 8 μ and so on.
+
+    >>> one = torch.ones((), dtype=torch.float64)
+    >>> right = next_damping({"damping": one, "rise": 2 * one}, gain=one, taken=one > 0)
+    >>> wrong = next_damping({"damping": one, "rise": 2 * one}, gain=-one, taken=one < 0)
+    >>> round(right["damping"].item(), 6), wrong["damping"].item(), wrong["rise"].item()
+    (0.333333, 2.0, 4.0)
+
+    Source: Nielsen (1999).
+    """
+    damping, rise = memory["damping"], memory["rise"]
+    fall = (1 - (2 * gain.double() - 1) ** 3).clamp(min=1 / 3, max=2)
+    return {
+        "damping": torch.where(taken, damping * fall, damping * rise).clamp(1e-15, 1e15),
+        "rise": torch.where(taken, 2.0, (2 * rise).clamp(max=64)),
+    }
+
+
+def by_matrix(
+    line: Linearised, damping: Tensor, marquardt: bool, solve: Callable[..., Tensor]
+) -> Try:
+    """(JᵀJ + μD²) δ = Jᵀr from J itself; D² is the diagonal of JᵀJ, or 1."""
+    j, r = line.jacobian, line.rows
+    columns = j.square().sum(0).sqrt()
+    size = columns.clamp(min=torch.finfo(j.dtype).tiny) if marquardt else None
+    scaled = j if size is None else j / size
+    slope = scaled.T @ r
+    h = solve(scaled, r, slope, damping)
+    return Try(
+        h if size is None else h / size,
+        h @ (slope + damping * h),
+        slope.norm() / (scaled.norm() * r.norm()),
+    )
+
+
+def by_cholesky(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
+    """(JᵀJ + μI)⁻¹ Jᵀr, or the same as Jᵀ(JJᵀ + μI)⁻¹ r where J has fewer rows than columns.
+
+    NaN where there is no Cholesky factor: the try is in vain.
+    """
+    wide = len(j) < j.shape[1]
+    gram = gram_of(j if wide else j.T)
+    gram.diagonal().add_(damping)
+    factor, _ = torch.linalg.cholesky_ex(gram)
+    if wide:
+        return j.T @ torch.cholesky_solve(r[:, None], factor)[:, 0]
+    return torch.cholesky_solve(slope[:, None], factor)[:, 0]
+
+
+def by_qr(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
+    """The same from the QR factors of J over √μ I: JᵀJ, which squares the condition, is not made."""
+    eye = torch.eye(j.shape[1], dtype=j.dtype, device=j.device)
+    q, upper = torch.linalg.qr(torch.cat([j, damping.sqrt() * eye]))
+    return torch.linalg.solve_triangular(upper, (q[: len(j)].T @ r)[:, None], upper=True)[:, 0]
+
+
+def by_products(line: Products, damping: Tensor, iterations: int) -> Try:
+    """The same by conjugate gradients on v ↦ JᵀJv + μv, without J.
+
+    Once the residual of the equation is small enough, what follows changes nothing.
+    """
+    slope = line.transposed(line.rows.detach())
+    h, left = torch.zeros_like(slope), slope
+    direction, size = left, left @ left
+    enough = 1e-12 * size  # |left| down to 1e-6 of |slope|
+    for _ in range(iterations):
+        image = line.transposed(line.forward(direction)) + damping * direction
+        rate = torch.where(size > enough, size / (direction @ image), 0.0)
+        h, left = h + rate * direction, left - rate * image
+        new = left @ left
+        direction, size = left + (new / size) * direction, new
+    r = line.rows.detach()
+    largest = line.transposed(r).norm() / r.norm()
+    return Try(h, h @ (slope + damping * h), slope.norm() / (largest * r.norm()))
+
+
+def gram_of(a: Tensor) -> Tensor:
+    """A Aᵀ, in float64 by blocks of its lower half where that is large: symmetric, so half the work."""
+    n = len(a)
+    if n < SPLIT:
+        return a @ a.T
+    half = n // 2
+    top, bottom = a[:half], a[half:]
+    cross = bottom @ top.T
+    return torch.cat(
+        [
+            torch.cat([gram_of(top), cross.T], 1),
+            torch.cat([cross, gram_of(bottom)], 1),
+        ]
+    )
+
+
+def chosen(objective: Objective, theta: Tensor, batch: Batch) -> str:
+    """The solver where none is named."""
+    if theta.dtype == torch.float32:
+        return "qr"
+    rows = sum(len(at.x) * objective.trial.problem.outputs for at in batch.values())
+    needed = rows * len(theta) * theta.element_size()
+    if needed <= ROOM:
+        return "cholesky"
+    objective.warn(
+        "products",
+        f"J would have about {rows} × {len(theta)} entries, {needed / 2**30:.1f} GiB: "
+        "LevenbergMarquardt takes conjugate gradients on its products with vectors instead. For the "
+        'other way, LevenbergMarquardt(solver="cholesky")',
+    )
+    return "cg"

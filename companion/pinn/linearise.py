@@ -1,0 +1,222 @@
+"""r(θ + δ) ≈ r + J δ: the residuals of a problem and their Jacobian by all that is trained.
+
+The rows of a residual are one for each point, so J is made point by point, by reverse mode over jets,
+all points at once (vmap). torch's operations for that are written down once, and run without Python
+between them. Where J would not fit into memory, its products with vectors are enough. Chapter 14.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+from torch.fx import Graph, GraphModule
+
+from companion import torch_private
+from companion.operators.tracing import Looking, first_line
+from companion.pinn.compiled import beside
+from companion.pinn.residuals import Batch, Points, Rows
+from companion.pinn.trial import Objective, Trial, point_rows
+
+Way: TypeAlias = Callable[
+    ..., Any
+]  # (θ, x, values, tables …) → (r (n, k), J (n, k, P)), or r alone
+NAME = "Levenberg–Marquardt"
+
+
+class Linearised(NamedTuple):
+    """The weighted rows r (N,), J = ∂r/∂θ (N, P), and the weights under which they are."""
+
+    rows: Tensor
+    jacobian: Tensor
+    scales: dict[str, Tensor]  # {term: √(weight / n), (n, 1)}
+    losses: dict[str, Tensor]  # {term: its loss}
+
+
+def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
+    """r and J at θ, each row times √(weight / n): |r|² is the loss."""
+    found, blocks = {}, {}
+    for term, at in batch.items():
+        r, blocks[term] = ways(objective, term, theta, at)[0](theta, *arguments(at))
+        found[term] = r, at.weight
+    scales = scales_of(objective.weighted(found, batch))
+    rows = {term: scales[term] * r for term, (r, _) in found.items()}
+    jacobian = torch.cat([(scales[t][:, :, None] * j).flatten(0, 1) for t, j in blocks.items()])
+    losses = {term: r.square().sum() for term, r in rows.items()}
+    return Linearised(torch.cat([r.flatten() for r in rows.values()]), jacobian, scales, losses)
+
+
+def scales_of(found: Rows) -> dict[str, Tensor]:
+    """{term: √(weight / n), (n, 1)}."""
+    return {
+        term: (weight / len(rows)).sqrt().expand(len(rows), 1)
+        for term, (rows, weight) in found.items()
+    }
+
+
+def squares(objective: Objective, theta: Tensor, batch: Batch, scales: dict[str, Tensor]) -> Tensor:
+    """|r|² at another θ, under the same weights."""
+    found = []
+    with torch.no_grad():
+        for term, at in batch.items():
+            known = objective.kept.get(key_of(term, at))
+            if known:
+                r = known[1](theta, *arguments(at))
+            else:  # J is never made
+                r = objective.trial.at(theta, {term: at}, objective.method)[term][0]
+            found.append((scales[term] * r).square().sum())
+    return torch.stack(found).sum()
+
+
+def key_of(term: str, at: Points) -> tuple[str, str, torch.Size]:
+    """Where the ways of a term at so many points are kept."""
+    return "linearise", term, at.x.shape
+
+
+def arguments(at: Points) -> list[Tensor]:
+    """What a term is a function of, beside θ; each has a row for each point."""
+    return [at.x, at.values, *at.given.values()]
+
+
+def ways(objective: Objective, term: str, theta: Tensor, at: Points) -> tuple[Way, Way]:
+    """How (r, J) of a term is computed at so many points, and r alone; found out at the first call."""
+    key = key_of(term, at)
+    if key not in objective.kept:
+        tables = list(at.given)
+
+        def of_point(theta: Tensor, x: Tensor, values: Tensor, *given: Tensor) -> Tensor:
+            return point_rows(objective.trial, term, theta, x, values, dict(zip(tables, given)))
+
+        found = first_way(objective, term, of_point, theta, at)
+        refuse_mixing(found[1], objective.trial, term, theta, at)
+        objective.kept[key] = found
+    return objective.kept[key]
+
+
+def all_at_once(of_point: Way, theta: Tensor, *rows: Tensor) -> tuple[Tensor, Tensor]:
+    """(r, J) of a residual that is given at one point."""
+    one = partial(torch_private.value_and_jacobian, of_point)
+    return vmap(one, (None, *[0] * len(rows)))(theta, *rows)
+
+
+def one_by_one(of_point: Way, theta: Tensor, *rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, point after point: for what vmap cannot do."""
+    found = [torch_private.value_and_jacobian(of_point, theta, *at) for at in zip(*rows)]
+    r, jacobian = zip(*found)
+    return torch.stack(r), torch.stack(jacobian)
+
+
+def first_way(
+    objective: Objective, term: str, of_point: Way, theta: Tensor, at: Points
+) -> tuple[Way, Way]:
+    """(r, J) of a term and r alone, by the first way that torch can go: written down, as it stands,
+    or point by point. That it is a slow one is said once.
+    """
+    whole, inputs = partial(all_at_once, of_point), (theta, *arguments(at))
+    try:
+        return traced(whole, *inputs)
+    except Exception as error:  # torch's, or the user's: the next way tells
+        first = error
+    try:
+        whole(*inputs)
+    except NotImplementedError as error:
+        raise NotImplementedError(
+            f"{error}. {NAME} differentiates {term} by jets, so it needs the rule; Adam and LBFGS do "
+            "not"
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        refuse_own_fault(term, of_point, inputs, error)
+        first, whole = error, partial(one_by_one, of_point)
+        how = "point by point, hundreds of times slower"
+    else:
+        how = "by Python at each step, about five times slower"
+    objective.warn(
+        "slow",
+        f"{NAME} computes {term} {how}: torch {torch.__version__} fails on the faster way "
+        f"({type(first).__name__}: {first_line(first)}). The steps are the same",
+    )
+    return whole, lambda *at: whole(*at)[0]
+
+
+def traced(f: Way, *args: Tensor) -> tuple[GraphModule, GraphModule]:
+    """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone.
+    """
+    whole = torch_private.traced(f, args)
+    part = Graph()
+    part.output(part.graph_copy(whole.graph, {})[0])  # type: ignore[index]
+    found = whole, GraphModule(whole, part)
+    for module in found:
+        module.graph.eliminate_dead_code()
+        module.recompile()
+    return found
+
+
+def refuse_own_fault(term: str, of_point: Way, inputs: Sequence[Tensor], error: Exception) -> None:
+    """Raise ValueError if a term looks at values, or cannot be evaluated at a point alone."""
+    theta, *rows = inputs
+    try:
+        with Looking() as looking:
+            of_point(theta, *[table[0] for table in rows])
+    except (RuntimeError, ValueError) as own:
+        raise ValueError(f"{untraceable(term)} torch says: {first_line(own)}") from own
+    if looking.seen:
+        raise ValueError(f"{untraceable(term)} torch says: {first_line(error)}") from error
+
+
+def refuse_mixing(alone: Way, trial: Trial, term: str, theta: Tensor, at: Points) -> None:
+    """Raise ValueError unless the residual, point by point, is that of all points at once.
+
+    It is taken at another θ and other points than those of the tracing: near a solution there would
+    be rounding alone to be compared.
+    """
+    moved, at = 1.01 * theta + 0.01, at._replace(x=beside(at.x))
+    together = trial.at(moved, {term: at}, "taylor")[term][0]
+    size = together.nan_to_num(0, 0, 0).abs().max().clamp(min=1e-6).item()
+    limit = 10 * torch.finfo(theta.dtype).eps ** 0.5 * size
+    r = alone(moved, *arguments(at))
+    if not torch.allclose(r, together, rtol=0, atol=limit, equal_nan=True):
+        worst = (r - together).nan_to_num().abs().max().item()
+        raise ValueError(
+            f"{untraceable(term)} Near here it is {size:.1e} among all points, and differs by "
+            f"{worst:.1e} when each is alone"
+        )
+
+
+def untraceable(term: str) -> str:
+    """What is said of a term that is no function of its own point."""
+    return (
+        f"{NAME} cannot trace {term} at a single point. Does it look at a value (if …, float(…), "
+        ".item(), numpy), or at other points than its own? Write torch.where(...) for a choice, or "
+        "take LBFGS. A table with a row for each point of a condition is Condition(..., given={...})."
+    )
+
+
+class Products:
+    """J v and Jᵀ w of the weighted rows, by reverse mode over its own graph: no J is kept."""
+
+    def __init__(self, objective: Objective, theta: Tensor, batch: Batch) -> None:
+        with torch.enable_grad():
+            self.theta = theta.detach().requires_grad_()
+            found = objective.rows(self.theta, batch)
+            self.scales = {t: s.detach() for t, s in scales_of(found).items()}
+            weighted = {term: self.scales[term] * r for term, (r, _) in found.items()}
+            self.rows = torch.cat([r.flatten() for r in weighted.values()])
+            self.probe = torch.zeros_like(self.rows, requires_grad=True)
+            (self.linear,) = torch.autograd.grad(
+                self.rows, self.theta, self.probe, create_graph=True, materialize_grads=True
+            )  # Jᵀ probe: linear in the probe, so its derivative by it is J
+        self.losses = {term: r.detach().square().sum() for term, r in weighted.items()}
+
+    def forward(self, v: Tensor) -> Tensor:
+        """J v (N,)."""
+        return torch.autograd.grad(
+            self.linear, self.probe, v, retain_graph=True, materialize_grads=True
+        )[0]
+
+    def transposed(self, w: Tensor) -> Tensor:
+        """Jᵀ w (P,)."""
+        return torch.autograd.grad(
+            self.rows, self.theta, w, retain_graph=True, materialize_grads=True
+        )[0]

@@ -1,0 +1,241 @@
+"""The parts of fit, each an object that is shown the event of a step. Chapters 12 to 14.
+
+Due         whether a report is due
+Guard       stop on NaN, at the last state without
+record      what the history keeps
+Progress    a bar, by time
+Checkpoint  the state on disk
+Interrupt   Ctrl-C waits for the end of a step
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from numbers import Real
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from companion.pinn.batches import need_count
+from companion.pinn.loop import Event
+from companion.pinn.problem import Unknown
+from companion.pinn.residuals import losses_of
+from companion.pinn.solution import Solution, relative_error
+from companion.pinn.state import State, save
+from companion.pinn.trial import Objective
+
+Metric: TypeAlias = Callable[[Solution], Any]
+
+
+class Due:
+    """Whether a report is: every so many steps, or after so much time, and at the end of each stage."""
+
+    def __init__(self, interval: int | timedelta) -> None:
+        if isinstance(interval, timedelta):
+            if interval <= timedelta(0):
+                raise ValueError(f"log_interval is above 0; got {interval}")
+        else:
+            need_count("log_interval (or a timedelta)", interval, 1)
+        self.interval, self.last = interval, time.monotonic()
+
+    def __call__(self, event: Event) -> bool:
+        if isinstance(self.interval, timedelta):
+            now = time.monotonic()
+            due = now - self.last >= self.interval.total_seconds()
+            self.last = now if due else self.last
+        else:
+            due = event.step // self.interval > event.before.step // self.interval
+        return due or event.last or event.stopped is not None
+
+
+class Guard:
+    """Stop on NaN: the losses are added up, and looked at when a report is due.
+
+    A sum that is not finite leads back to the last state that was looked at, and on from there step
+    by step, until the one that fails is found.
+    """
+
+    def __init__(self, state: State, singly: Callable[[State], Any]) -> None:
+        self.good, self.singly, self.failed = state, singly, False
+        self.sum: Any = 0.0
+
+    def add(self, event: Event) -> None:
+        """Add the losses of one event."""
+        self.sum = self.sum + torch.cat(list(event.losses.values())).sum()
+
+    def look(self, event: Event) -> None:
+        """Stop the event's run if something is not finite, at the last state that was."""
+        if not self.failed and not (math.isfinite(self.sum) and finite(event.state.theta)):
+            self.fail(event, *self.found())
+        if not self.failed:
+            losses, norms = event.objective.norms(event.state.theta, event.state.weighted())
+            wrong = [t for t in losses if not math.isfinite(losses[t])]
+            wrong += [
+                f"the gradient of {t}" for t in norms if t not in wrong and not finite(norms[t])
+            ]
+            if wrong:
+                where = f"the end of step {event.step} of {type(event.stage).__name__}"
+                self.fail(event, event.before, f"NaN or infinity in {', '.join(wrong)} at {where}")
+        if not self.failed:
+            self.good, self.sum = event.state, 0.0
+
+    def fail(self, event: Event, state: State, why: str) -> None:
+        """Stop at a good state."""
+        self.failed = True
+        event.state = replace(state, records=event.state.records)
+        event.stopped = why
+
+    def found(self) -> tuple[State, str]:
+        """(the last state whose loss is finite, what failed after it)."""
+        good = self.good
+        for event in self.singly(self.good):
+            where = f"step {event.before.made} of {type(event.stage).__name__}"
+            wrong = [term for term, loss in event.losses.items() if not loss.isfinite().all()]
+            if wrong:  # before this step already: the one before led here
+                return good, f"NaN or infinity in {', '.join(wrong)} at {where}"
+            if not finite(event.state.theta):
+                _, norms = event.objective.norms(event.before.theta, event.before.weighted())
+                bad = [f"the gradient of {t}" for t in norms if not finite(norms[t])]
+                said = ", ".join(bad) or "the parameters"
+                return event.before, f"NaN or infinity in {said} at {where}"
+            good = event.before
+        return self.good, "NaN or infinity in a block of compiled steps, which singly are finite"
+
+
+def finite(t: Tensor) -> bool:
+    """Whether all entries are."""
+    return bool(t.isfinite().all())
+
+
+def record(event: Event, metrics: Mapping[str, Metric]) -> None:
+    """Add a record of the state to its history, and hand it to the event."""
+    objective, state, batch = event.objective, event.state, event.state.weighted()
+    problem, trial = objective.trial.problem, objective.trial
+    losses, norms = objective.norms(state.theta, batch)
+    values = {term: loss.item() for term, loss in losses.items()}
+    found = {
+        "stage": type(event.stage).__name__,
+        "number": state.stage,
+        "step": state.step,
+        "seconds": state.seconds,
+        "loss": sum(values.values()),
+        **values,
+        "norms": {term: norm.item() for term, norm in norms.items()},
+        **hidden(objective, state),
+    }
+    solution = event.solution
+    params = trial.params()
+    found["unknowns"] = {
+        name: params[name].item() for name, p in problem.unknowns.items() if isinstance(p, Unknown)
+    }
+    if problem.exact:
+        found["error"] = relative_error(solution, problem)
+    for name, metric in metrics.items():
+        found[name] = number(name, metric(solution), found)
+    event.record = found
+    event.state = replace(state, records=(*state.records, found))
+
+
+def hidden(objective: Objective, state: State) -> dict[str, float]:
+    """Under causal weights: the loss without them, and the smallest of them."""
+    if objective.causal is None:
+        return {}
+    batch = state.weighted()
+    with torch.no_grad():
+        found = objective.trial.at(state.theta, batch, objective.method)
+    rows, _ = found["equation"]
+    smallest = objective.causal.weights(rows, batch["equation"].x).min().item()
+    whole = torch.stack(list(losses_of(found).values())).sum().item()
+    return {"unweighted": whole, "smallest_weight": smallest}
+
+
+def number(name: str, value: Any, taken: Mapping[str, Any]) -> float:
+    """A metric's value as a float. Raises ValueError for a name that is taken, or for no number."""
+    if name in taken:
+        raise ValueError(f"the history calls something else {name}: give the metric another name")
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        value = value.item()
+    if not isinstance(value, Real):
+        raise ValueError(f"a metric gives one number; {name} gave {value!r}")
+    return float(value)
+
+
+class Progress:
+    """A bar with the loss, the error and the unknowns: now and then, by time, in every stage alike."""
+
+    def __init__(self, shown: bool, total: int, done: int, every: float = 0.5) -> None:
+        self.shown, self.every, self.last, self.done = shown, every, 0.0, done
+        self.bar = tqdm(total=total, initial=done, disable=not shown)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def show(self, event: Event) -> None:
+        """Move the bar; look at values if it is time."""
+        self.bar.update(event.step - self.done)
+        self.done, now = event.step, time.monotonic()
+        if self.shown and (event.record is not None or now - self.last > self.every):
+            self.last = now
+            self.bar.set_postfix(said_of(event))
+
+
+def said_of(event: Event) -> dict[str, str]:
+    """What a bar says: of the record, or of the state as it is."""
+    if event.record is not None:
+        found: dict[str, Any] = {"loss": event.record["loss"], "error": event.record.get("error")}
+        found |= event.record["unknowns"]
+    else:
+        found = {"loss": sum(loss[-1].item() for loss in event.losses.values())}
+        solution = event.solution
+        found["error"] = (
+            relative_error(solution, solution.problem) if solution.problem.exact else None
+        )
+        params = solution.trial.params()
+        found |= {name: params[name].item() for name in solution.trial.thetas}
+    return {name: f"{value:.2e}" for name, value in found.items() if value is not None}
+
+
+class Checkpoint:
+    """Write the state to a file, whole or not at all; where that fails, the run ends."""
+
+    def __init__(self, path: str | Path, identity: dict[str, Any]) -> None:
+        self.path, self.identity = Path(path), identity
+
+    def write(self, event: Event) -> None:
+        """The state after this event."""
+        begun = event.state.stage + 1
+        identity = self.identity | {"stages": self.identity["stages"][:begun]}
+        state = event.state.next_stage() if event.ended else event.state
+        try:
+            save(self.path, state, event.objective.trial, identity)
+        except OSError as error:
+            event.stop(str(error))
+
+
+class Interrupt:
+    """Ctrl-C inside this block waits until a step is finished; a second one does not."""
+
+    def __enter__(self) -> "Interrupt":
+        self.pressed, self._before = False, None
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def _press(self, *_):
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)

@@ -1,0 +1,190 @@
+"""Sizes far from 1: found before training, and scaled(problem), which takes them away.
+
+A network gives numbers of the size 1, and a stage begins with steps for a loss of the size 1. So a
+solution U times as large, and residuals R times as large, are learnt late or never. Chapter 14.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from companion.pinn.problem import Field, Function, Problem, Unknown
+from companion.pinn.residuals import Batch, batch_of, term_rows
+from companion.pinn.state import State
+from companion.pinn.trial import Objective
+
+FAR = 1e3  # times 1 that a solution may be large, or small
+PROBES = 4  # smooth functions that stand for a network
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the network's outputs in a solution (outputs,), and of each term's rows under them."""
+
+    outputs: Tensor
+    terms: dict[str, float]
+
+
+def sizes_of(problem: Problem, n: int = 64) -> Sizes:
+    """How large the outputs of the network are in a solution, and the residuals then.
+
+    Of a network n = U p, with p smooth and of the size 1: U is where the residual's answer to U p is as
+    large as what the residual is without it, max |r(0)|. Where that is nothing, U is the size of what
+    the conditions ask for; 1 where they ask for nothing too.
+    """
+    x = problem.domain.points(n)
+    batch = batch_of(problem, x)
+    batch = {t: at.take(slice(0, n)) for t, at in batch.items()}
+    params = guesses(problem)
+    ones = torch.ones(problem.outputs, dtype=torch.float64)
+    outputs = torch.stack(
+        [size_of_output(problem, params, batch, ones, c) for c in range(problem.outputs)]
+    )
+    zero = rows_at(problem, params, batch, 0 * ones, 0)
+    answers = [rows_at(problem, params, batch, outputs, seed) for seed in range(PROBES)]
+    terms = {
+        term: max(largest(found[term] - zero[term]) for found in answers) or largest(zero[term])
+        for term in batch
+    }
+    return Sizes(outputs, {t: s if 0 < s < math.inf else 1.0 for t, s in terms.items()})
+
+
+def size_of_output(
+    problem: Problem, params: Mapping[str, Any], batch: Batch, ones: Tensor, c: int
+) -> Tensor:
+    """U of one output, by the first term that asks for anything: the equation, then the conditions."""
+    one = torch.zeros_like(ones)
+    one[c] = 1.0
+    rest = rows_at(problem, params, batch, 0 * ones, 0)
+    for term in batch:
+        small = 1e-6  # a slope by a difference: the residual may be nonlinear
+        found = [rows_at(problem, params, batch, small * one, s)[term] for s in range(PROBES)]
+        moved = max(largest(rows - rest[term]) for rows in found) / small
+        asked = largest(rest[term][:, touched(found, rest[term])])
+        if 0 < moved < math.inf and 1e-12 < asked < math.inf:
+            return torch.tensor(asked / moved, dtype=torch.float64)
+    return torch.ones((), dtype=torch.float64)
+
+
+def touched(found: list[Tensor], rest: Tensor) -> Tensor:
+    """Which columns of a term an output has anything to do with, (k,)."""
+    return torch.stack([(rows != rest).any(0) for rows in found]).any(0)
+
+
+def rows_at(
+    problem: Problem, params: Mapping[str, Any], batch: Batch, outputs: Tensor, seed: int
+) -> dict[str, Tensor]:
+    """{term: its rows} where the network is U times a probe, c.f. probe."""
+    u = problem.solution(probe(problem, outputs, seed))
+    found = {t: term_rows(problem, t, {**params, "u": u}, at) for t, at in batch.items()}
+    return {term: rows.detach() for term, rows in found.items()}
+
+
+def probe(problem: Problem, outputs: Tensor, seed: int) -> Function:
+    """x ↦ U sin(w·x̂ + b), one for each output: smooth, of the size U, and bent as a network at first."""
+    generator = torch.Generator().manual_seed(seed)
+    d, m = problem.domain.dimension, problem.outputs
+    waves = 2 * torch.rand(d, m, generator=generator, dtype=torch.float64) + 0.5
+    phases = 6 * torch.rand(m, generator=generator, dtype=torch.float64)
+    return lambda x: (
+        outputs.to(x) * torch.sin(problem.domain.centred(x) @ waves.to(x) + phases.to(x))
+    )
+
+
+def guesses(problem: Problem) -> dict[str, Any]:
+    """{unknown: its guess, or its function as it is}."""
+    return {
+        name: p.function(problem.domain)
+        if isinstance(p, Field)
+        else torch.tensor(p.guess, dtype=torch.float64)
+        for name, p in problem.unknowns.items()
+    }
+
+
+def largest(rows: Tensor) -> float:
+    """max |rows|; 0 for none."""
+    return rows.abs().max().item() if rows.numel() else 0.0
+
+
+def scaled(problem: Problem) -> Problem:
+    """The same problem with a network of the size 1 and residuals of the size 1, in it alone.
+
+    u stays in its units: it is ansatz(x, U n(x)) for what was ansatz(x, n(x)), the residual is divided
+    by its size R, conditions weigh 1/R² of theirs unless their data have a σ, and an unknown without
+    bounds is trained as a multiple of its guess. So u″ = −1 on (0, 6000) is learnt as on (0, 6).
+    Raises ValueError for a problem whose sizes are no numbers.
+
+    >>> from companion.pinn import Box
+    >>> beam = Problem(Box(x=(0.0, 6000.0)), lambda u, x: u(0, 0) + 1, order=2,
+    ...                ansatz=lambda x, n: x * (6000 - x) / 6000**2 * n)
+    >>> [f"{size:.0e}" for size in sizes_of(scaled(beam)).outputs.tolist()]
+    ['1e+00']
+
+    Source: chapter 14.
+    """
+    sizes = sizes_of(problem)
+    if not sizes.outputs.isfinite().all():
+        raise ValueError(
+            f"expected sizes that are numbers; the solution seems to be {sizes.outputs.tolist()}. Write "
+            "the equation in units in which it is about 1"
+        )
+    outer, inner, size = problem.ansatz, problem.residual, sizes.terms["equation"]
+
+    def ansatz(x: Tensor, n: Tensor) -> Tensor:
+        large = sizes.outputs.to(n) * n
+        return large if outer is None else outer(x, large)
+
+    def residual(u: Any, x: Tensor, **unknowns: Any) -> Tensor:
+        return inner(u, x, **unknowns) / size
+
+    return replace(
+        problem,
+        residual=like(residual, inner, problem.unknowns),
+        ansatz=ansatz,
+        conditions=tuple(
+            c if c.sigma is not None else replace(c, weight=c.weight / sizes.terms[c.name] ** 2)
+            for c in problem.conditions
+        ),
+        unknowns={name: multiple(p) for name, p in problem.unknowns.items()},
+    )
+
+
+def multiple(unknown: Unknown | Field) -> Unknown | Field:
+    """An unknown as a multiple of its guess, where nothing bounds it."""
+    if isinstance(unknown, Field) or not unknown.guess:
+        return unknown
+    return replace(unknown, scale=abs(unknown.guess))
+
+
+def like(function: Callable[..., Any], original: Callable[..., Any], named: Any) -> Any:
+    """A function that asks for what another asks for."""
+    from inspect import Parameter, Signature
+
+    from companion.pinn.problem import asked_by
+
+    names = asked_by(original, dict.fromkeys(named))
+    parameters = [Parameter(n, Parameter.POSITIONAL_ONLY) for n in ("u", "x")]
+    parameters += [Parameter(n, Parameter.KEYWORD_ONLY) for n in names]
+    function.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return function
+
+
+def warn_of_units(objective: Objective, state: State) -> None:
+    """Say before the first step that sizes are far from 1, and what to do."""
+    problem = objective.trial.problem
+    try:
+        sizes = sizes_of(problem)
+    except Exception:  # of a problem that takes no probes, nothing is known
+        return
+    far = [s for s in sizes.outputs.tolist() if math.isfinite(s) and not 1 / FAR < s < FAR]
+    if far:
+        objective.warn(
+            "units",
+            f"the solution seems to be of the size {far[0]:.1e}, and a network gives 1: it will be "
+            "learnt late or never. Train scaled(problem), the same in other units, or write the problem "
+            "in units in which it is about 1",
+        )

@@ -1,0 +1,23 @@
+"""Problems of Part III, declared: each with a solution that was found in another way.
+
+oscillator.py     y″ + y = 0: oscillator
+poisson.py        −Δu = f: poisson_interval, poisson_square, poisson_lshape; LShape
+sir.py            an epidemic: Epidemic, sir and sir_inverse, with SciPy's solution as reference
+recipes.py        RECIPES: settings that reach six digits in seconds
+"""
+
+from companion.problems.oscillator import oscillator
+from companion.problems.poisson import LShape, poisson_interval, poisson_lshape, poisson_square
+from companion.problems.sir import Epidemic, reference, sir, sir_inverse
+
+__all__ = [
+    "Epidemic",
+    "LShape",
+    "oscillator",
+    "poisson_interval",
+    "poisson_lshape",
+    "poisson_square",
+    "reference",
+    "sir",
+    "sir_inverse",
+]
