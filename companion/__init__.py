@@ -7,12 +7,14 @@
                  an op, audits;  from companion.operators import Partials, derivatives
     pinn         Part III: a differential equation as a declaration, and fit, which trains a
                  network to solve it;  from companion.pinn import Problem, fit
+    problems     the equations of Part III, declared, each with a solution found in another way;
+                 from companion.problems import oscillator
     show         pictures for readers: ledgers, the graph of a tape, curves, solutions
 
 Nothing is imported here, so that `import companion` costs nothing. `python -m companion` says what
-of it runs here, and `companion.__version__` which one it is. Arrows point one way: show may
-use all, pinn may use operators, engines and operators may use series, and nobody uses show but the
-chapters.
+of it runs here, and `companion.__version__` which one it is. Arrows point one way: show may use
+all, problems may use pinn, pinn may use operators, engines and operators may use series, and nobody
+uses show but the chapters.
 """
 
 __version__: str

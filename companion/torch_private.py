@@ -136,7 +136,9 @@ def _recorded(function, inputs):
                 if depends:
                     raise RuntimeError("a value that depends on the inputs is looked at")
                 return found
-            note(found, graph.call_function(operation, *pytree.tree_map(node_of, (args, kwargs))))
+            node = graph.call_function(operation, *pytree.tree_map(node_of, (args, kwargs)))
+            node.meta["shapes"] = [v.shape for v in args if isinstance(v, torch.Tensor)]
+            note(found, node)
             if depends:
                 varying.update(map(id, pytree.tree_leaves(found)))
             return found
@@ -156,21 +158,29 @@ def value_and_jacobian(
     """
     try:
         functorch = torch._C._functorch
-        down = functorch._unwrap_for_grad
+        allowed = torch._functorch.eager_transforms.enable_inplace_requires_grad
+        up, down, leave = (
+            getattr(functorch, name)
+            for name in ("_wrap_for_grad", "_unwrap_for_grad", "_grad_decrement_nesting")
+        )
         level = functorch._grad_increment_nesting()
     except AttributeError:
         both = torch.func.jacrev(lambda x: (function(x, *rest),) * 2, has_aux=True)
         return both(x)[::-1]
     try:
-        with torch.enable_grad(), torch._functorch.eager_transforms.enable_inplace_requires_grad(True):
-            inner = functorch._wrap_for_grad(x, level)
+        with torch.enable_grad(), allowed(True):
+            inner = up(x, level)
             inner.requires_grad_()
             f = function(inner, *rest)
-            ways = dict(retain_graph=True, materialize_grads=True)
-            slopes = [torch.autograd.grad(part, inner, **ways)[0] for part in f.unbind()]
+            slopes = [
+                torch.autograd.grad(part, inner, retain_graph=True, materialize_grads=True)[0]
+                if part.requires_grad
+                else torch.zeros_like(inner)
+                for part in f.unbind()
+            ]
         f, *slopes = [down(value, level) for value in (f, *slopes)]
     finally:
-        functorch._grad_decrement_nesting()
+        leave()
     return f, torch.stack(slopes)
 
 

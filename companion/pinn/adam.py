@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from companion.pinn import compiled
+from companion.pinn.arguments import need_number, need_whole
 from companion.pinn.residuals import Batch
-from companion.pinn.stages import At, Losses, Stage, need_positive, need_whole
+from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.trial import Objective
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # those of torch.optim.Adam
@@ -39,8 +40,9 @@ class Adam(Stage):
     compiled: int = 0
 
     def __post_init__(self) -> None:
-        need_whole(self, steps=1, compiled=0)
-        need_positive(self, "lr")
+        need_whole("steps", self.steps, 1, self)
+        need_whole("compiled", self.compiled, 0, self)
+        need_number("lr", self.lr, above=0, got=self)
         if self.compiled > self.steps:
             raise ValueError(f"compiled is at most the steps of the stage; got {self!r}")
 

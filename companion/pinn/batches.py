@@ -7,12 +7,12 @@ alone, so a resumed fit draws what it would have drawn.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from companion.pinn.arguments import need_function, need_kind, need_number, need_whole
 from companion.pinn.domain import Box
 from companion.pinn.problem import Problem
 from companion.pinn.residuals import Batch, batch_of
@@ -40,11 +40,13 @@ class Batches:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        need_count("every", self.every, 0)
+        need_whole("every", self.every, 0)
+        need_kind("rows", self.rows, Mapping, "a dictionary, {condition: how many of its points}")
         for name, count in self.rows.items():
-            need_count(f"rows of {name}", count, 1)
+            need_whole(f"rows of {name}", count, 1)
         if self.rows and not self.every:
             raise ValueError("rows are drawn anew every so many steps: Batches(..., every=1)")
+        need_function("draw", self.draw, "draw(number, squares) → points (n, d)")
 
     def batch(self, problem: Problem, number: int, squares: Squares, like: Tensor) -> Batch:
         """The batch of a number, of the type and on the device of a tensor.
@@ -52,13 +54,14 @@ class Batches:
         Raises ValueError for points that are not (n, d) or not finite, or a condition that is not
         there.
         """
-        x = torch.as_tensor(self.draw(number, squares)).detach()
-        wanted = problem.domain.dimension
-        if x.ndim != 2 or x.shape[1] != wanted or not len(x) or not x.isfinite().all():
-            raise ValueError(
-                f"expected points (n, {wanted}), one or more, all finite; the source of points gave "
-                f"{tuple(x.shape)} for draw {number}"
-            )
+        drawn = self.draw(number, squares)
+        need_kind(
+            "what the source of points gives", drawn, torch.Tensor, "a tensor of points (n, d)"
+        )
+        try:
+            x = refuse_points(problem.domain, drawn.detach())
+        except ValueError as error:
+            raise ValueError(f"{error}. The source of points gave them for draw {number}") from None
         found = batch_of(problem, x.to(like))
         generator = torch.Generator().manual_seed(mixed(self.seed, number))
         for name, count in self.rows.items():
@@ -70,6 +73,21 @@ class Batches:
         return found
 
 
+def refuse_points(box: Box, x: Tensor) -> Tensor:
+    """x, if these are points (n, d) of a box. Raises ValueError."""
+    wanted = box.dimension
+    if x.ndim != 2 or x.shape[1] != wanted or not len(x) or x.is_complex():
+        raise ValueError(
+            f"expected real points (n, {wanted}), one or more; got {x.dtype} of {tuple(x.shape)}"
+        )
+    if not x.isfinite().all():
+        raise ValueError("expected points that are all finite; some are NaN or infinite")
+    outside = (box.centred(x.double()).abs() > 1 + 1e-6).any(1)
+    if outside.any():
+        raise ValueError(f"{int(outside.sum())} of {len(x)} points lie outside {box}")
+    return x
+
+
 def mixed(seed: int, number: int) -> int:
     """The seed of a draw: other ones, whatever the seed."""
     return seed + 1_000_003 * number
@@ -77,7 +95,6 @@ def mixed(seed: int, number: int) -> int:
 
 def fixed(x: Tensor) -> Batches:
     """The same points x (n, d) at every step."""
-    x = torch.as_tensor(x)
     return Batches(lambda number, squares: x)
 
 
@@ -88,6 +105,7 @@ def sampled(
 
     Raises ValueError for what Box.points refuses, and for a grid that is to be drawn anew.
     """
+    need_whole("seed", seed, 0)
     if every and how == "grid":
         raise ValueError('a grid is the same each time: resample with sampler="sobol"')
     box.points(n, how, seed)  # refused now, or never
@@ -112,10 +130,12 @@ def refined(
     Source: Wu, Zhu, Tan, Kartha & Lu, *A comprehensive study of non-adaptive and residual-based
     adaptive sampling for physics-informed neural networks* (2023).
     """
-    need_count("n", n, 1)
-    need_count("every", every, 1)
+    need_whole("n", n, 1)
+    need_whole("every", every, 1)
+    need_number("power", power, least=0)
+    need_whole("seed", seed, 0)
     many = 4 * n if candidates is None else candidates
-    need_count("candidates", many, n)
+    need_whole("candidates", many, n)
 
     def draw(number: int, squares: Squares) -> Tensor:
         if not number:
@@ -128,9 +148,3 @@ def refined(
         return x[torch.multinomial(chance, min(n, len(x)), generator=generator)]
 
     return Batches(draw, every, seed=seed)
-
-
-def need_count(what: str, value: object, least: int) -> None:
-    """Raise ValueError unless a setting is a whole number, so much or more."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
-        raise ValueError(f"{what} is a whole number, {least} or more; got {value!r}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from inspect import getclosurevars
+from inspect import getclosurevars, signature
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from companion.operators import Partials
 from companion.operators.graphs import graph_leaves
+from companion.pinn.arguments import need_number
 from companion.pinn.differences import by_differences, has_graph
 from companion.pinn.networks import Kinks
 from companion.pinn.problem import Field, Function, Problem
@@ -44,6 +45,8 @@ def check(problem: Problem, n: int = 200, tolerance: float | None = None) -> dic
     """
     if problem.exact is None:
         raise ValueError("check needs Problem(exact=...), a closed form or a reference")
+    if tolerance is not None:
+        need_number("tolerance", tolerance, least=0)
     x = problem.domain.points(n, "sobol")
     refuse_shape("exact", problem.exact(x), x, problem.outputs)
     problem, tolerance = differentiable(problem, x, tolerance)
@@ -219,7 +222,9 @@ def refuse_strangers(trial: Trial, x: Tensor) -> None:
         strangers = [leaf for leaf in graph_leaves([rows]) if leaf.data_ptr() not in own]
         if strangers:
             whose = ", ".join(
-                f"{named_leaf(trial.problem, name, leaf)} {tuple(leaf.shape)}" for leaf in strangers
+                sorted(
+                    f"{named_leaf(trial.problem, leaf)} {tuple(leaf.shape)}" for leaf in strangers
+                )
             )
             raise ValueError(
                 f"{name} uses a parameter that this fit does not train: {whose}. Make it an unknown of "
@@ -228,13 +233,11 @@ def refuse_strangers(trial: Trial, x: Tensor) -> None:
             )
 
 
-def named_leaf(problem: Problem, term: str, leaf: Tensor) -> str:
-    """What a tensor is called where the function of a term finds it."""
-    condition = next((c for c in problem.conditions if c.name == term), None)
-    function = condition.of if condition else problem.residual
-    with suppress(TypeError):
-        seen = getclosurevars(function)
-        for name, value in {**seen.globals, **seen.nonlocals}.items():
+def named_leaf(problem: Problem, leaf: Tensor) -> str:
+    """What a tensor is called where a function of the problem finds it."""
+    functions = [problem.residual, *(c.of for c in problem.conditions), problem.ansatz]
+    for function in functions:
+        for name, value in seen_by(function).items():
             if value is leaf:
                 return name
             if isinstance(value, nn.Module):
@@ -242,6 +245,25 @@ def named_leaf(problem: Problem, term: str, leaf: Tensor) -> str:
                     if parameter is leaf:
                         return f"{name}.{inner}"
     return "a tensor"
+
+
+def seen_by(function: Any) -> dict[str, Any]:
+    """{name: value} of what a function sees beside its arguments."""
+    found: dict[str, Any] = {}
+    if isinstance(function, partial):
+        numbered = {f"argument {i + 1}": value for i, value in enumerate(function.args)}
+        return {**seen_by(function.func), **numbered, **function.keywords}
+    with suppress(TypeError):
+        seen = getclosurevars(function)
+        found |= {**seen.globals, **seen.nonlocals}
+    with suppress(TypeError, ValueError):
+        for name, parameter in signature(function).parameters.items():
+            found[name] = parameter.default
+    if not hasattr(function, "__code__"):  # an object that can be called
+        found |= getattr(function, "__dict__", {})
+        found |= getattr(function, "_parameters", {})
+        found |= getattr(function, "_modules", {})
+    return found
 
 
 def refuse_terms(problem: Problem, params: Mapping[str, Any], x: Tensor) -> None:

@@ -19,7 +19,7 @@ from companion.pinn import adam
 from companion.pinn.residuals import Batch, Points
 from companion.pinn.trial import Objective
 
-OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
+OPTIONS = {"cpp_wrapper": True, "cpp.vec_isa_ok": True}
 UNTRACEABLE = (
     "the step cannot be written down as one graph: a residual, a condition or the network looks at a "
     "value (if …, float(…), .item(), .tolist(), numpy). Write torch.where(...) for a choice, or take "
@@ -37,6 +37,8 @@ def program(
     number, as random ones on an L may be, the steps are not compiled. Raises RuntimeError when it
     cannot be compiled.
     """
+    if STEP not in objective.kept:  # the fit goes on from a state
+        refuse_untraceable(objective, theta, batch)
     graph, shapes = objective.kept[STEP]
     if graph is None or shapes != shapes_of(batch):
         return None
@@ -57,6 +59,8 @@ def refuse_untraceable(objective: Objective, theta: Tensor, batch: Batch) -> Non
     Where torch fails to for a reason of its own, that is said, and the steps are made singly. Raises
     ValueError when the step looks at a value.
     """
+    if STEP in objective.kept:
+        return
     step = one_step(objective, batch)
     zeros = torch.zeros_like(theta), torch.zeros_like(theta)
     inputs = (theta, *zeros, theta.new_tensor([[1e-3, 1.0]]).double(), *tensors_of(batch))
@@ -71,7 +75,35 @@ def refuse_untraceable(objective: Objective, theta: Tensor, batch: Batch) -> Non
         graph = None
     else:
         refuse_constants(graph, step, elsewhere(inputs, batch), UNTRACEABLE)
+        thin_products_as_sums(graph)
     objective.kept[STEP] = graph, shapes_of(batch)
+
+
+def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
+    """A (m, k) @ B (k, n) with k ≤ most becomes Σⱼ aⱼ bⱼᵀ, which is part of the kernels around it.
+
+    For the few outputs of a network a call of the matrix product costs more than the product.
+    """
+    mm = torch.ops.aten.mm.default
+    for node in graph.graph.find_nodes(op="call_function", target=mm):
+        a, b = node.args
+        k = node.meta["shapes"][0][1] if "shapes" in node.meta else most + 1  # not by make_fx
+        if k <= most:
+            with graph.graph.inserting_before(node):
+                call = graph.graph.call_function
+                parts = [
+                    call(
+                        torch.mul,
+                        (call(torch.narrow, (a, 1, j, 1)), call(torch.narrow, (b, 0, j, 1))),
+                    )
+                    for j in range(k)
+                ]
+                whole = parts[0]
+                for part in parts[1:]:
+                    whole = call(torch.add, (whole, part))
+            node.replace_all_uses_with(whole)
+            graph.graph.erase_node(node)
+    graph.recompile()
 
 
 def one_step(objective: Objective, batch: Batch) -> Callable[..., tuple[Tensor, ...]]:

@@ -9,6 +9,8 @@ import torch
 from scipy.stats import qmc
 from torch import Tensor
 
+from companion.pinn.arguments import need_number, need_whole
+
 SAMPLERS = ("grid", "uniform", "latin", "sobol")
 
 
@@ -68,7 +70,7 @@ class Box:
 
         Raises ValueError for fewer than one point or another name.
         """
-        self._refuse_counts(n, how)
+        self._refuse_counts(n, how, seed)
         if how == "grid":
             counts = (
                 n if isinstance(n, tuple) else (round(n ** (1 / self.dimension)),) * self.dimension
@@ -88,7 +90,7 @@ class Box:
             unit = torch.from_numpy(drawn[:count])
         return self.scaled(unit)
 
-    def _refuse_counts(self, n, how):
+    def _refuse_counts(self, n, how, seed):
         if how not in SAMPLERS:
             raise ValueError(f"points are drawn by {', '.join(SAMPLERS)}; got {how!r}")
         counts = n if isinstance(n, tuple) else (n,)
@@ -98,6 +100,7 @@ class Box:
                 f"expected one number of points, 1 or more, or, on a grid, a tuple with one for "
                 f"each of {self.dimension} axes; got {n!r}"
             )
+        need_whole("seed", seed, 0)
         if isinstance(n, tuple) and how != "grid":
             raise ValueError(
                 f'{n} points along the axes are a grid, but how is {how!r}; write how="grid", or '
@@ -132,6 +135,8 @@ class Box:
         """
         if stray := set(fixed) - set(self.names):
             raise ValueError(f"{', '.join(sorted(stray))}: this box has {', '.join(self.names)}")
+        for name, value in fixed.items():
+            need_number(name, value)
         for name, (low, high) in self.ends().items():
             if name in fixed and not low <= fixed[name] <= high:
                 raise ValueError(f"{name}={fixed[name]} lies outside {self}")

@@ -7,14 +7,16 @@ or leaving is a choice between tensors: no value is looked at until the fit repo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+from companion.pinn.arguments import need_number, need_whole
 from companion.pinn.linearise import Linearised, Products, linearised, squares, ways
 from companion.pinn.residuals import Batch
-from companion.pinn.stages import At, Losses, Stage, need_positive, need_whole
+from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.trial import Objective
 
 Memory: TypeAlias = dict[str, Tensor]  # μ, how fast it rises, the tries in vain, the last gradient
@@ -22,7 +24,9 @@ Memory: TypeAlias = dict[str, Tensor]  # μ, how fast it rises, the tries in vai
 ROOM = 2**30  # bytes of J; beyond, its products with vectors take its place
 SOLVERS = ("cholesky", "qr", "cg")
 SPLIT = 256  # rows; a Gram matrix of more is made by halves
-IDLE, ARRIVED = 5, 1e-3  # so many tries in vain at such a gradient are worth a word
+ENOUGH = 30  # tries in vain in a row end the stage
+IDLE, ARRIVED = 5, 1e-3  # fewer, at such a gradient, are worth a word
+ROUNDING = 100  # times what it makes of |r|²: nothing else is left
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class LevenbergMarquardt(Stage):
     smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where that is too ill conditioned, as in float32;
     "cg", conjugate gradients on products with J, which is never made; None takes the first in float64,
     the second in float32, and the third where J would take more than a gibibyte, and says so.
-    iterations: of conjugate gradients, at most, for a step. The stage ends early when the gradient is
-    below `tolerance` times its first size, or when steps and losses no longer change.
+    iterations: of conjugate gradients, at most, for a step. The stage ends early, at a report,
+    when the gradient ‖Jᵀr‖ is below `tolerance` times ‖J‖ ‖r‖, or when 30 tries in a row change nothing.
 
     A residual is traced at the first step and not called again, but for a new number of points: it
     must depend on u, x and the unknowns alone (tensors that it uses may be changed in place), at its
@@ -61,11 +65,14 @@ class LevenbergMarquardt(Stage):
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        need_whole(self, steps=1, iterations=1)
-        need_positive(self, "damping")
+        need_whole("steps", self.steps, 1, self)
+        need_whole("iterations", self.iterations, 1, self)
+        need_number("damping", self.damping, above=0, got=self)
         if self.solver not in (None, *SOLVERS):
             raise ValueError(f"solver is one of {', '.join(SOLVERS)}, or None; got {self!r}")
-        if not 0 <= self.tolerance < 1:
+        if self.marquardt and self.solver == "cg":
+            raise ValueError(f"conjugate gradients have no diagonal of JᵀJ to take; got {self!r}")
+        if not (isinstance(self.tolerance, Real) and 0 <= self.tolerance < 1):
             raise ValueError(f"tolerance is 0 or more, and below 1; got {self!r}")
 
     def init(self, objective: Objective, theta: Tensor, batch: Batch) -> Memory:
@@ -79,6 +86,7 @@ class LevenbergMarquardt(Stage):
             "rise": zero + 2,  # the factor of the next damping, if the try is in vain
             "idle": zero,  # how many tries in a row changed nothing
             "slope": zero + math.inf,  # ‖Jᵀr‖ / (‖J‖ ‖r‖), 0 where nothing is left to gain
+            "left": zero + math.inf,  # |r|², as a multiple of what rounding makes of it
         }
 
     def step(self, objective: Objective, at: At, batch: Batch, room: int) -> tuple[At, Losses]:
@@ -99,34 +107,39 @@ class LevenbergMarquardt(Stage):
         memory = next_damping(at.memory, (before - after) / found.predicted, taken)
         small = (before - after).abs() <= torch.finfo(before.dtype).eps * before
         memory["idle"] = torch.where(taken & ~small, 0.0, at.memory["idle"] + 1)
-        memory["slope"] = found.slope.double()
+        rounding = torch.finfo(before.dtype).eps * found.size * at.theta.norm()
+        memory["slope"] = (found.slope / (found.size * before.sqrt())).double()
+        memory["left"] = (before / rounding**2).double()
         losses = {term: loss[None] for term, loss in line.losses.items()}
         return At(torch.where(taken, new, at.theta), memory, at.made + 1), losses
 
     def finished(self, memory: Memory) -> str | None:
         """Why no further step is of use, or None; for a report, since it looks at values."""
-        if memory["slope"] <= self.tolerance:
-            return f"the gradient is {memory['slope'].item():.1e} of what the residuals could give"
-        return None
+        idle, slope = int(memory["idle"]), memory["slope"].item()
+        if slope <= self.tolerance:
+            return f"the gradient is {slope:.1e} of what the residuals could give"
+        return f"{idle} tries in a row changed nothing" if idle >= ENOUGH else None
 
     def stuck(self, memory: Memory) -> str | None:
         """What is to be said of a stage that ends without having arrived, or None."""
         idle, slope = int(memory["idle"]), memory["slope"].item()
-        if idle >= IDLE and slope > ARRIVED:
-            return (
-                f"Levenberg–Marquardt could not improve in its last {idle} steps (damping "
-                f"{memory['damping'].item():.0e}, gradient {slope:.0e} of what the residuals could "
-                "give). Are the units far from 1? Train scaled(problem), or begin with Adam"
-            )
-        return None
+        if idle < IDLE or slope < ARRIVED or memory["left"] < ROUNDING:
+            return None
+        return (
+            f"Levenberg–Marquardt could not improve in its last {idle} steps (damping "
+            f"{memory['damping'].item():.0e}, gradient {slope:.0e} of what the residuals could give). "
+            "Are the units far from 1? Train scaled(problem). Are the digits of float32 used up? Take "
+            'solver="qr", or float64. Else begin with Adam'
+        )
 
 
 class Try(NamedTuple):
-    """A step δ, how much of |r|² it should take away, and ‖Jᵀr‖ / (‖J‖ ‖r‖)."""
+    """A step δ, how much of |r|² it should take away, ‖Jᵀr‖ and ‖J‖."""
 
     step: Tensor
     predicted: Tensor
     slope: Tensor
+    size: Tensor
 
 
 def next_damping(memory: Memory, gain: Tensor, taken: Tensor) -> Memory:
@@ -163,7 +176,8 @@ def by_matrix(
     return Try(
         h if size is None else h / size,
         h @ (slope + damping * h),
-        slope.norm() / (scaled.norm() * r.norm()),
+        slope.norm(),
+        scaled.norm(),
     )
 
 
@@ -175,10 +189,12 @@ def by_cholesky(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
     wide = len(j) < j.shape[1]
     gram = gram_of(j if wide else j.T)
     gram.diagonal().add_(damping)
-    factor, _ = torch.linalg.cholesky_ex(gram)
+    factor, failed = torch.linalg.cholesky_ex(gram)
     if wide:
-        return j.T @ torch.cholesky_solve(r[:, None], factor)[:, 0]
-    return torch.cholesky_solve(slope[:, None], factor)[:, 0]
+        h = j.T @ torch.cholesky_solve(r[:, None], factor)[:, 0]
+    else:
+        h = torch.cholesky_solve(slope[:, None], factor)[:, 0]
+    return torch.where(failed == 0, h, math.nan)
 
 
 def by_qr(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
@@ -193,19 +209,21 @@ def by_products(line: Products, damping: Tensor, iterations: int) -> Try:
 
     Once the residual of the equation is small enough, what follows changes nothing.
     """
-    slope = line.transposed(line.rows.detach())
+    r = line.rows.detach()
+    slope = line.transposed(r)
     h, left = torch.zeros_like(slope), slope
     direction, size = left, left @ left
-    enough = 1e-12 * size  # |left| down to 1e-6 of |slope|
+    enough, largest = 1e-12 * size, None  # |left| down to 1e-6 of |slope|
     for _ in range(iterations):
-        image = line.transposed(line.forward(direction)) + damping * direction
+        image = line.transposed(line.forward(direction))
+        if largest is None:  # ‖J‖, as its answer to the gradient tells it
+            largest = (direction @ image / size).sqrt()
+        image = image + damping * direction
         rate = torch.where(size > enough, size / (direction @ image), 0.0)
         h, left = h + rate * direction, left - rate * image
         new = left @ left
         direction, size = left + (new / size) * direction, new
-    r = line.rows.detach()
-    largest = line.transposed(r).norm() / r.norm()
-    return Try(h, h @ (slope + damping * h), slope.norm() / (largest * r.norm()))
+    return Try(h, h @ (slope + damping * h), slope.norm(), largest)
 
 
 def gram_of(a: Tensor) -> Tensor:

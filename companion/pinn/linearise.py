@@ -141,8 +141,7 @@ def first_way(
 
 
 def traced(f: Way, *args: Tensor) -> tuple[GraphModule, GraphModule]:
-    """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone.
-    """
+    """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone."""
     whole = torch_private.traced(f, args)
     part = Graph()
     part.output(part.graph_copy(whole.graph, {})[0])  # type: ignore[index]

@@ -4,6 +4,7 @@ Each event is one step, or as many as its stage makes at once. What is done betw
 report, a checkpoint, a stop) is the caller's: fit is this loop with its usual parts. Chapter 12.
 """
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from companion.pinn.arguments import need_kind, need_whole
 from companion.pinn.batches import Batches
 from companion.pinn.checks import refuse_misfits
 from companion.pinn.problem import Problem
@@ -39,6 +41,7 @@ class Event:
     stopped: str | None = None
     record: dict[str, Any] | None = None  # made by fit at this event
     ended: bool = field(default=False, init=False)
+    broken: bool = field(default=False, init=False)  # stopped by what nobody asked for
 
     @property
     def step(self) -> int:
@@ -60,6 +63,10 @@ class Event:
     def stop(self, why: str) -> None:
         """End the run here."""
         self.stopped = self.stopped or why
+
+    def break_off(self, why: str) -> None:
+        """End the run here, for a reason that nobody asked for: fit warns of it."""
+        self.stopped, self.broken = why, True
 
     def next_stage(self) -> None:
         """Go on with the next stage."""
@@ -96,8 +103,13 @@ def run(
 
     Source: chapter 12.
     """
+    need_kind("batches", batches, Batches, "Batches, as sampled(problem.domain, 256) gives")
+    need_whole("balance", balance, 0)
+    need_kind("state", state, (State, type(None)), "the State of an event")
     objective = started(problem, network, stages, causal, method)
-    return steps(objective, stages, batches, balance, state or first_state(objective, batches))
+    state = state or first_state(objective, batches)
+    refuse_untrainable(objective, stages, state)
+    return steps(objective, stages, batches, balance, state)
 
 
 def started(
@@ -108,6 +120,11 @@ def started(
     method: str | None = None,
 ) -> Objective:
     """The objective of a fit, once everything is looked at that can be before the first step."""
+    need_kind("problem", problem, Problem, "a Problem")
+    need_kind("network", network, nn.Module, "an nn.Module, MLP(problem.domain) for one")
+    need_kind("causal", causal, (Causal, type(None)), "Causal(axis, epsilon) or None")
+    if method not in (None, "reverse", "taylor"):
+        raise ValueError(f'method is "reverse", "taylor" or None; got {method!r}')
     refuse_stages(stages)
     trial = network.trial if isinstance(network, Solution) else Trial(problem, network)
     if trial.problem is not problem:  # a solution goes on, in another problem
@@ -127,6 +144,13 @@ def continued(problem: Problem, old: Trial) -> Trial:
                 value = before.value(old.thetas[name]).item()
                 theta.copy_(replace(unknown, guess=value).free())
     return trial
+
+
+def refuse_untrainable(objective: Objective, stages: Sequence[Stage], state: State) -> None:
+    """Raise what any stage would raise when it begins, the last one too, before the first step."""
+    batch = state.weighted()
+    for stage in stages[state.stage :]:
+        stage.init(objective, state.theta, batch)
 
 
 def first_state(objective: Objective, batches: Batches) -> State:
@@ -158,7 +182,8 @@ def steps(
                 return
             state = state.next_stage() if event.last else state
     finally:
-        objective.trial.load((event.state if event else state).theta)
+        if not sys.is_finalizing():  # or torch is half gone, for a loop that nobody ended
+            objective.trial.load((event.state if event else state).theta)
 
 
 def stepped(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from companion.pinn.arguments import need_kind, need_number, need_whole
 from companion.pinn.domain import Box
 from companion.pinn.problem import Function
 
@@ -45,6 +46,7 @@ class Centred(nn.Module):
 
     def __init__(self, box: Box) -> None:
         super().__init__()
+        need_kind("the domain of a network", box, Box, "a Box, as Box(t=(0.0, 1.0))")
         self.box = box
         self.register_buffer("low", box.low, persistent=False)
         self.register_buffer("high", box.high, persistent=False)
@@ -81,6 +83,7 @@ class MLP(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        need_number("spread", spread, above=0)
         _refuse_activation(activation)
         _refuse_sizes(widths, outputs)
         self.activation = activation
@@ -166,8 +169,8 @@ class Fourier(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if features < 1:
-            raise ValueError(f"expected 1 or more features; got {features}")
+        need_whole("features", features, 1)
+        need_number("size", size, above=0)
         self.centred = Centred(box)
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randn(features, box.dimension, generator=generator, dtype=torch.float64)
@@ -204,6 +207,7 @@ class Siren(nn.Module):
     ) -> None:
         super().__init__()
         _refuse_sizes(widths, outputs)
+        need_number("omega", omega, above=0)
         self.omega = omega
         self.centred = Centred(box)
 

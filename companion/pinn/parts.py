@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from companion.pinn.batches import need_count
+from companion.pinn.arguments import need_whole
 from companion.pinn.loop import Event
 from companion.pinn.problem import Unknown
 from companion.pinn.residuals import losses_of
@@ -42,7 +42,7 @@ class Due:
             if interval <= timedelta(0):
                 raise ValueError(f"log_interval is above 0; got {interval}")
         else:
-            need_count("log_interval (or a timedelta)", interval, 1)
+            need_whole("log_interval (or a timedelta)", interval, 1)
         self.interval, self.last = interval, time.monotonic()
 
     def __call__(self, event: Event) -> bool:
@@ -82,7 +82,9 @@ class Guard:
             ]
             if wrong:
                 where = f"the end of step {event.step} of {type(event.stage).__name__}"
-                self.fail(event, event.before, f"NaN or infinity in {', '.join(wrong)} at {where}")
+                self.fail(
+                    event, self.before(event), f"NaN or infinity in {', '.join(wrong)} at {where}"
+                )
         if not self.failed:
             self.good, self.sum = event.state, 0.0
 
@@ -90,7 +92,15 @@ class Guard:
         """Stop at a good state."""
         self.failed = True
         event.state = replace(state, records=event.state.records)
-        event.stopped = why
+        event.break_off(why)
+
+    def before(self, event: Event) -> State:
+        """The state before the last step of an event, one of several made at once too."""
+        if event.step - event.before.step > 1:
+            for single in self.singly(event.before):
+                if single.step >= event.step:
+                    return single.before
+        return event.before
 
     def found(self) -> tuple[State, str]:
         """(the last state whose loss is finite, what failed after it)."""
@@ -219,7 +229,7 @@ class Checkpoint:
         try:
             save(self.path, state, event.objective.trial, identity)
         except OSError as error:
-            event.stop(str(error))
+            event.break_off(str(error))
 
 
 class Interrupt:

@@ -17,12 +17,15 @@ import inspect
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from companion.operators import Partials
+from companion.pinn.arguments import need_function, need_kind, need_whole
 from companion.pinn.domain import Box
 
 Function: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → u (n, outputs)
@@ -59,6 +62,10 @@ class Condition:
     given: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        need_function(f"of in condition {self.name!r}", self.of, "of(u, x) → (k, c)")
+        need_kind(
+            f"condition {self.name!r}: given", self.given, Mapping, "a dictionary, {name: table}"
+        )
         points = self._kept("points", self.points)
         if points.ndim != 2 or not len(points):
             raise ValueError(
@@ -94,7 +101,12 @@ class Condition:
 
     def _number(self, what, value):
         """value as a float64 tensor, if all its numbers are real and finite."""
-        found = torch.as_tensor(value)
+        try:
+            found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"condition {self.name!r} needs {what} that are numbers; got {value!r}"
+            ) from error
         if found.is_complex():
             raise ValueError(
                 f"condition {self.name!r} has complex {what}: its imaginary part would be lost. Give "
@@ -158,7 +170,9 @@ class Unknown:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.low < self.guess < self.high:
+        for what in ("guess", "low", "high"):
+            need_kind(what, getattr(self, what), Real, "a number")
+        if not self.low < self.guess < self.high or not math.isfinite(self.guess):
             raise ValueError(
                 f"expected low < guess < high; got {self.low}, {self.guess}, {self.high}"
             )
@@ -245,6 +259,7 @@ class Problem:
     order: int = 1
 
     def __post_init__(self) -> None:
+        self._refuse_kinds()
         self._refuse_names()
         for c in self.conditions:
             if c.points.shape[1] != self.domain.dimension:
@@ -252,7 +267,7 @@ class Problem:
                     f"condition {c.name!r} has points {tuple(c.points.shape)}, but {self.domain} "
                     f"has {self.domain.dimension} axes: expected (k, {self.domain.dimension})"
                 )
-            if (outside := self.domain.centred(c.points).abs() > 1 + 1e-9).any():
+            if (outside := self.domain.centred(c.points).abs() > 1 + 1e-6).any():
                 raise ValueError(
                     f"condition {c.name!r} has {outside.any(1).sum()} of {len(c.points)} points outside "
                     f"{self.domain}. Are the units the same? Else make the box larger"
@@ -269,6 +284,19 @@ class Problem:
             raise ValueError(
                 f"no term asks for {', '.join(idle)}: write residual=lambda u, x, {', '.join(idle)}: …"
             )
+
+    def _refuse_kinds(self):
+        need_kind("domain", self.domain, Box, "a Box, as Box(t=(0.0, 1.0))")
+        need_function("residual", self.residual, "residual(u, x) → (n, k)")
+        for what in ("ansatz", "exact"):
+            if getattr(self, what) is not None:
+                need_function(what, getattr(self, what), "or None")
+        need_kind("conditions", self.conditions, (tuple, list), "a tuple: (Condition(...),)")
+        for c in self.conditions:
+            need_kind("each of the conditions", c, Condition, "a Condition")
+        need_kind("unknowns", self.unknowns, Mapping, 'a dictionary, {"k": Unknown(0.2)}')
+        need_whole("outputs", self.outputs, 1)
+        need_whole("order", self.order, 0)
 
     def _refuse_names(self):
         names = ["equation", *(c.name for c in self.conditions)]
@@ -294,7 +322,7 @@ class Problem:
 
 
 def asked_by(f: Callable[..., Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `named` that a function of (u, x, …) asks for by name; all, if it takes **any.
+    """Those of `named` that a function of (u, x, …) asks for by name; all, if it takes `**any`.
 
     >>> asked_by(lambda u, x, beta: u() * beta, {"beta": 0.3, "gamma": 0.1})
     {'beta': 0.3}

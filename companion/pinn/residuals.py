@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from companion.operators import Partials
+from companion.pinn.arguments import need_kind
 from companion.pinn.problem import Condition, Problem, asked_by
 
 
@@ -51,6 +52,10 @@ def batch_of(problem: Problem, x: Tensor) -> Batch:
     >>> {term: len(at.x) for term, at in batch_of(decay, decay.domain.points(8)).items()}
     {'equation': 8, 'start': 1}
     """
+    if x.ndim != 2 or x.shape[1] != problem.domain.dimension:
+        raise ValueError(
+            f"expected points (n, {problem.domain.dimension}) of {problem.domain}; got {tuple(x.shape)}"
+        )
     return {"equation": equation_at(x)} | {c.name: points_of(c, x) for c in problem.conditions}
 
 
@@ -77,9 +82,19 @@ def residuals(
     >>> from companion.pinn.problem import Box
     >>> decay = Problem(Box(t=(0, 1)), lambda u, t: u(0) + u())
     >>> x = torch.tensor([[0.0], [1.0]]).double()
-    >>> residuals(decay, {"u": lambda t: torch.exp(-2 * t)}, batch_of(decay, x))["equation"][0].T
-    tensor([[-1.0000, -0.1353]], dtype=torch.float64)
+    >>> found = residuals(decay, {"u": lambda t: torch.exp(-2 * t)}, batch_of(decay, x))
+    >>> [round(r, 4) for r in found["equation"][0].flatten().tolist()]              # −e⁻²ᵗ
+    [-1.0, -0.1353]
     """
+    need_kind("params", params, Mapping, 'a dictionary, {"u": function, unknown: value}')
+    need_kind("batch", batch, dict, "a dictionary, {term: Points}, as batch_of(problem, x) gives")
+    if missing := {"u", *problem.unknowns} - set(params):
+        raise ValueError(
+            f"params lack {', '.join(sorted(missing))}: residuals(problem, {{name: …}}, …)"
+        )
+    terms = ["equation", *(c.name for c in problem.conditions)]
+    if strange := set(batch) - set(terms):
+        raise ValueError(f"{', '.join(sorted(strange))}: this problem has {', '.join(terms)}")
     return {
         term: (term_rows(problem, term, params, at, method), at.weight)
         for term, at in batch.items()

@@ -59,7 +59,7 @@ class Estimate(float):
 
     def __repr__(self) -> str:
         if self.error is None or not 0 < self.error < math.inf:
-            return f"{float(self):.6g}"
+            return f"{float(self):.6g}" + (" ± ∞" if self.error == math.inf else "")
         digits = max(0, 1 - math.floor(math.log10(self.error)))
         return f"{float(self):.{digits}f} ± {self.error:.{digits}f}"
 
@@ -95,7 +95,7 @@ class Solution(nn.Module):
         return Partials(self, x)
 
     @property
-    def error(self) -> float | None:
+    def error(self) -> float | Any:
         """‖u − u*‖ / ‖u*‖ over the domain; None without an exact solution."""
         return None if self.problem.exact is None else relative_error(self, self.problem)
 
@@ -128,15 +128,32 @@ class Solution(nn.Module):
 
         Raises ValueError for a file of another network or other unknowns.
         """
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read(path, "solution")
         trial = Trial(problem, network)
         try:
             trial.load_state_dict(content["parameters"])
+            history = History(content["records"], content["stopped"])
         except (RuntimeError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path} holds another solution: {error}. Give its own problem and network"
             ) from error
-        return cls(trial, History(content["records"], content["stopped"]))
+        return cls(trial, history)
+
+
+def read(path: str | Path, what: str) -> Any:
+    """What torch.save wrote, of tensors, numbers and words alone: no code of the file is run.
+
+    Raises ValueError for a file that holds something else, OSError for one that cannot be read.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{path} holds no {what} of companion.pinn, or a part of one ({type(error).__name__}). Give "
+            "another file, or delete it"
+        ) from error
 
 
 def relative_error(u_of: Function, problem: Problem, n: int = 1000) -> float:
@@ -204,8 +221,11 @@ def _deviations(j, places):
     rest[places] = False
     others, mine = j[:, rest], j[:, places]
     left = mine - others @ torch.linalg.lstsq(others, mine, driver="gelsd").solution
-    covariance = torch.linalg.pinv(left.T @ left)
-    return covariance.diagonal().sqrt().tolist()
+    _, sizes, ways = torch.linalg.svd(left, full_matrices=False)
+    known = sizes > 1e-12 * mine.norm()
+    variances = (ways[known] / sizes[known, None]).square().sum(0)
+    idle = (ways[~known].square() > 1e-6).any(0)  # a part of it is in a way that changes no row
+    return torch.where(idle, math.inf, variances.sqrt()).tolist()
 
 
 def _value_slopes(trial, names):

@@ -5,14 +5,13 @@ losses: at.theta after one step (or as many as it makes at once, at most room of
 remembers, and {term: its losses before each}. That is all: one of your own needs no more.
 """
 
-import math
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
+from companion.pinn.arguments import need_whole
 from companion.pinn.residuals import Batch
 from companion.pinn.trial import Objective
 
@@ -41,21 +40,6 @@ class Stage(Protocol):
         ...
 
 
-def need_whole(stage: Any, **least: int) -> None:
-    """Raise ValueError unless these settings of a stage are whole numbers, so much or more."""
-    for name, number in least.items():
-        value = getattr(stage, name)
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < number:
-            raise ValueError(f"{name} is a whole number, {number} or more; got {stage!r}")
-
-
-def need_positive(stage: Any, *names: str) -> None:
-    """Raise ValueError unless these settings of a stage are above 0 and finite."""
-    for name in names:
-        if not 0 < getattr(stage, name) < math.inf:
-            raise ValueError(f"{name} is a number above 0, and finite; got {stage!r}")
-
-
 @dataclass(frozen=True)
 class LBFGS(Stage):
     """steps of L-BFGS with the strong Wolfe line search, each of `inner` iterations.
@@ -78,7 +62,8 @@ class LBFGS(Stage):
     memory: int = 50
 
     def __post_init__(self) -> None:
-        need_whole(self, steps=1, inner=1, memory=1)
+        for name in ("steps", "inner", "memory"):
+            need_whole(name, getattr(self, name), 1, self)
 
     def init(self, objective: Objective, theta: Tensor, batch: Batch) -> dict[str, Any]:
         """The curvature that is known: none."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from torch import Tensor
 
 from companion.pinn.batches import mixed
 from companion.pinn.residuals import Batch, Points, batch_of
+from companion.pinn.solution import read
 from companion.pinn.trial import Trial
 
 FORMAT = 2  # of a checkpoint
+SUMS = 6  # random ones, in a fingerprint
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ def save(path: str | Path, state: State, trial: Trial, identity: dict[str, Any])
     Raises OSError, with the path in it, where it cannot be written.
     """
     path = Path(path)
-    partly = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partly = path.with_name(f"{path.name}.part")
     content = {
         "format": FORMAT,
-        "identity": identity | {"fingerprint": fingerprint(trial)},
+        "identity": whole(identity, trial),
         "shapes": {name: list(shape) for name, shape in trial.shapes.items()},
         "state": {**vars(state), "batch": {t: list_of(at) for t, at in state.batch.items()}},
     }
@@ -84,19 +87,20 @@ def load(path: str | Path, trial: Trial, identity: dict[str, Any]) -> State:
 
     Raises ValueError for what is no checkpoint, and for that of another problem, network or plan.
     """
+    content = read(path, "checkpoint")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
         version, was, shapes = content["format"], content["identity"], content["shapes"]
         found = dict(content["state"])
-    except Exception as error:
+    except (KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} is no checkpoint of companion.pinn ({type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else error!r}). Give another file, or delete it"
+            f"{path} is no checkpoint of companion.pinn: it lacks {error}. Give another file, or "
+            "delete it"
         ) from error
     if version != FORMAT:
         raise ValueError(f"{path} is a checkpoint of format {version}; expected {FORMAT}")
     like = next(trial.parameters())
-    if different := differences(was, identity | {"fingerprint": fingerprint(trial)}):
+    digits = torch.finfo(like.dtype).eps ** 0.6
+    if different := differences(was, whole(identity, trial), digits):
         raise ValueError(
             f"{path} is the checkpoint of another fit: {'; '.join(different)}. Give the same, or "
             "another file"
@@ -138,25 +142,37 @@ def moved(memory: Any, like: Tensor) -> Any:
 
 
 def fingerprint(trial: Trial) -> dict[str, list[float]]:
-    """{term: some of its residuals}, for a θ and points that are always the same.
+    """{term: the size of its rows, random sums of them, and of their weights}, at a θ of its own.
 
-    What the problem, the network, its frozen parameters and buffers are, to some digits; whatever it
-    is trained to.
+    What the problem, the network, its frozen parameters and buffers are, whatever it is trained to: θ
+    and the points are always the same.
     """
     like = next(trial.parameters())
     count = sum(shape.numel() for shape in trial.shapes.values())
     generator = torch.Generator().manual_seed(0)
-    theta = 0.3 * torch.randn(count, generator=generator, dtype=torch.float64)
-    x = trial.problem.domain.points(8, "uniform", mixed(0, 1)).to(like)
-    batch = {t: at.take(slice(0, 8)) for t, at in batch_of(trial.problem, x).items()}
-    found = trial.at(theta.to(like), batch)
+    draw = partial(torch.randn, generator=generator, dtype=torch.float64)
+    x = trial.problem.domain.points(64, "uniform", mixed(0, 1)).to(like)
+    found = trial.at((0.3 * draw(count)).to(like), batch_of(trial.problem, x))
     return {
-        term: [*rows.detach().flatten().tolist(), *weight.flatten().tolist()]
+        term: [
+            number
+            for values in (rows.detach().cpu().double(), weight.cpu().double())
+            for number in (
+                values.abs().sum().item(),
+                *(draw(SUMS, *values.shape) * values).sum((1, 2)).tolist(),
+            )
+        ]
         for term, (rows, weight) in found.items()
     }
 
 
-def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def whole(identity: dict[str, Any], trial: Trial) -> dict[str, Any]:
+    """The settings of a fit, with what its problem and its network are."""
+    dtype = str(next(trial.parameters()).dtype)
+    return identity | {"dtype": dtype, "fingerprint": fingerprint(trial)}
+
+
+def differences(was: dict[str, Any], now: dict[str, Any], digits: float) -> list[str]:
     """What differs between two identities, in words; numbers may differ in their last digits."""
     found: list[str] = []
     for name in sorted(was.keys() | now.keys()):
@@ -164,7 +180,7 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
         here: Any = now.get(name)
         if name == "fingerprint":
             found += [f"{term} is another one" for term in sorted(then.keys() | here.keys())
-                      if not close(then.get(term), here.get(term))]  # fmt: skip
+                      if not close(then.get(term), here.get(term), digits)]  # fmt: skip
         elif name == "stages":
             if here[: len(then)] != then:
                 found.append(f"stages {then} there, {here} here")
@@ -173,10 +189,10 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return found
 
 
-def close(a: Sequence[float] | None, b: Sequence[float] | None) -> bool:
-    """Whether two lists of numbers agree to a thousandth of the largest; NaN agrees with NaN."""
+def close(a: Sequence[float] | None, b: Sequence[float] | None, digits: float) -> bool:
+    """Whether two fingerprints of a term agree: each sum, measured by the size of what is summed."""
     if a is None or b is None or len(a) != len(b):
         return False
-    one, other = torch.tensor(a), torch.tensor(b)
-    size = one.nan_to_num(0, 0, 0).abs().max() if len(a) else 0.0
-    return torch.allclose(one, other, rtol=1e-3, atol=1e-3 * float(size), equal_nan=True)
+    one, other = (torch.tensor(v, dtype=torch.float64).view(2, 1 + SUMS) for v in (a, b))
+    off = (one - other).abs() <= digits * one[:, :1].abs()
+    return bool((off | (one.isnan() & other.isnan())).all())

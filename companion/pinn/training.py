@@ -4,10 +4,10 @@ A part is called with the event of a step; it may look at it, and stop the run. 
 in a list, and callbacks of one's own stand beside them.
 """
 
+import hashlib
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from numbers import Integral
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from companion.pinn.batches import Batches, fixed, need_count, sampled
-from companion.pinn.loop import Event, first_state, started, steps
+from companion.pinn.arguments import need_function, need_kind, need_whole
+from companion.pinn.batches import Batches, fixed, refuse_points, sampled
+from companion.pinn.loop import Event, first_state, refuse_untrainable, started, steps
 from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, record
 from companion.pinn.problem import Problem
 from companion.pinn.solution import History, Solution
@@ -28,6 +29,7 @@ from companion.pinn.units import warn_of_units
 
 Callback: TypeAlias = Callable[[Event], Any]
 
+SELDOM = 1000  # steps; after so many at the latest it is seen whether all is finite
 SHUT = 0.5  # a causal weight below this, at the end, is worth a word
 
 
@@ -65,16 +67,18 @@ def fit(
 
     Ctrl-C keeps what was reached; a NaN goes back to the last parameters with a finite loss, and
     leaves the checkpoint alone; a checkpoint that cannot be written ends the fit; all three warn. So
-    does a fit that ends without having arrived. Raises ValueError for what cannot work: a network that
-    does not fit the problem (its shape, its activation), another fit's checkpoint.
+    does a fit that ends without having arrived; not one that a callback stops. Raises ValueError for
+    what cannot work: a network that does not fit the problem (its shape, its activation), another
+    fit's checkpoint.
 
     Source: chapter 12.
     """
-    need_count("balance", balance, 0)
+    refuse_settings(seed, balance, metrics, callbacks, checkpoint)
     objective = started(problem, network, stages, causal, method)
     batches = source(problem, points, sampler, seed, resample)
     identity = identity_of(stages, points, sampler, seed, resample, causal, balance, method)
     state = on_disk(checkpoint, objective, identity) or first_state(objective, batches)
+    refuse_untrainable(objective, stages, state)
     parts = Parts(
         Due(log_interval),
         Guard(state, lambda good: steps(objective, stages, batches, balance, good, most=1)),
@@ -82,13 +86,13 @@ def fit(
         Progress(progress, sum(stage.steps for stage in stages), state.step),
         Checkpoint(checkpoint, identity) if checkpoint else None,
     )
-    if not state.step:
+    if not state.step and not isinstance(network, Solution):
         warn_of_units(objective, state)
     with Interrupt() as ctrl_c, parts.progress:
         event = None
         for event in steps(objective, stages, batches, balance, state):
             if ctrl_c.pressed:
-                event.stop(f"interrupted after step {event.step}")
+                event.break_off(f"interrupted after step {event.step}")
             parts.see(event, callbacks)
     if event is None:
         return Solution(objective.trial, History(list(state.records)))
@@ -98,11 +102,11 @@ def fit(
 def ended(event: Event) -> Solution:
     """The solution of a fit, and what is to be said of how it ended."""
     solution = event.solution
-    if solution.history.stopped:
+    if event.broken:
         warnings.warn(f"fit stopped early: {solution.history.stopped}", stacklevel=3)
-    stuck = getattr(event.stage, "stuck", lambda memory: None)(event.state.memory)
-    if stuck and not event.stopped:
-        warnings.warn(stuck, stacklevel=3)
+    stuck = getattr(event.stage, "stuck", None)
+    if stuck and not event.stopped and (said := stuck(event.state.memory)):
+        warnings.warn(said, stacklevel=3)
     smallest = (solution.history.records or [{}])[-1].get("smallest_weight", 1.0)
     if smallest < SHUT:
         last = solution.history.records[-1]
@@ -134,6 +138,8 @@ class Parts:
         self.guard.add(event)
         if self.due(event):
             self.look(event)
+        elif event.step // SELDOM > event.before.step // SELDOM:
+            self.guard.look(event)  # where reports are far between
         for callback in callbacks:
             callback(event)
         if event.stopped and event.record is None:
@@ -146,8 +152,8 @@ class Parts:
         """A report: whether all is finite, the record, and whether the stage has arrived."""
         self.guard.look(event)
         record(event, self.metrics)
-        arrived = getattr(event.stage, "finished", lambda memory: None)(event.state.memory)
-        if arrived and not event.last:
+        finished = getattr(event.stage, "finished", None)
+        if finished and not (event.stopped or event.last) and finished(event.state.memory):
             event.next_stage()
 
 
@@ -170,9 +176,27 @@ def on_disk(
     return None
 
 
+def refuse_settings(seed: int, balance: int, metrics: Any, callbacks: Any, checkpoint: Any) -> None:
+    """Raise ValueError or TypeError for settings of fit that are not what they should be."""
+    need_whole("seed", seed, 0)
+    need_whole("balance", balance, 0)
+    need_kind("metrics", metrics or {}, Mapping, "a dictionary, {name: function of the Solution}")
+    for name, metric in (metrics or {}).items():
+        need_function(f"metric {name}", metric, "of the Solution")
+    need_kind("callbacks", callbacks, (list, tuple), "a list of functions, [callback]")
+    for callback in callbacks:
+        need_function("a callback", callback, "of the Event")
+    need_kind("checkpoint", checkpoint, (str, Path, type(None)), "the name of a file")
+
+
 def source(problem: Problem, points: Any, sampler: str, seed: int, resample: int) -> Batches:
     """Where the points come from. Raises ValueError for settings of which one would be ignored."""
-    need_count("resample", resample, 0)
+    need_whole("resample", resample, 0)
+    if not isinstance(points, (Batches, torch.Tensor, Integral, tuple)):
+        raise TypeError(
+            "points is a number of points, a tensor (n, d), or Batches, a source of points; got "
+            f"{type(points).__name__}. Write torch.from_numpy(x), or Batches(draw)"
+        )
     if isinstance(points, (Batches, torch.Tensor)):
         if resample or sampler != "sobol":
             what = "these points" if isinstance(points, torch.Tensor) else "Batches"
@@ -180,28 +204,38 @@ def source(problem: Problem, points: Any, sampler: str, seed: int, resample: int
                 f"resample and sampler say how points are drawn, but {what} say that themselves: leave "
                 "them out, or write Batches(draw, every=…)"
             )
-        return points if isinstance(points, Batches) else fixed(points)
-    return sampled(problem.domain, points, sampler, seed, resample)
+        if isinstance(points, Batches):
+            return points
+        return fixed(refuse_points(problem.domain, points))
+    count: Any = points
+    return sampled(problem.domain, count, sampler, seed, resample)
 
 
 def identity_of(stages: Sequence[Stage], points: Any, *settings: Any) -> dict[str, Any]:
     """What makes this fit another one: all settings but the steps of the stages.
 
-    A source of points is known by its name alone, points by their shape.
+    Points are known by their numbers, a source of them by the name of its function.
     """
     names = ("sampler", "seed", "resample", "causal", "balance", "method")
-    plain = isinstance(points, (Integral, tuple))
-    shape = tuple(points.shape) if isinstance(points, torch.Tensor) else type(points).__name__
     return {
-        "points": repr(points if plain else shape),
+        "points": points_named(points),
         **{name: repr(value) for name, value in zip(names, settings, strict=True)},
         "stages": [named(stage) for stage in stages],
     }
 
 
+def points_named(points: Any) -> str:
+    """Where points come from, in words that another source has not."""
+    if isinstance(points, torch.Tensor):
+        digits = points.detach().cpu().contiguous().numpy().tobytes()
+        return f"points {tuple(points.shape)}, {hashlib.sha256(digits).hexdigest()[:12]}"
+    if isinstance(points, Batches):
+        name = getattr(points.draw, "__qualname__", type(points.draw).__name__)
+        return f"{name}, every {points.every}, rows {dict(points.rows)}, seed {points.seed}"
+    return repr(points)
+
+
 def named(stage: Stage) -> str:
     """A stage with its settings, but for the number of its steps."""
-    if not is_dataclass(stage):
-        return type(stage).__name__
-    settings = [f"{f.name}={getattr(stage, f.name)!r}" for f in fields(stage) if f.name != "steps"]
+    settings = [f"{name}={value!r}" for name, value in vars(stage).items() if name != "steps"]
     return f"{type(stage).__name__}({', '.join(settings)})"

@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import torch
@@ -125,7 +126,7 @@ class Causal:
     epsilon: float = 1e3
 
     def __post_init__(self) -> None:
-        if not 0 <= self.epsilon < math.inf:
+        if not (isinstance(self.epsilon, Real) and 0 <= self.epsilon < math.inf):
             raise ValueError(f"epsilon is 0 or more, and finite; got {self!r}")
 
     def on(self, problem: Problem) -> "Causal":
@@ -137,7 +138,7 @@ class Causal:
                 f'Causal("{box.names[0]}")'
             )
         column = box.column(self.axis) if isinstance(self.axis, str) else self.axis or 0
-        if not 0 <= column < box.dimension:
+        if not (isinstance(column, int) and 0 <= column < box.dimension):
             raise ValueError(
                 f"{self} needs the axis of time: {box} has the columns 0 to {box.dimension - 1}. "
                 f'Write Causal("{box.names[0]}")'

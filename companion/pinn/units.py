@@ -7,26 +7,29 @@ solution U times as large, and residuals R times as large, are learnt late or ne
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from inspect import Parameter, Signature
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from companion.pinn.problem import Field, Function, Problem, Unknown
+from companion.pinn.problem import Field, Function, Problem, Unknown, asked_by
 from companion.pinn.residuals import Batch, batch_of, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
 
 FAR = 1e3  # times 1 that a solution may be large, or small
+HUGE = 1e8  # the same for a first loss
+TINY = 1e-12  # rows that are nothing
 PROBES = 4  # smooth functions that stand for a network
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the network's outputs in a solution (outputs,), and of each term's rows under them."""
+    """Of the network's outputs in a solution (outputs,), and of each term's columns under them (k,)."""
 
     outputs: Tensor
-    terms: dict[str, float]
+    terms: dict[str, Tensor]
 
 
 def sizes_of(problem: Problem, n: int = 64) -> Sizes:
@@ -46,11 +49,12 @@ def sizes_of(problem: Problem, n: int = 64) -> Sizes:
     )
     zero = rows_at(problem, params, batch, 0 * ones, 0)
     answers = [rows_at(problem, params, batch, outputs, seed) for seed in range(PROBES)]
-    terms = {
-        term: max(largest(found[term] - zero[term]) for found in answers) or largest(zero[term])
-        for term in batch
-    }
-    return Sizes(outputs, {t: s if 0 < s < math.inf else 1.0 for t, s in terms.items()})
+    terms = {}
+    for term in batch:
+        moved = torch.stack([(found[term] - zero[term]).abs().amax(0) for found in answers]).amax(0)
+        size = torch.where(moved > 0, moved, zero[term].abs().amax(0))
+        terms[term] = torch.where(size == 0, 1.0, size)
+    return Sizes(outputs, terms)
 
 
 def size_of_output(
@@ -127,10 +131,10 @@ def scaled(problem: Problem) -> Problem:
     Source: chapter 14.
     """
     sizes = sizes_of(problem)
-    if not sizes.outputs.isfinite().all():
+    if wrong := [t for t, s in sizes.terms.items() if not s.isfinite().all()]:
         raise ValueError(
-            f"expected sizes that are numbers; the solution seems to be {sizes.outputs.tolist()}. Write "
-            "the equation in units in which it is about 1"
+            f"expected sizes that are numbers; those of {', '.join(wrong)} are not. Write the equation in "
+            "units in which it is about 1"
         )
     outer, inner, size = problem.ansatz, problem.residual, sizes.terms["equation"]
 
@@ -139,14 +143,16 @@ def scaled(problem: Problem) -> Problem:
         return large if outer is None else outer(x, large)
 
     def residual(u: Any, x: Tensor, **unknowns: Any) -> Tensor:
-        return inner(u, x, **unknowns) / size
+        return inner(u, x, **unknowns) / size.to(x)
 
     return replace(
         problem,
         residual=like(residual, inner, problem.unknowns),
         ansatz=ansatz,
         conditions=tuple(
-            c if c.sigma is not None else replace(c, weight=c.weight / sizes.terms[c.name] ** 2)
+            c
+            if c.sigma is not None
+            else replace(c, weight=c.weight / sizes.terms[c.name].max().item() ** 2)
             for c in problem.conditions
         ),
         unknowns={name: multiple(p) for name, p in problem.unknowns.items()},
@@ -162,10 +168,6 @@ def multiple(unknown: Unknown | Field) -> Unknown | Field:
 
 def like(function: Callable[..., Any], original: Callable[..., Any], named: Any) -> Any:
     """A function that asks for what another asks for."""
-    from inspect import Parameter, Signature
-
-    from companion.pinn.problem import asked_by
-
     names = asked_by(original, dict.fromkeys(named))
     parameters = [Parameter(n, Parameter.POSITIONAL_ONLY) for n in ("u", "x")]
     parameters += [Parameter(n, Parameter.KEYWORD_ONLY) for n in names]
@@ -174,17 +176,43 @@ def like(function: Callable[..., Any], original: Callable[..., Any], named: Any)
 
 
 def warn_of_units(objective: Objective, state: State) -> None:
-    """Say before the first step that sizes are far from 1, and what to do."""
+    """Say before the first step that sizes are far from 1 or from each other, and what to do."""
     problem = objective.trial.problem
+    losses = objective.losses(state.theta, state.weighted())
+    loss = float(sum(value.item() for value in losses.values()))
+    if HUGE < loss < math.inf:
+        objective.warn(
+            "loss",
+            f"the loss begins at {loss:.0e}, far from 1: steps and tolerances are made for 1. Train "
+            "scaled(problem), or divide the residual by its size",
+        )
     try:
-        sizes = sizes_of(problem)
+        sizes = sizes_of(problem).outputs.tolist()
+        still = all(largest(rows) < TINY for rows in at_zero(problem).values())
     except Exception:  # of a problem that takes no probes, nothing is known
         return
-    far = [s for s in sizes.outputs.tolist() if math.isfinite(s) and not 1 / FAR < s < FAR]
-    if far:
+    finite = [s for s in sizes if math.isfinite(s)]
+    far = [s for s in finite if not 1 / FAR < s < FAR]
+    if far or (finite and max(finite) > FAR * min(finite)):
+        said = ", ".join(f"{s:.1e}" for s in far or finite)
         objective.warn(
             "units",
-            f"the solution seems to be of the size {far[0]:.1e}, and a network gives 1: it will be "
-            "learnt late or never. Train scaled(problem), the same in other units, or write the problem "
-            "in units in which it is about 1",
+            f"the solution seems to be of the size {said}, and a network gives 1: it will be learnt "
+            "late or never. Train scaled(problem), the same in other units, or write the problem in "
+            "units in which it is about 1",
         )
+    elif still and problem.exact is None:
+        objective.warn(
+            "zero",
+            "where the network is 0 the equation and every condition hold: a fit will find just that. If "
+            "it is not what you look for, give a condition, a norm for one, that excludes it",
+        )
+
+
+def at_zero(problem: Problem) -> dict[str, Tensor]:
+    """{term: its rows} where the network is 0."""
+    batch = {
+        t: at.take(slice(0, 64)) for t, at in batch_of(problem, problem.domain.points(64)).items()
+    }
+    zero = torch.zeros(problem.outputs, dtype=torch.float64)
+    return rows_at(problem, guesses(problem), batch, zero, 0)

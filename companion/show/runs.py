@@ -22,7 +22,7 @@ class Runs:
 
     Raises ValueError for no runs, or when there is not one time for each error.
 
-    >>> Runs("Gauss–Newton", errors=[2e-6, 1e-6, 0.9], seconds=[1.5, 1.4, 1.6]).failed(above=0.1)
+    >>> Runs("Levenberg–Marquardt", errors=[2e-6, 1e-6, 0.9], seconds=[1.5, 1.4, 1.6]).failed(above=0.1)
     1
     """
 

@@ -85,7 +85,7 @@ def error_map(
     gets the points in its own type and on its own device. Raises ValueError for a domain of another
     dimension, for a problem without an exact solution, and for values of another shape than its.
 
-    >>> from companion.pinn.poisson import poisson_square
+    >>> from companion.problems import poisson_square
     >>> problem = poisson_square()
     >>> ax = error_map(problem, lambda x: problem.exact(x) + 1e-3, n=11, limits=(1e-6, 1e-2))
     >>> ax.get_xlabel(), ax.get_ylabel()
@@ -165,7 +165,7 @@ def history_curves(
     x: "step" or "seconds". what: "losses" or "norms". A grey line marks where a stage ends
     and the next begins. Raises ValueError for another name, and for a history without records.
 
-    >>> from companion.pinn import History                               # fit returns one
+    >>> from companion.pinn import History                               # fit(...).history is one
     >>> entry = {"stage": "Adam", "equation": 0.1, "norms": {"equation": 2.0}, "error": 0.5}
     >>> history = History([entry | {"step": 100}, entry | {"step": 200}])
     >>> [line.get_label() for line in history_curves(history).lines]

@@ -1,0 +1,36 @@
+"""What an argument must be: an error says what came, what is expected, and of which name."""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+
+def need_whole(what: str, value: Any, least: int, got: Any = None) -> None:
+    """Raise ValueError unless a value is a whole number, so much or more; got: what the error shows."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
+        shown = value if got is None else got
+        raise ValueError(f"{what} is a whole number, {least} or more; got {shown!r}")
+
+
+def need_number(
+    what: str, value: Any, above: float = -math.inf, least: float = -math.inf, got: Any = None
+) -> None:
+    """Raise ValueError unless a value is a finite number, above one or so much or more."""
+    number = float(value) if isinstance(value, Real) else math.nan
+    if not (above < number < math.inf and least <= number):
+        bound = f" above {above:g}" if above > -math.inf else ""
+        bound += f" {least:g} or more" if least > -math.inf else ""
+        shown = value if got is None else got
+        raise ValueError(f"{what} is a number{bound}, and finite; got {shown!r}")
+
+
+def need_kind(what: str, value: Any, kinds: Any, expected: str) -> None:
+    """Raise TypeError unless a value is of these kinds; expected: in words, and what to write."""
+    if not isinstance(value, kinds):
+        raise TypeError(f"{what} is {expected}; got {value!r}")
+
+
+def need_function(what: str, value: Any, expected: str) -> None:
+    """Raise TypeError unless a value can be called."""
+    if not callable(value):
+        raise TypeError(f"{what} is a function, {expected}; got {value!r}")
