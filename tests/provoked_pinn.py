@@ -7,9 +7,21 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from companion.pinn import MLP, Adam, Box, Condition, GaussNewton, Problem, check, fit
-from companion.pinn.oscillator import oscillator
-from companion.pinn.sir import Epidemic
+from companion import pinn
+from companion.pinn import (
+    MLP,
+    Adam,
+    Box,
+    Causal,
+    Condition,
+    LevenbergMarquardt,
+    Problem,
+    Unknown,
+    check,
+    fit,
+    levenberg_marquardt,
+)
+from companion.problems import Epidemic, oscillator
 
 LINE = Box(t=(0.0, 1.0))
 ORIGIN = torch.zeros(1, 1)
@@ -36,10 +48,37 @@ def of_another_problem():
 
 def of_another_fit():
     with TemporaryDirectory() as folder:
-        for steps in (1, 2):
-            path = Path(folder) / "fit.pt"
-            fit(oscillator(), MLP(LINE, (4,)), [Adam(steps)], checkpoint=path, progress=False)
+        for seed in (1, 2):
+            options = {"checkpoint": Path(folder) / "fit.pt", "seed": seed, "progress": False}
+            fit(oscillator(), MLP(LINE, (4,)), [Adam(1)], **options)
 
+
+def of_no_fit():
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "fit.pt"
+        path.write_text("no checkpoint")
+        fit(oscillator(), MLP(LINE, (4,)), [Adam(1)], checkpoint=path, progress=False)
+
+
+def without_room():
+    room, levenberg_marquardt.ROOM = levenberg_marquardt.ROOM, 100
+    try:
+        trained(lambda u, t: u(0) - 1, stage=LevenbergMarquardt(1))
+    finally:
+        levenberg_marquardt.ROOM = room
+
+
+def beam(length):
+    """u″ = −1 with u = 0 at both ends."""
+    ends = Condition("ends", torch.tensor([[0.0], [length]]))
+    return Problem(Box(x=(0.0, length)), lambda u, x: u(0, 0) + 1, (ends,), order=2)
+
+
+def plane():
+    return Problem(Box(x=(0.0, 1.0), t=(0.0, 1.0)), lambda u, x: u(1) - 1)
+
+
+RATE = nn.Parameter(torch.ones(()))
 
 PROVOKED = {
     "pinn-pairs": lambda: trained(lambda u, t: u() - t[:, 0]),
@@ -66,13 +105,39 @@ PROVOKED = {
     "pinn-check": lambda: check(Problem(LINE, lambda u, t: u(0) - 2, exact=lambda t: t)),
     "pinn-no-exact": lambda: check(Problem(LINE, lambda u, t: u(0))),
     "pinn-nan": lambda: trained(lambda u, t: torch.log(u() - 1e9)),
-    "pinn-large": lambda: trained(network=MLP(LINE, (60, 60)), stage=GaussNewton(1)),
-    "pinn-farsighted": lambda: trained(lambda u, t: u() - u().mean(), stage=GaussNewton(1)),
+    "pinn-products": without_room,
+    "pinn-farsighted": lambda: trained(lambda u, t: u() - u().mean(), stage=LevenbergMarquardt(1)),
     "pinn-frozen": lambda: trained(network=MLP(LINE, (4,)).requires_grad_(False)),
     "pinn-whole": lambda: Adam(2.5),
-    "pinn-above": lambda: GaussNewton(5, damping=0.0),
-    "pinn-blocks": lambda: trained(stage=Adam(256, compiled=128)),
+    "pinn-above": lambda: LevenbergMarquardt(5, damping=0.0),
     "pinn-checkpoint": of_another_fit,
+    "pinn-no-checkpoint": of_no_fit,
+    "pinn-not-trained": lambda: trained(lambda u, t: u(0) - RATE * u()),
+    "pinn-interface": lambda: check(
+        Problem(
+            LINE,
+            lambda u, t: torch.where(t < 0.5, 1.0, 10.0) * u(0, 0),
+            exact=lambda t: t,
+            order=2,
+        )
+    ),
+    "pinn-units": lambda: fit(beam(6000.0), MLP(beam(6000.0).domain), [Adam(1)], progress=False),
+    "pinn-zero": lambda: trained(lambda u, t: u(0) + u()),
+    "pinn-complex": lambda: Condition("wave", ORIGIN, 1j),
+    "pinn-chance": lambda: trained(lambda u, t: u(0) - torch.randn_like(t)),
+    "pinn-differences": lambda: check(
+        Problem(LINE, lambda u, t: u(0) - 1, exact=lambda t: t.detach())
+    ),
+    "pinn-stuck": lambda: trained(
+        lambda u, t: u() - 2 * u().detach() + 1, stage=LevenbergMarquardt(9)
+    ),
+    "pinn-asked": lambda: trained(lambda u, t, rate: u(0) + rate * u()),
+    "pinn-idle": lambda: trained(unknowns={"rate": Unknown(1.0)}),
+    "pinn-sigma": lambda: Condition("data", ORIGIN, 1.0, weight=100.0, sigma=0.1),
+    "pinn-time": lambda: fit(
+        plane(), MLP(plane().domain), [Adam(1)], causal=Causal(), progress=False
+    ),
+    "pinn-gauss-newton": lambda: pinn.GaussNewton,
     "pinn-two-places": lambda: trained(network=in_two_places()),
     "pinn-stranger": lambda: trained(lambda u, t: u() - torch.ones(16, 1, device="meta")),
     "pinn-plain-list": lambda: trained(network=nn.Tanh()),

@@ -55,10 +55,11 @@ def test_the_runs_beside_the_race_are_stored(names, record):
 
 
 def test_the_factor_is_measured_on_the_run_of_the_race(names):
-    run = started(names, compiled=0)
-    assert processor_time(run, steps=3) > 0
-    assert run.done == 3
-    assert run.stages[0] == names["METHODS"]["Adam"][0][0]
+    events = started(names, compiled=0)
+    assert processor_time(events, steps=3) > 0
+    event = next(events)
+    assert event.step == 4
+    assert event.stage == names["METHODS"]["Adam"][0][0]
 
 
 def test_the_stored_run_of_adam_starts_as_the_chapter_does(names, record):

@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 
+from companion.pinn import batch_of, residuals
 from experiments.flattened_sine import (
     DISTANCES,
     OTHERS,
@@ -129,8 +130,6 @@ def test_the_problem_of_the_companion_has_the_chapters_terms(names):
     problem, x = forum_problem(10.0), names["x"].cpu()
     net = names["network"](torch.nn.Tanh, 0).cpu()
     fit, equation = names["terms"](net, x, names["by_autograd"])
-    found = {
-        name: problem.rows(name, net, {}, at, values).square().mean().item()
-        for name, (at, values, _) in problem.terms(x).items()
-    }
+    rows = residuals(problem, {"u": net}, batch_of(problem, x))
+    found = {name: r.square().mean().item() for name, (r, _) in rows.items()}
     assert found == pytest.approx({"equation": equation.item(), "fit": fit.item()}, rel=1e-9)

@@ -37,7 +37,7 @@ def test_every_run_is_stored(stored):
     assert found == {
         "starts": [*FEW] * (len(STARTS) + 1),
         "other": [*FEW],
-        "gauss_newton": [*SEEDS],
+        "levenberg_marquardt": [*SEEDS],
         "causal": [*FEW] * len(EPSILONS),
         "logarithm": [*SEEDS] * 2,
         "windows": [*FEW] * len(PIECES),
@@ -45,7 +45,9 @@ def test_every_run_is_stored(stored):
 
 
 def test_a_false_solution_costs_what_the_formula_says(stored):
-    runs = [run for run in stored["starts"] + stored["gauss_newton"] if run["word"] == "never"]
+    runs = [
+        run for run in stored["starts"] + stored["levenberg_marquardt"] if run["word"] == "never"
+    ]
     assert len(runs) >= 4
     for run in runs:
         expected = price(0.5, 0.1, run.get("infected", 0.01), run.get("days", 60))
@@ -70,13 +72,13 @@ def test_windows_are_right_when_short_and_wrong_when_long(stored):
 
 
 def test_the_logarithm_always_works(stored):
-    errors = [r["error"] for r in stored["logarithm"] if r["method"] == "Gauss-Newton"]
+    errors = [r["error"] for r in stored["logarithm"] if r["method"] == "Levenberg-Marquardt"]
     assert max(errors) < 1e-3
     assert median(errors) < 1e-4
 
 
 def test_a_short_run_of_the_chapter_is_right(names):
-    stages = [names["GaussNewton"](10)]
+    stages = [names["LevenbergMarquardt"](10)]
     _, about = names["train"](names["FAST"], stages, 0, log=True)
     assert about["error"] < 0.1
     assert abs(about["late"]) < 1

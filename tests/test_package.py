@@ -26,7 +26,7 @@ ROOMS = {  # the room -> its extra, as its own __init__ says
     if (found := re.search(r'^require\(__name__, "(\w+)"', file.read_text("utf-8"), re.MULTILINE))
 }
 # What the examples of a room's docstrings need beside its own extra.
-EXAMPLES_NEED = {"show": "show,pinn,book"}
+EXAMPLES_NEED = {"show": "show,pinn,book", "problems": "pinn"}
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def examples(module: str, extras: str, site: Path, folder: Path) -> subprocess.C
     return Installed(site, extras).run("doctests.py", module, cwd=folder, MPLBACKEND="agg")
 
 
-@pytest.mark.parametrize("room", ["engines", *ROOMS])
+@pytest.mark.parametrize("room", ["engines", "problems", *ROOMS])
 def test_the_examples_of_a_room_run_with_its_extra(room: str, site: Path, tmp_path: Path) -> None:
     extras = EXAMPLES_NEED.get(room, ROOMS.get(room, ""))
     done = examples(f"companion.{room}", extras, site, tmp_path)

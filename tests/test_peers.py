@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from companion.operators import Partials
-from companion.pinn.recipes import RECIPES, SIGMA, measured
-from companion.pinn.sir import sir
+from companion.problems import sir
+from companion.problems.recipes import RECIPES, SIGMA, measured
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks/peers"))
 

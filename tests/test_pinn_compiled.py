@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.fx import GraphModule
 
+from companion import torch_private
 from companion.pinn import (
     LBFGS,
     MLP,
@@ -20,36 +20,36 @@ from companion.pinn import (
     Condition,
     Problem,
     Unknown,
+    batch_of,
     compiled,
     fit,
-)  # fmt: skip
-from companion.pinn.objective import Trial
-from companion.pinn.oscillator import oscillator
-from companion.pinn.poisson import poisson_lshape, poisson_square
-from companion.pinn.sir import Epidemic, sir, sir_inverse
+)
+from companion.pinn.stages import At
+from companion.problems import oscillator, poisson_lshape, poisson_square, sir
+from tests.fits import Constant, bits, inverse, objective
 
-TIMES = np.linspace(0, 160, 11)
-INVERSE = sir_inverse(TIMES, Epidemic().solve(TIMES)[1], 0.01)
+INVERSE = inverse(11)
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 
 
 @pytest.fixture
 def uncompiled(monkeypatch):
-    """The graph of a step run operation by operation; which functions came to the compiler."""
+    """The graph of a step run operation by operation; what came to the compiler, and its inputs."""
     made = []
-    monkeypatch.setattr(compiled, "compiled", lambda f, inputs: made.append((f, inputs)) or f)
+
+    def program(module, inputs, options):
+        made.append((module, inputs))
+        return module
+
+    monkeypatch.setattr(torch_private, "program", program)
     return made
 
 
 def train(stages, problem=None, dtype=torch.float64, net=None, **rest):
     problem = problem or oscillator(hard=False)
     net = net or MLP(problem.domain, (8,), outputs=problem.outputs).to(dtype)
-    options = {"points": 16, "progress": False, "report": 1000} | rest
-    return net, fit(problem, net, stages, **options)
-
-
-def bits(net):
-    return torch.cat([p.detach().flatten() for p in net.parameters()])
+    options = {"points": 16, "progress": False, "log_interval": 1000} | rest
+    return net, fit(problem, net, stages, **options).history
 
 
 def assert_same(one, other):
@@ -67,6 +67,17 @@ def assert_same(one, other):
 
 # --- the same as eager -------------------------------------------------------------------------
 
+
+def tables():
+    """Each point of a condition has a weight of its own, another a σ, and a factor."""
+    t = torch.linspace(0, 6, 5).double()[:, None]
+    data = Condition("data", t, torch.sin(t), weight=1 + t)
+    slope = Condition(
+        "slope", t, t.cos(), lambda u, t, sign: sign * u(0), sigma=0.5 + t, given={"sign": 1 + t}
+    )
+    return Problem(oscillator().domain, lambda u, t: u(0, 0) + u(), (data, slope), order=2)
+
+
 FITS = {
     "soft conditions": {},
     "float32": {"dtype": torch.float32},
@@ -75,12 +86,14 @@ FITS = {
     "causal": {"problem": sir(), "causal": Causal(epsilon=1e2)},
     "two dimensions": {"problem": poisson_square(hard=False, edge_points=5)},
     "resampled": {"resample": 6},
-    "balanced": {"balance": True, "report": 6},
-    "blocks that do not fit": {"resample": 5, "report": 7},
+    "balanced": {"balance": 6},
+    "weights and tables of a row for each point": {"problem": tables()},
+    "blocks that do not fit": {"resample": 5, "balance": 7},
     "reverse": {"method": "reverse"},
 }
 
 
+@pytest.mark.filterwarnings("ignore:the causal weights have not opened")
 @pytest.mark.parametrize("rest", FITS.values(), ids=FITS)
 def test_a_traced_step_is_adams_step(rest, uncompiled):
     eager = train([Adam(20, 1e-2)], **rest)
@@ -91,9 +104,19 @@ def test_a_traced_step_is_adams_step(rest, uncompiled):
 def test_steps_in_a_row_are_one_graph(uncompiled):
     train([Adam(8, compiled=4)])
     ((steps, inputs),) = uncompiled
-    graph = compiled.traced(steps, inputs, "").graph
+    graph = torch_private.traced(steps, inputs).graph
     updates = [node for node in graph.nodes if node.target is torch.ops.aten.sqrt.default]
     assert len(updates) == 4
+
+
+@pytest.mark.parametrize("interval", [1, 3, 5, 1000])
+def test_a_report_does_not_cut_a_block(interval, uncompiled):
+    """It comes at the first end of a block at or after its time; the steps are the same."""
+    whole, _ = train([Adam(20, 1e-2, compiled=4)])
+    again, history = train([Adam(20, 1e-2, compiled=4)], log_interval=interval)
+    assert torch.equal(bits(whole), bits(again))
+    due = {next(e for e in range(4, 21, 4) if e >= k) for k in range(interval, 21, interval)}
+    assert history.column("step") == sorted(due | {20})
 
 
 def test_between_other_stages(uncompiled):
@@ -133,7 +156,9 @@ def test_a_network_without_a_taylor_rule(uncompiled):
 
 
 @pytest.mark.skipif(not COMPILER, reason="there is no C++ compiler (g++ or clang++)")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch about itself
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore:the causal weights"
+)  # torch about itself
 def test_inductor_makes_the_same_steps():
     rest = {"problem": soft_decay(), "causal": Causal(epsilon=1.0), "points": 12}
     eager = train([Adam(10, 1e-2)], **rest)
@@ -151,47 +176,40 @@ def soft_decay():
     )
 
 
-def test_points_of_another_number_are_not_those_of_the_program(uncompiled, monkeypatch):
+def test_points_of_another_number_are_not_those_of_the_program(uncompiled):
     """On an L the number of random points is not always the same."""
-    problem, shapes = poisson_lshape(rim_points=16), []
+    problem, made = poisson_lshape(rim_points=16), []
     net = MLP(problem.domain, (8,))
-    program = compiled.in_place
-
-    def seen(step, flat):
-        made = program(step, flat)
-        return lambda *inputs: shapes.append((step, inputs[-2].shape)) or made(*inputs)
-
-    monkeypatch.setattr(compiled, "in_place", seen)
-    rest = {"sampler": "uniform", "resample": 4, "points": 64}
+    counted = lambda event: made.append(
+        (event.state.made - event.before.made, len(event.state.batch["equation"].x))
+    )
+    rest = {"sampler": "uniform", "resample": 4, "points": 64, "callbacks": [counted]}
     eager = train([Adam(32, 1e-3)], problem, net=deepcopy(net), **rest)
+    made.clear()
     assert_same(eager, train([Adam(32, 1e-3, compiled=4)], problem, net=net, **rest))
-    graphs = {shape for step, shape in shapes if isinstance(step, GraphModule)}
-    assert len(graphs) == 1 < len({shape for _, shape in shapes})
+    compiled_at = {points for steps, points in made if steps == 4}
+    assert len(compiled_at) == 1 < len({points for _, points in made}) and len(uncompiled) == 1
 
 
 # --- around the steps --------------------------------------------------------------------------
 
 
 def test_progress_counts_steps(uncompiled, capsys):
-    _, history = train([Adam(10, compiled=4)], report=5, progress=True)
-    assert history.column("step") == [5, 10]
+    _, history = train([Adam(10, compiled=4)], log_interval=5, progress=True)
+    assert history.column("step") == [8, 10]
     assert "10/10" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:fit stopped early")
 def test_interrupted_and_resumed_the_bits_are_the_same(uncompiled, tmp_path):
-    stages, rest = [Adam(23, 1e-2, compiled=4)], {"report": 10, "resample": 15}
+    stages, rest = [Adam(23, 1e-2, compiled=4)], {"log_interval": 10, "resample": 15}
     whole, history = train(stages, **rest)
-    made = compiled.CompiledAdam.steps
 
-    def steps(self, number):
-        if number == 4:
+    def press(event):
+        if event.step == 4:
             signal.raise_signal(signal.SIGINT)
-        return made(self, number)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled.CompiledAdam, "steps", steps)
-        _, first = train(stages, checkpoint=tmp_path / "fit.pt", **rest)
+    _, first = train(stages, checkpoint=tmp_path / "fit.pt", callbacks=[press], **rest)
     assert first.stopped == "interrupted after step 8"
     again, second = train(stages, checkpoint=tmp_path / "fit.pt", **rest)
     assert torch.equal(bits(whole), bits(again))
@@ -207,22 +225,13 @@ def exploding(when):
     return Problem(Box(t=(0.0, 1.0)), residual)
 
 
-class Constant(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a = nn.Parameter(torch.zeros(1, 1, dtype=torch.float64))
-
-    def forward(self, t):
-        return self.a + 0 * t
-
-
 @pytest.mark.parametrize("k", [0, 4])
 def test_nan_inside_a_block_is_found_at_its_step(k, uncompiled):
     net = Constant()
     with pytest.warns(UserWarning, match="NaN or infinity in equation at step 6 of Adam"):
         _, history = train([Adam(20, 0.1, False, k)], exploding(0.55), net=net)
     assert 0.4 < bits(net).item() < 0.55
-    assert history.stopped and history.records[-1]["step"] == 7
+    assert history.stopped and history.records[-1]["step"] == 5
 
 
 @pytest.mark.parametrize("k", [0, 4])
@@ -261,13 +270,6 @@ def test_a_residual_that_looks_at_values_is_refused_before_anything_is_trained(
     assert torch.equal(bits(net), bits(same)) and not uncompiled
 
 
-def test_a_residual_that_draws_at_random_is_traced(uncompiled):
-    """Its graph draws too, and is not taken for another function."""
-    problem = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) + 0.1 * torch.randn_like(t))
-    _, history = train([Adam(4, compiled=2)], problem)
-    assert len(uncompiled) == 1 and history.stopped is None
-
-
 def test_without_a_compiler(monkeypatch):
     def fail(*_, **__):
         raise OSError("No working C++ compiler found")
@@ -277,20 +279,25 @@ def test_without_a_compiler(monkeypatch):
         train([Adam(4, compiled=2)])
 
 
-@pytest.mark.parametrize(
-    ("rest", "message"),
-    [
-        ({}, r"compiled=128 steps never fit between two of report=100; write report=128, or a m"),
-        ({"report": 512, "resample": 64}, "never fit between two of resample=64; write resample"),
-    ],
-)
-def test_blocks_that_would_never_be_made_are_refused(rest, message):
-    with pytest.raises(ValueError, match=message):
-        train([Adam(256, compiled=128)], **{"report": 100} | rest)
+def test_the_tensors_of_a_batch_come_back_to_their_places():
+    problem = tables()
+    batch = batch_of(problem, problem.domain.points(6))
+    moved = [2 * t for t in compiled.tensors_of(batch)]
+    again = compiled.tensors_of(compiled.with_tensors(batch, moved))
+    assert all(torch.equal(a, b) for a, b in zip(moved, again, strict=True))
+    found = compiled.with_tensors(batch, moved)
+    assert torch.equal(found["slope"].given["sign"], 2 * batch["slope"].given["sign"])
 
 
-def test_flat_parts_are_the_tensors_that_were_joined():
-    flat = compiled.Flat(Trial(INVERSE, MLP(INVERSE.domain, (3,), outputs=2)))
-    vector = flat.joined(flat.places)
-    assert vector.shape == (sum(p.numel() for p in flat.places),)
-    assert all(torch.equal(a, b) for a, b in zip(flat.parts(vector), flat.places))
+def test_the_update_is_torchs():
+    """Twenty steps against torch.optim.Adam on the same gradients."""
+    goal = objective(tables())
+    theta, batch = goal.trial.theta(), batch_of(goal.trial.problem, oscillator().domain.points(8))
+    other = theta.clone().requires_grad_()
+    optimizer, stage = torch.optim.Adam([other], lr=1e-2), Adam(20, 1e-2, decay=False)
+    at = At(theta, stage.init(goal, theta, batch), 0)
+    for _ in range(20):
+        at, _ = stage.step(goal, at, batch, 1)
+        other.grad = goal.gradient(other.detach(), batch)[1]
+        optimizer.step()
+    assert torch.allclose(at.theta, other, rtol=1e-12, atol=1e-14)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from companion.pinn import MLP, Adam, Box, Fourier, Siren, fit
-from companion.pinn.oscillator import oscillator
+from companion.problems import oscillator
 
 BOX = Box(t=(0.0, 100.0), x=(-3.0, -1.0))
 FAMILIES = [MLP, Fourier, Siren]
@@ -97,7 +97,7 @@ def test_an_activation_may_be_a_function(activation):
         (lambda: MLP(BOX, widths=(8, 0)), r"each 1 or more; got widths \(8, 0\)"),
         (lambda: MLP(BOX, outputs=0), "outputs 0"),
         (lambda: Siren(BOX, widths=()), r"got widths \(\)"),
-        (lambda: Fourier(BOX, features=0), "1 or more features; got 0"),
+        (lambda: Fourier(BOX, features=0), "features is a whole number, 1 or more; got 0"),
     ],
 )
 def test_networks_refuse(make, message):

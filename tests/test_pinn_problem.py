@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from companion.operators import Partials
-from companion.pinn import Box, Condition, Problem, Unknown, check
-from companion.pinn.poisson import poisson_interval, poisson_square
+from companion.pinn import Box, Condition, Problem, Unknown, batch_of, check
+from companion.problems import poisson_interval, poisson_square
 
 BOX = Box(t=(-1.0, 2 * math.pi), x=(0.1, 0.3))
 
@@ -104,7 +104,8 @@ def test_a_box_refuses(make, message):
 
 def test_values_become_one_row_for_each_point_in_float64():
     same = Condition("c", column(0.0, 1.0), 0.1)
-    assert line(conditions=(same,)).terms(column(0.5))["c"][1].tolist() == [[0.1], [0.1]]
+    batch = batch_of(line(conditions=(same,)), column(0.5))
+    assert batch["c"].values.tolist() == [[0.1], [0.1]] and batch["c"].weight.tolist() == [[1.0]]
     assert dataclasses.replace(same, weight=2.0).values.ndim == 0  # still one number for all
     kept = Condition("c", torch.tensor([[0], [1]]), np.array([[0.1], [0.2]]))
     assert kept.points.dtype == kept.values.dtype == torch.float64
@@ -267,7 +268,9 @@ def test_a_higher_derivative_than_the_order_says_is_refused():
         check(round_)
 
 
-@pytest.mark.parametrize("name", ["step", "loss", "error", "ansatz", "norms"])
+@pytest.mark.parametrize(
+    "name", ["step", "loss", "error", "ansatz", "norms", "unweighted", "smallest_weight", "u"]
+)
 def test_a_condition_is_not_called_as_the_history_calls_something_else(name):
     with pytest.raises(ValueError, match=f"something else {name}: give the condition"):
         line(conditions=(Condition(name, column(0.0)),))
@@ -277,14 +280,6 @@ def test_data_outside_the_domain_are_refused():
     days = Condition("data", column(0.5, 7.0, 70.0), 1.0)
     with pytest.raises(ValueError, match=r"'data' has 2 of 3 points outside Box\(x=\(0, 1\)\)"):
         line(conditions=(days,))
-
-
-def test_a_residual_takes_every_unknown():
-    rate = {"rate": Unknown(1.0)}
-    with pytest.raises(ValueError, match=r"called as residual\(u, x, rate=…\): got an unexpected"):
-        dataclasses.replace(line(), unknowns=rate)
-    with pytest.raises(ValueError, match=r"called as residual\(u, x\): missing a required .*rate"):
-        line(lambda u, x, rate: u(0) - rate)
 
 
 def test_a_residual_is_a_tensor():

@@ -1,30 +1,15 @@
 """What fit refuses before anything is trained."""
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 import torch
 from torch import nn
 
-from companion.pinn import (
-    LBFGS,
-    MLP,
-    Adam,
-    Box,
-    GaussNewton,
-    Problem,
-    fit,
-)  # fmt: skip
-from companion.pinn.oscillator import oscillator
-from companion.pinn.poisson import poisson_lshape
-from companion.pinn.sir import sir
-
-
-def train(stages, problem=None, seed=0, net_seed=0, **rest):
-    problem = problem or oscillator(hard=False)
-    net = MLP(problem.domain, (8,), outputs=problem.outputs, seed=net_seed)
-    options = {"points": 16, "progress": False} | rest
-    return net, fit(problem, net, stages, seed=seed, **options)
+from companion.pinn import LBFGS, MLP, Adam, Box, LevenbergMarquardt, Problem, fit
+from companion.problems import oscillator, poisson_lshape, sir
+from tests.fits import train
 
 
 def adam(**options):
@@ -42,7 +27,12 @@ def adam(**options):
         (adam(points=0), ValueError, "1 or more.* got 0"),
         (adam(sampler="dice"), ValueError, "got 'dice'"),
         (adam(sampler="grid", resample=2), ValueError, 'resample with sampler="sobol"'),
-        (adam(report=0), ValueError, "report ≥ 1 and resample ≥ 0 steps; got 0, 0"),
+        (adam(log_interval=0), ValueError, r"log_interval \(or a timedelta\) is a whole .* got 0"),
+        (adam(log_interval=2.5), ValueError, "log_interval .* 1 or more; got 2.5"),
+        (adam(log_interval=timedelta(0)), ValueError, "log_interval is above 0; got 0:00:00"),
+        (adam(resample=-1), ValueError, "resample is a whole number, 0 or more; got -1"),
+        (adam(resample=True), ValueError, "resample is a whole number, 0 or more; got True"),
+        (adam(balance=True), ValueError, "balance is a whole number, 0 or more; got True"),
         (
             adam(problem=dataclasses.replace(oscillator(), exact=lambda t: t[:, 0])),
             ValueError,
@@ -107,7 +97,7 @@ def test_a_residual_with_rows_of_its_own_is_refused():
 
 
 @pytest.mark.parametrize("points", [1, 2, 3, 16, 17])
-@pytest.mark.parametrize("stage", [Adam(1), LBFGS(1), GaussNewton(1)])
+@pytest.mark.parametrize("stage", [Adam(1), LBFGS(1), LevenbergMarquardt(1)])
 def test_pairs_are_refused_before_any_stage_and_as_many_equations_as_points_are_not(stage, points):
     box = Box(t=(0, 1))
     pairs = Problem(box, lambda u, t: u()[:, :1] - t[:, 0], outputs=2)
@@ -116,5 +106,13 @@ def test_pairs_are_refused_before_any_stage_and_as_many_equations_as_points_are_
     ):
         train([stage], pairs, points=points)
     many = lambda u, t: torch.cat([(j + 1) * (u(0) - 1) for j in range(8)], 1)
-    history = train([stage], Problem(box, many, outputs=2), points=points)[1]
+    history = train([stage], Problem(box, many, outputs=2), points=points)[1].history
     assert history.stopped is None and history.records[-1]["loss"] > 0
+
+
+def test_a_residual_that_draws_at_random_is_refused_with_what_to_do():
+    noisy = Problem(Box(t=(0.0, 1.0)), lambda u, t: u(0) + 0.1 * torch.randn_like(t))
+    with pytest.raises(
+        ValueError, match=r"two calls of equation differ: .*Batches\(draw, every=1\)"
+    ):
+        train([Adam(1)], noisy)

@@ -10,9 +10,17 @@ from scipy.integrate import solve_ivp
 
 from companion.operators import Partials
 from companion.pinn import MLP, check
-from companion.pinn.oscillator import oscillator
-from companion.pinn.poisson import LShape, poisson_interval, poisson_lshape, poisson_square
-from companion.pinn.sir import Epidemic, reference, sir, sir_inverse
+from companion.problems import (
+    Epidemic,
+    LShape,
+    oscillator,
+    poisson_interval,
+    poisson_lshape,
+    poisson_square,
+    reference,
+    sir,
+    sir_inverse,
+)
 
 
 def column(*values):

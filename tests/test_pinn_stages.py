@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from companion.pinn import LBFGS, MLP, Adam, Condition, GaussNewton, Problem, Unknown, compiled, fit
-from companion.pinn.oscillator import oscillator
+from companion import torch_private
+from companion.pinn import LBFGS, MLP, Adam, LevenbergMarquardt, fit
+from companion.pinn import LevenbergMarquardt as LM
+from companion.problems import oscillator
+from tests.fits import decay
 
 WHOLE = "is a whole number, {} or more; got {}"
 ABOVE = "{} is a number above 0, and finite; got {}"
 
 
 @pytest.mark.parametrize("steps", [0, -1, 2.5, 3.0, True, "3"])
-@pytest.mark.parametrize("stage", [Adam, LBFGS, GaussNewton])
+@pytest.mark.parametrize("stage", [Adam, LBFGS, LevenbergMarquardt])
 def test_steps_are_a_whole_number(stage, steps):
     with pytest.raises(ValueError, match=rf"steps {WHOLE.format(1, stage.__name__)}\(steps="):
         stage(steps)
@@ -25,9 +28,13 @@ def test_steps_are_a_whole_number(stage, steps):
     [
         (lambda: LBFGS(2, inner=0), "inner " + WHOLE.format(1, "LBFGS")),
         (lambda: LBFGS(2, memory=0), "memory " + WHOLE.format(1, "LBFGS")),
-        (lambda: GaussNewton(5, tries=0), "tries " + WHOLE.format(1, "GaussNewton")),
-        (lambda: GaussNewton(5, damping=0.0), ABOVE.format("damping", "GaussNewton")),
-        (lambda: GaussNewton(5, damping=-1.0), ABOVE.format("damping", "GaussNewton")),
+        (lambda: LM(5, iterations=0), "iterations " + WHOLE.format(1, "LevenbergMarquardt")),
+        (lambda: LM(5, solver="lu"), "solver is one of cholesky, qr, cg, or None; got Levenberg"),
+        (lambda: LM(5, marquardt=True, solver="cg"), "no diagonal of JᵀJ to take; got Levenberg"),
+        (lambda: LM(5, tolerance=1.0), "tolerance is 0 or more, and below 1; got Levenberg"),
+        (lambda: LM(5, tolerance=math.nan), "tolerance is 0 or more, and below 1; got Levenberg"),
+        (lambda: LM(5, damping=0.0), ABOVE.format("damping", "LevenbergMarquardt")),
+        (lambda: LM(5, damping=-1.0), ABOVE.format("damping", "LevenbergMarquardt")),
         (lambda: Adam(5, lr=0.0), ABOVE.format("lr", "Adam")),
         (lambda: Adam(5, lr=-1e-3), ABOVE.format("lr", "Adam")),
         (lambda: Adam(5, lr=math.nan), ABOVE.format("lr", "Adam")),
@@ -46,40 +53,32 @@ def test_a_number_of_numpy_is_whole_too():
     assert Adam(np.int64(3), compiled=np.int64(1)).steps == LBFGS(np.int32(3)).steps == 3
 
 
-ALL = [Adam(6, 1e-2), Adam(6, 1e-2, compiled=2), LBFGS(3), GaussNewton(3)]
-
-
-def decay():
-    """u′ = −rate · u, with a value in the middle."""
-    box, at = oscillator().domain, torch.full((1, 1), 2.0)
-    rate = {"rate": Unknown(0.5, low=0.0)}
-    return Problem(
-        box, lambda u, t, rate: u(0) + rate * u(), (Condition("data", at, 0.1),), unknowns=rate
-    )
+ALL = [Adam(6, 1e-2), Adam(6, 1e-2, compiled=2), LBFGS(3), LevenbergMarquardt(3)]
 
 
 @pytest.mark.parametrize("make", [oscillator, decay])
-@pytest.mark.parametrize("stage", ALL, ids=["Adam", "compiled", "LBFGS", "GaussNewton"])
+@pytest.mark.parametrize("stage", ALL, ids=["Adam", "compiled", "LBFGS", "LevenbergMarquardt"])
 def test_a_frozen_layer_stays_as_it_is_to_the_bit(make, stage, monkeypatch):
-    monkeypatch.setattr(compiled, "compiled", lambda function, inputs: function)
+    monkeypatch.setattr(torch_private, "program", lambda module, inputs, options: module)
     problem = make()
     network = MLP(problem.domain, (6, 6))
     frozen = network.layers[0].requires_grad_(False)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    history = fit(problem, network, [stage], points=16, report=2, progress=False, balance=True)
+    options = {"points": 16, "log_interval": 2, "progress": False, "balance": 2}
+    history = fit(problem, network, [stage], **options).history
     losses, kept = history.column("loss"), set(map(id, frozen.parameters()))
     assert history.stopped is None and losses[-1] < losses[0]
     for name, p in network.named_parameters():
         assert torch.equal(p, before[name]) == (id(p) in kept), name
 
 
-@pytest.mark.parametrize("stage", ALL, ids=["Adam", "compiled", "LBFGS", "GaussNewton"])
+@pytest.mark.parametrize("stage", ALL, ids=["Adam", "compiled", "LBFGS", "LevenbergMarquardt"])
 def test_a_network_may_be_frozen_as_a_whole_where_there_is_an_unknown(stage, monkeypatch):
-    monkeypatch.setattr(compiled, "compiled", lambda function, inputs: function)
+    monkeypatch.setattr(torch_private, "program", lambda module, inputs, options: module)
     problem = decay()
     network = MLP(problem.domain, (6,)).requires_grad_(False)
-    history = fit(problem, network, [stage], points=16, progress=False)
-    assert history.unknowns["rate"] != pytest.approx(0.5, abs=1e-3)
+    solution = fit(problem, network, [stage], points=16, progress=False)
+    assert solution.unknowns["rate"] != pytest.approx(0.5, abs=1e-3)
 
 
 def test_with_all_frozen_there_is_nothing_to_train():

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from companion.pinn import MLP, Adam, Box, GaussNewton, History, Problem, fit
-from companion.pinn.oscillator import oscillator
-from companion.pinn.poisson import poisson_lshape, poisson_square
+from companion.pinn import MLP, Adam, Box, History, LevenbergMarquardt, Problem, fit
+from companion.problems import oscillator, poisson_lshape, poisson_square
 from companion.show.runs import Runs, ledger_of_runs
 from companion.show.solutions import error_map, history_curves, phase_plane, ridge, solutions
 
@@ -30,8 +29,8 @@ def _no_figures_left():
 def history():
     problem = oscillator(hard=False)
     network = MLP(problem.domain, (6,))
-    stages = [Adam(4), GaussNewton(4)]
-    return fit(problem, network, stages, points=16, report=2, progress=False)
+    stages = [Adam(4), LevenbergMarquardt(4)]
+    return fit(problem, network, stages, points=16, log_interval=2, progress=False).history
 
 
 def legend(ax):
@@ -114,7 +113,7 @@ def test_a_history_is_drawn_term_by_term_with_its_error_and_its_stages(history):
     ax = history_curves(history)
     assert legend(ax) == ["equation", "start", "slope", "relative error"]
     assert np.array_equal(ax.lines[0].get_ydata(), history.column("equation"))
-    assert [text.get_text() for text in ax.texts] == ["GaussNewton"]
+    assert [text.get_text() for text in ax.texts] == ["LevenbergMarquardt"]
     ax = history_curves(history, x="seconds", what="norms")
     assert legend(ax) == ["equation", "start", "slope"]
     assert np.array_equal(ax.lines[1].get_xdata(), history.column("seconds"))

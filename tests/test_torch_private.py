@@ -1,7 +1,6 @@
 """Each private use of torch and its public stand-in: the same result, whichever a torch has."""
 
 import warnings
-from contextlib import nullcontext
 
 import pytest
 import torch
@@ -16,15 +15,16 @@ from companion.pinn import (
     Adam,
     Box,
     Condition,
-    GaussNewton,
+    LevenbergMarquardt,
     Problem,
+    batch_of,
     compiled,
     fit,
-    gauss_newton,
+    linearise,
 )
-from companion.pinn.gauss_newton import Stepper
-from companion.pinn.objective import Objective, Trial
-from companion.pinn.oscillator import oscillator
+from companion.pinn.linearise import linearised
+from companion.problems import oscillator
+from tests.fits import objective
 
 LINE = Box(t=(0.0, 1.0))
 
@@ -36,7 +36,7 @@ def failing(*_, **__):
 def trained(stages, problem=None):
     problem = problem or oscillator()
     net = MLP(problem.domain, (5,), seed=3)
-    history = fit(problem, net, stages, points=8, progress=False, report=4)
+    history = fit(problem, net, stages, points=8, progress=False, log_interval=4).history
     return torch.cat([p.detach().flatten() for p in net.parameters()]), history.column("loss")
 
 
@@ -79,31 +79,157 @@ def test_a_torch_that_has_no_name_for_it_is_asked_the_other_way(monkeypatch):
 
 # --- tracing, compiling --------------------------------------------------------------------------
 
-MISSING = {
-    "no mode of shapes": ("one_mode", nullcontext),
-    "no make_fx": ("make_fx", None),
-    "a make_fx that fails": ("make_fx", failing),
+
+def by_make_fx(patch):
+    """As where torch has no TorchDispatchMode."""
+    patch.setattr(torch_private, "TorchDispatchMode", None)
+
+
+def without_both(patch):
+    by_make_fx(patch)
+    patch.setattr(torch_private, "make_fx", None)
+
+
+def failing_make_fx(patch):
+    by_make_fx(patch)
+    patch.setattr(torch_private, "make_fx", failing)
+
+
+def by_jacrev(patch):
+    """As where torch has no such names: value_and_jacobian asks torch.func."""
+    patch.delattr(torch._C._functorch, "_unwrap_for_grad")
+
+
+TRACED = {
+    "arithmetic": (lambda x, y: x * y + 3 / x - y**2, (3,), (3,)),
+    "a matrix product": (lambda x, y: torch.tanh(x @ y), (4, 2), (2, 3)),
+    "a constant": (lambda x, y: x * torch.arange(3).double() + y.sum(), (3,), (3,)),
+    "several results": (lambda x, y: (x + y, (x * y).sum()), (3,), (3,)),
+    "parts of a result": (lambda x, y: torch.stack([*x.unbind(0), *y.unbind(0)]), (2, 3), (2, 3)),
+    "a sort": (lambda x, y: x[y.argsort()].cumsum(0), (5,), (5,)),
+    "a gradient": (
+        lambda x, y: torch.func.grad(lambda x: (x * y).sin().sum())(x), (3,), (3,)
+    ),
+    "a Jacobian of many": (
+        lambda x, y: torch.func.vmap(torch.func.jacrev(lambda a: torch.sin(a) * a.sum()))(x) + y.sum(),
+        (4, 2),
+        (2,),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "one", "other"), TRACED.values(), ids=TRACED)
+def test_what_is_recorded_is_what_make_fx_writes_down_and_what_the_function_does(f, one, other):
+    """At other inputs than those of the tracing."""
+    draw = lambda seed: [
+        torch.rand(shape, generator=torch.Generator().manual_seed(seed + i), dtype=torch.float64)
+        + 0.5
+        for i, shape in enumerate((one, other))
+    ]
+    recorded = torch_private.traced(f, draw(0))
+    with pytest.MonkeyPatch.context() as patch:
+        by_make_fx(patch)
+        written = torch_private.traced(f, draw(0))
+    for inputs in (draw(0), draw(7)):
+        direct, mine, its = f(*inputs), recorded(*inputs), written(*inputs)
+        for a, b, c in zip(
+            *[v if isinstance(v, (tuple, list)) else (v,) for v in (direct, mine, its)]
+        ):
+            assert torch.allclose(a, b, rtol=1e-13) and torch.allclose(a, c, rtol=1e-13)
+
+
+@pytest.mark.parametrize("way", [None, by_make_fx])
+@pytest.mark.parametrize(
+    "look", [lambda x: x.sum().item(), lambda x: float(x[0]), lambda x: bool(x[0] > 0)]
+)
+def test_a_value_that_depends_on_the_inputs_is_not_looked_at(look, way, monkeypatch):
+    if way:
+        way(monkeypatch)
+    with pytest.raises(RuntimeError):
+        torch_private.traced(lambda x: x * look(x), [torch.ones(3)]) if not way else (
+            refuse_by_make_fx(look)
+        )
+
+
+def refuse_by_make_fx(look):
+    """make_fx as it is may write the value down as a constant: the graph is then another function."""
+    graph = torch_private.traced(lambda x: x * look(x), [torch.ones(3)])
+    other = torch.tensor([2.0, 3.0, 4.0])
+    if not torch.allclose(graph(other), other * look(other)) or isinstance(look(other), bool):
+        raise RuntimeError("a constant")
+
+
+def test_a_torch_without_both_says_that_it_cannot_trace(monkeypatch):
+    without_both(monkeypatch)
+    with pytest.raises(NotImplementedError, match=r"torch .* has no make_fx"):
+        torch_private.traced(torch.sin, [torch.ones(2)])
+
+
+JACOBIANS = {
+    "one": lambda p, x: torch.sin(p * x).sum()[None],
+    "several": lambda p, x: torch.stack([p[0] * x[0], p.sum() * x[1], p.prod()]),
+    "not of all": lambda p, x: torch.stack([p[0] ** 2, x[0], p[1] * x[1]]),
+    "of nothing": lambda p, x: torch.stack([x[0], x[1] ** 2]),
+    "kinked": lambda p, x: torch.relu(p * x),
 }
 
 
-def test_a_mode_that_is_not_there_is_left_out(monkeypatch):
-    monkeypatch.setattr(torch_private, "TracingContext", None)
-    assert isinstance(torch_private.one_mode(), nullcontext)
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("f", JACOBIANS.values(), ids=JACOBIANS)
+def test_a_value_and_its_jacobian_are_those_of_jacrev(f, batched):
+    p = torch.tensor([0.3, -1.2, 2.0]).double()
+    x = torch.tensor([[1.0, 2.0, 0.5], [0.1, -0.4, 3.0]]).double()
+
+    def both():
+        one = lambda x: torch_private.value_and_jacobian(f, p, x)
+        return torch.func.vmap(one)(x) if batched else one(x[0])
+
+    found = both()
+    with pytest.MonkeyPatch.context() as patch:
+        by_jacrev(patch)
+        fallback = both()
+    at = x if batched else x[:1]
+    value = torch.stack([f(p, row) for row in at])
+    h = 1e-6
+    slopes = torch.stack(
+        [
+            torch.stack([f(p + h * e, r) - f(p - h * e, r) for e in torch.eye(3).double()], -1)
+            / (2 * h)
+            for r in at
+        ]
+    )
+    for mine in (found, fallback):
+        assert torch.allclose(mine[0], value if batched else value[0], rtol=1e-13)
+        assert torch.allclose(mine[1], slopes if batched else slopes[0], atol=1e-8)
 
 
-@pytest.mark.parametrize("what", MISSING)
-def test_gauss_newton_goes_on_without(monkeypatch, what):
-    stages = [GaussNewton(2), GaussNewton(2)]
+def test_inside_and_after_it_torch_func_is_as_it_was():
+    p = torch.ones(3).double()
+    with pytest.raises(ZeroDivisionError):
+        torch_private.value_and_jacobian(lambda p: 1 / 0, p)
+    assert not torch_private.transforming()
+    assert torch.func.grad(lambda p: (p * p).sum())(p).tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("way", [by_make_fx, by_jacrev])
+def test_levenberg_marquardt_goes_the_other_way_to_the_same_end(way, monkeypatch):
+    expected = trained([LevenbergMarquardt(6)])
+    way(monkeypatch)
+    assert_same(expected, trained([LevenbergMarquardt(6)]))
+
+
+@pytest.mark.parametrize("way", [without_both, failing_make_fx])
+def test_levenberg_marquardt_goes_on_without_a_graph_and_says_so_once(monkeypatch, way):
+    stages = [LevenbergMarquardt(2), LevenbergMarquardt(2)]
     expected = trained(stages)
-    monkeypatch.setattr(torch_private, *MISSING[what])
+    way(monkeypatch)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         assert_same(expected, trained(stages))
     about = [str(w.message) for w in said]
-    assert len(about) == (what != "no mode of shapes"), about  # once in a fit, of two stages
-    for message in about:
-        assert "computes equation by Python at each step, about five times slower" in message
-        assert f"torch {torch.__version__} fails" in message and "looks at" not in message
+    assert len(about) == 1, about  # once in a fit, of two stages
+    assert "computes equation by Python at each step, about five times slower" in about[0]
+    assert f"torch {torch.__version__} fails" in about[0] and "looks at" not in about[0]
 
 
 class Plain(torch.autograd.Function):
@@ -123,33 +249,35 @@ class Plain(torch.autograd.Function):
 
 
 def test_what_vmap_cannot_do_is_done_point_by_point_and_no_one_is_blamed():
-    def linearised(square):
+    def at(square):
         problem = Problem(LINE, lambda u, t: u(0) + u() * square(t))
-        goal = Objective(problem, Trial(problem, MLP(LINE, (5,))), LINE.points(8))
-        stepper = Stepper(GaussNewton(1), goal)
-        return stepper.linearised(stepper.parameters())
+        goal = objective(problem, MLP(LINE, (5,)))
+        return linearised(goal, goal.trial.theta(), batch_of(problem, LINE.points(8)))
 
-    _, rows, jacobian, _ = linearised(torch.square)
+    expected = at(torch.square)
     with pytest.warns(UserWarning, match=r"equation point by point, hundreds .*vmap support"):
-        _, same, again, _ = linearised(Plain.apply)
-    assert torch.allclose(rows, same, rtol=1e-12) and torch.allclose(jacobian, again, rtol=1e-12)
+        found = at(Plain.apply)
+    assert torch.allclose(expected.rows, found.rows, rtol=1e-12)
+    assert torch.allclose(expected.jacobian, found.jacobian, rtol=1e-12)
 
 
-@pytest.mark.parametrize("make_fx", [None, failing])
-def test_adam_makes_its_steps_singly_where_a_step_cannot_be_written_down(monkeypatch, make_fx):
+@pytest.mark.parametrize("way", [without_both, failing_make_fx])
+def test_adam_makes_its_steps_singly_where_a_step_cannot_be_written_down(monkeypatch, way):
     expected = trained([Adam(8, 1e-2)])
-    monkeypatch.setattr(torch_private, "make_fx", make_fx)
-    with pytest.warns(UserWarning, match=r"compiled=2\) makes its steps singly, .* fails to write"):
+    way(monkeypatch)
+    with pytest.warns(UserWarning, match=r"compiled=…\) makes its steps singly, .* fails to write"):
         assert_same(expected, trained([Adam(8, 1e-2, compiled=2)]))
 
 
-def test_a_value_that_is_looked_at_is_still_the_users(monkeypatch):
-    problem = Problem(LINE, lambda u, t: u(0) - float(u().detach().mean()))
-    monkeypatch.setattr(torch_private, "make_fx", failing)
+@pytest.mark.parametrize("way", [None, by_make_fx, failing_make_fx])
+def test_a_value_that_is_looked_at_is_still_the_users(monkeypatch, way):
+    problem = Problem(LINE, lambda u, t: u(0) - 1 - float(u().detach().mean()))
+    if way:
+        way(monkeypatch)
     with pytest.raises(ValueError, match="cannot be written down as one graph"):
         trained([Adam(4, compiled=2)], problem)
     with pytest.raises(ValueError, match="cannot trace equation at a single point"):
-        trained([GaussNewton(1)], problem)
+        trained([LevenbergMarquardt(1)], problem)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch about itself
@@ -227,8 +355,8 @@ def test_a_signature_that_is_kept_changes_nothing_but_the_time(monkeypatch):
 
 
 def test_several_slow_terms_are_said_once(monkeypatch):
-    monkeypatch.setattr(gauss_newton, "traced", failing)
+    monkeypatch.setattr(linearise, "traced", failing)
     start = Condition("start", torch.zeros(1, 1), 1.0)
-    with pytest.warns(UserWarning, match="GaussNewton computes equation by Python") as said:
-        trained([GaussNewton(1)], Problem(LINE, lambda u, t: u(0) + u(), (start,)))
+    with pytest.warns(UserWarning, match="Levenberg–Marquardt computes equation by Python") as said:
+        trained([LevenbergMarquardt(1)], Problem(LINE, lambda u, t: u(0) + u(), (start,)))
     assert len(said) == 1

@@ -22,10 +22,11 @@ ALLOWED = {  # room -> the rooms it may import
     "torch_private": set(),
     "operators": {"_project", "series", "torch_private"},
     "pinn": {"_project", "operators", "series", "torch_private"},
-    "show": {"_project", "engines", "operators", "pinn", "series"},
+    "problems": {"_project", "operators", "pinn", "series"},
+    "show": {"_project", "engines", "operators", "pinn", "problems", "series"},
     "_project": set(),
     "__init__": {"_project"},
-    "__main__": {"_project", "data", "engines", "operators", "pinn", "show", "series"},
+    "__main__": {"_project", "data", "engines", "operators", "pinn", "problems", "show", "series"},
 }
 OUTSIDE = {  # room -> what else it may import, beside the standard library
     "series": None,  # not even that
@@ -34,6 +35,7 @@ OUTSIDE = {  # room -> what else it may import, beside the standard library
     "torch_private": {"torch"},
     "operators": {"numpy", "torch", "psutil"},  # psutil: only where LeakProbe asks for memory
     "pinn": {"numpy", "torch", "scipy", "tqdm"},
+    "problems": {"numpy", "torch", "scipy"},
     "show": {"numpy", "matplotlib", "psutil", "sympy", "torch"},
     "_project": set(),
     "__init__": set(),
@@ -94,6 +96,9 @@ def test_imports_follow_the_arrows(path):
         ("engines/new.py", "def f():\n    import matplotlib.pyplot as plt"),
         ("operators/new.py", "from companion.engines.tape import Var"),
         ("pinn/new.py", "import companion.show.curves"),
+        ("pinn/new.py", "from companion.problems import oscillator"),
+        ("operators/new.py", "from companion.problems.sir import sir"),
+        ("problems/new.py", "from companion.engines import Jet"),
         ("series.py", "import math"),
     ],
 )
@@ -379,10 +384,10 @@ def package(tmp_path, monkeypatch):
         ),
         ("operators/audit.py", '["Audit", ', '["Audit", "graph_leaves", ', "does not define"),
         (
-            "pinn/recipes.py",
-            "pinn.networks import",
-            "pinn.training import",
-            "MLP from companion.pinn.tr",
+            "pinn/checks.py",
+            "pinn.networks import Kinks",
+            "pinn.units import Kinks",
+            "Kinks from companion.pinn.un",
         ),
     ],
 )

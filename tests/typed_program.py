@@ -1,5 +1,6 @@
 """What a user writes, for a type checker to read; never run. Marked lines are wrong, and why."""
 
+from datetime import timedelta
 from fractions import Fraction
 
 import numpy as np
@@ -50,19 +51,30 @@ from companion.pinn import (
     LBFGS,
     MLP,
     Adam,
+    Batches,
     Box,
     Causal,
     Condition,
-    GaussNewton,
+    Estimate,
+    Field,
+    History,
+    LevenbergMarquardt,
     Problem,
+    Solution,
     Unknown,
+    batch_of,
     check,
     fit,
+    refined,
+    residuals,
+    run,
+    sampled,
+    scaled,
 )
-from companion.pinn.objective import Objective
-from companion.pinn.poisson import poisson_square
-from companion.pinn.sir import Epidemic, sir_inverse
-from companion.pinn.stages import Stepper
+from companion.pinn.residuals import Batch
+from companion.pinn.stages import At, Losses
+from companion.pinn.trial import Objective
+from companion.problems import Epidemic, poisson_square, sir_inverse
 from companion.show.curves import cost_curves
 from companion.show.ledger import ledger, measure
 from companion.show.solutions import error_map, history_curves
@@ -152,21 +164,55 @@ heat = Problem(
 )
 
 
-class Rest:
+class Descent:
     """A stage of one's own."""
 
-    steps = 3
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
 
-    def begin(self, objective: Objective) -> Stepper:
-        return Adam(self.steps).begin(objective)
+    def init(self, objective: Objective, theta: Tensor, batch: Batch) -> None:
+        return None
+
+    def step(self, objective: Objective, at: At, batch: Batch, room: int) -> tuple[At, Losses]:
+        losses, slope = objective.gradient(at.theta, batch)
+        after = At(at.theta - 1e-3 * slope, None, at.made + 1)
+        return after, {term: loss[None] for term, loss in losses.items()}
 
 
 network = MLP(box, widths=(20, 20), activation="tanh")
-stages = [Adam(100, lr=1e-2), LBFGS(10), GaussNewton(40)]
-fit(heat, network, [Rest(), Adam(10)])
-history = fit(heat, network, stages, points=(20, 20), sampler="grid", causal=Causal(), report=50)
-small: bool = history.error < 1e-4
-rate: float = history.unknowns["rate"]
+stages = [Adam(100, lr=1e-2), LBFGS(10), LevenbergMarquardt(40, marquardt=True)]
+fit(heat, network, [Descent(3), Adam(10)])
+solution: Solution = fit(
+    heat,
+    network,
+    stages,
+    points=(20, 20),
+    sampler="grid",
+    causal=Causal("t"),
+    log_interval=timedelta(seconds=1),
+    balance=100,
+    metrics={"middle": lambda u: u(points)},
+    callbacks=[lambda event: event.stop("enough") if event.step > 5 else None],
+    checkpoint="fit.pt",
+)
+further = fit(heat, solution, [LBFGS(5)], points=points, log_interval=50)
+history: History = solution.history
+small: bool = (solution.error or 1.0) < 1e-4
+rate: Estimate = solution.unknowns["rate"]
+spread: float | None = rate.error
+slope_in_time: Tensor = solution.partials(points)(0)
+solution.save("u.pt")
+known: Solution = Solution.load("u.pt", heat, network)
+for event in run(heat, network, stages, refined(box, 100, every=10)):
+    if event.step == 20:
+        event.next_stage()
+several = Batches(lambda number, squares: box.points(64, "uniform", number), 1, {"start": 10})
+left = residuals(heat, {"u": network, "rate": 0.4}, batch_of(heat, points))["equation"][0]
+data = Condition("data", points, left, sigma=left.abs() + 1, given={"normal": points})
+source = Problem(
+    box, lambda u, x, f: u(0) - f(), (data,), unknowns={"f": Field(MLP(box), axes=("t",))}
+)
+other: Problem = scaled(source)
 largest: dict[str, float] = check(poisson_square(), tolerance=1e-9)
 days = np.linspace(0, 60, 25)
 inverse: Problem = sir_inverse(days, Epidemic(days=60).solve(days)[1], sigma=0.01)
@@ -184,6 +230,11 @@ Condition("start", 0.0)  # wrong: arg-type
 Problem(box, residual=3)  # wrong: arg-type
 Problem(box, lambda u, x: u(), exact=0.0)  # wrong: arg-type
 print(history.err)  # wrong: attr-defined
+fit(heat, network, stages, log_interval="often")  # wrong: arg-type
+fit(heat, network, stages, report=100)  # wrong: call-arg
+LevenbergMarquardt(40, tries=3)  # wrong: call-arg
+Field(torch.sin)  # wrong: arg-type
+sampled(box, "many")  # wrong: arg-type
 
 # --- show ----------------------------------------------------------------------------------------
 

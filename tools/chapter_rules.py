@@ -42,7 +42,7 @@ CROWDED = {
     "11_sharp_edges": 2,
     "15_poisson": 4,
     "16_sir_forward": 3,
-    "17_sir_inverse": 2,
+    "17_sir_inverse": 1,
     "18_scoreboard": 8,
 }
 

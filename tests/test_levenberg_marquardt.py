@@ -1,0 +1,303 @@
+"""LevenbergMarquardt: its step against NumPy's least squares, its damping against Nielsen's formula."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from companion.pinn import (
+    MLP,
+    Box,
+    Condition,
+    LevenbergMarquardt,
+    Problem,
+    batch_of,
+    fit,
+    levenberg_marquardt,
+)
+from companion.pinn.levenberg_marquardt import (
+    by_cholesky,
+    by_matrix,
+    by_products,
+    by_qr,
+    gram_of,
+    next_damping,
+)
+from companion.pinn.linearise import Linearised, Products, linearised
+from companion.pinn.stages import At
+from companion.problems import oscillator, poisson_square, sir
+from tests.fits import LINE, bits, column, decay, inverse, objective, train
+
+NUMBERS = np.random.default_rng(0)
+
+
+def line_of(shape):
+    """Random r and J, as they come from linearised."""
+    jacobian, rows = NUMBERS.standard_normal(shape), NUMBERS.standard_normal(shape[0])
+    return Linearised(torch.from_numpy(rows), torch.from_numpy(jacobian), {}, {})
+
+
+def least_squares(jacobian, rows, damping, size=1.0):
+    """argmin |J δ − r|² + μ |D δ|², by NumPy."""
+    below = math.sqrt(damping) * np.eye(jacobian.shape[1]) * size
+    tall = np.concatenate([jacobian, below])
+    right = np.concatenate([rows, np.zeros(jacobian.shape[1])])
+    return np.linalg.lstsq(tall, right, rcond=None)[0]
+
+
+# --- the step ----------------------------------------------------------------------------------
+
+SHAPES = [(9, 5), (5, 9), (6, 6), (600, 3), (3, 600)]
+
+
+@pytest.mark.parametrize("solve", [by_cholesky, by_qr])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("damping", [1e-3, 1.0])
+def test_the_step_of_every_solver_is_numpys(shape, damping, solve):
+    line, mu = line_of(shape), torch.tensor(damping).double()
+    found = by_matrix(line, mu, False, solve)
+    jacobian, rows = line.jacobian.numpy(), line.rows.numpy()
+    expected = least_squares(jacobian, rows, damping)
+    assert np.allclose(found.step.numpy(), expected, rtol=1e-7, atol=1e-9)
+    predicted = expected @ (jacobian.T @ rows + damping * expected)  # Nielsen's h·(μh + g)
+    assert found.predicted.item() == pytest.approx(predicted, rel=1e-6)
+    gradient = np.linalg.norm(jacobian.T @ rows)
+    assert found.slope.item() == pytest.approx(gradient)
+    assert found.size.item() == pytest.approx(np.linalg.norm(jacobian))
+
+
+@pytest.mark.parametrize("solve", [by_cholesky, by_qr])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_marquardts_scaling_is_that_of_the_columns(shape, solve):
+    line = line_of(shape)
+    line.jacobian.mul_(torch.logspace(-3, 3, shape[1], dtype=torch.float64))
+    jacobian = line.jacobian.numpy()
+    expected = least_squares(jacobian, line.rows.numpy(), 1e-2, np.sqrt((jacobian**2).sum(0)))
+    found = by_matrix(line, torch.tensor(1e-2).double(), True, solve)
+    assert np.linalg.norm(found.step.numpy() - expected) < 1e-6 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("damping", [1e-3, 1.0])
+@pytest.mark.parametrize("make", [decay, sir, lambda: oscillator(hard=False)])
+def test_conjugate_gradients_on_products_are_least_squares_on_the_jacobian(make, damping):
+    goal = objective(make())
+    theta, problem = goal.trial.theta(), goal.trial.problem
+    batch = batch_of(problem, problem.domain.points(8))
+    line = linearised(goal, theta, batch)
+    found = by_products(Products(goal, theta, batch), torch.tensor(damping).double(), 400)
+    jacobian, rows, step = line.jacobian.numpy(), line.rows.numpy(), found.step.numpy()
+    gradient = jacobian.T @ rows
+    left = jacobian.T @ (jacobian @ step) + damping * step - gradient
+    assert np.linalg.norm(left) < 2e-6 * np.linalg.norm(gradient)
+    expected = least_squares(jacobian, rows, damping)
+    near = 1e-3 / damping**0.5  # what is left weighs 1/μ at most
+    assert np.linalg.norm(step - expected) < near * np.linalg.norm(expected)
+
+
+def test_products_are_those_with_the_jacobian():
+    goal = objective(inverse(11))
+    theta, problem = goal.trial.theta(), goal.trial.problem
+    batch = batch_of(problem, problem.domain.points(8))
+    line, products = linearised(goal, theta, batch), Products(goal, theta, batch)
+    v = torch.from_numpy(NUMBERS.standard_normal(len(theta)))
+    w = torch.from_numpy(NUMBERS.standard_normal(len(line.rows)))
+    assert torch.allclose(products.rows, line.rows, rtol=1e-12)
+    assert torch.allclose(products.forward(v), line.jacobian @ v, rtol=1e-10)
+    assert torch.allclose(products.transposed(w), line.jacobian.T @ w, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 700])
+def test_a_gram_matrix_by_halves_is_the_product(n):
+    a = NUMBERS.standard_normal((n, 4))
+    assert np.allclose(gram_of(torch.from_numpy(a)), a @ a.T, atol=1e-13)
+
+
+def test_a_step_that_no_cholesky_factor_gives_is_not_taken():
+    """Two equal columns and no damping: JᵀJ has no factor, or one of rounding."""
+    _, _, found = walked(3, LevenbergMarquardt(3, damping=1e-15), Problem(LINE, twice))
+    losses = [loss for _, loss, _ in found]
+    assert all(b <= a for a, b in pairwise(losses)) and found[-1][2].theta.isfinite().all()
+
+
+def twice(u, t):
+    return torch.cat([u(0) - 1, u(0) - 1], 1)
+
+
+class Polynomial(nn.Module):
+    """Σ aₖ tᵏ, linear in its parameters."""
+
+    def __init__(self, degree):
+        super().__init__()
+        self.a = nn.Parameter(torch.zeros(degree + 1, dtype=torch.float64))
+
+    def forward(self, t):
+        return (t ** torch.arange(len(self.a)).to(t)) @ self.a[:, None]
+
+
+@pytest.mark.parametrize(
+    ("solver", "marquardt"),
+    [("cholesky", False), ("cholesky", True), ("qr", False), ("qr", True), ("cg", False)],
+)
+def test_a_problem_linear_in_its_parameters_is_solved_in_one_step(solver, marquardt):
+    """u″ = 6t − 2 with u = t + t² n(t), so that n = t − 1 gives u = t³ − t² + t."""
+    problem = Problem(
+        Box(t=(0.0, 1.0)),
+        lambda u, t: u(0, 0) - 6 * t + 2,
+        ansatz=lambda t, n: t + t**2 * n,
+        exact=lambda t: t**3 - t**2 + t,
+        order=2,
+    )
+    stage = LevenbergMarquardt(1, 1e-15, marquardt, solver)
+    solution = fit(problem, Polynomial(4), [stage], points=40, progress=False)
+    assert solution.error < 1e-6 and solution.history.records[0]["loss"] < 1e-11
+
+
+# --- the damping -------------------------------------------------------------------------------
+
+
+def nielsen(mu, nu, gain):
+    """Nielsen's rule in plain Python: (μ, ν) after a try; ν has an end here, 64."""
+    if gain > 0:
+        return mu * max(1 / 3, 1 - (2 * gain - 1) ** 3), 2
+    return mu * nu, min(2 * nu, 64)
+
+
+def test_the_damping_follows_nielsens_rule():
+    one = torch.ones((), dtype=torch.float64)
+    memory, mu, nu = {"damping": one, "rise": 2 * one}, 1.0, 2.0
+    for gain in (0.9, 0.1, -0.3, -2.0, 0.5, -1.0, 0.3, 0.25, 1.0, 0.75):
+        memory = next_damping(memory, torch.tensor(gain), torch.tensor(gain > 0))
+        mu, nu = nielsen(mu, nu, gain)
+        assert (memory["damping"].item(), memory["rise"].item()) == pytest.approx(
+            (mu, nu), rel=1e-6
+        )
+
+
+def test_the_damping_stays_between_its_ends():
+    one = torch.ones((), dtype=torch.float64)
+    for taken, end in ((True, 1e-15), (False, 1e15)):
+        memory = {"damping": one, "rise": 2 * one}
+        for _ in range(200):
+            memory = next_damping(memory, 2.0 * taken * one - 1, torch.tensor(taken))
+        assert memory["damping"] == end
+
+
+def walked(steps, stage=None, problem=None, points=8):
+    """The states of a stage, one after another, with the losses before each."""
+    goal = objective(problem or oscillator(hard=False))
+    stage = stage or LevenbergMarquardt(steps, damping=1.0)
+    batch = batch_of(goal.trial.problem, goal.trial.problem.domain.points(points))
+    theta = goal.trial.theta()
+    at, found = At(theta, stage.init(goal, theta, batch), 0), []
+    for _ in range(steps):
+        with torch.no_grad():
+            new, losses = stage.step(goal, at, batch, 1)
+        found.append((at, sum(loss.item() for loss in losses.values()), new))
+        at = new
+    return goal, batch, found
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "qr", "cg"])
+def test_a_step_is_taken_if_the_loss_falls_and_its_gain_ratio_moves_the_damping(solver):
+    goal, batch, found = walked(12, LevenbergMarquardt(12, 1e-2, solver=solver))
+    taken = 0
+    for at, loss, new in found:
+        line = linearised(goal, at.theta, batch)
+        jacobian, rows = line.jacobian.numpy(), line.rows.numpy()
+        assert loss == pytest.approx(rows @ rows)
+        mu, nu = at.memory["damping"].item(), at.memory["rise"].item()
+        step = least_squares(jacobian, rows, mu)
+        after = sum(
+            v.item() for v in goal.losses(at.theta - torch.from_numpy(step), batch).values()
+        )
+        gain = (loss - after) / (step @ (jacobian.T @ rows + mu * step))
+        moved = not torch.equal(at.theta, new.theta)
+        assert moved == (after < loss)
+        taken += moved
+        expected = nielsen(mu, nu, gain)
+        assert new.memory["damping"].item() == pytest.approx(expected[0], rel=1e-2)
+        assert new.memory["rise"].item() == expected[1]
+    assert taken > 0
+    losses = [loss for _, loss, _ in found]
+    assert all(b <= a for a, b in pairwise(losses)) and losses[-1] < 1e-2 * losses[0]
+
+
+def test_when_nothing_helps_the_parameters_stay_the_damping_rises_and_it_is_said(monkeypatch):
+    nan = lambda *_: torch.tensor(math.nan).double()
+    monkeypatch.setattr(levenberg_marquardt, "squares", nan)
+    with pytest.warns(
+        UserWarning, match=r"could not improve in its last 6 steps .*scaled\(problem"
+    ):
+        net, _ = train([LevenbergMarquardt(6)])
+    assert torch.equal(bits(net), bits(MLP(oscillator().domain, (8,))))
+
+
+def test_at_a_solution_there_is_nothing_to_improve_and_no_alarm():
+    """The second fit begins at a loss of rounding, where each try is in vain."""
+    problem = Problem(LINE, lambda u, t: u(0) - 2 * t, ansatz=lambda t, n: t * n)
+    net = Polynomial(2)
+    for _ in range(2):
+        _, solution = train([LevenbergMarquardt(8, damping=1e-9)], problem, net)
+    assert solution.history.records[-1]["loss"] < 1e-25
+
+
+def test_a_stage_that_has_arrived_ends_at_the_next_report_and_the_next_one_begins():
+    """A line through three points that do not lie on one: what is left has no gradient."""
+    data = Condition("data", column(0.0, 0.5, 1.0), column(0.0, 1.0, 0.5))
+    problem = Problem(LINE, lambda u, t: 1e-3 * u(), (data,))
+    stages = [LevenbergMarquardt(50, tolerance=1e-6), LevenbergMarquardt(2)]
+    _, solution = train(stages, problem, Polynomial(1), log_interval=5)
+    records = solution.history.records
+    assert [r["step"] for r in records if r["number"] == 0][-1] in (5, 10, 15)
+    assert records[-1]["number"] == 1 and solution.history.stopped is None
+    assert records[-1]["step"] == [r["step"] for r in records if r["number"] == 0][-1] + 2
+    found = np.linalg.lstsq(
+        np.array([[1, 0], [1, 0.5], [1, 1]]), np.array([0, 1, 0.5]), rcond=None
+    )[0]
+    assert np.allclose(solution.network.a.detach(), found, atol=1e-4)
+
+
+# --- without J ---------------------------------------------------------------------------------
+
+
+def test_beyond_its_room_it_goes_without_j_and_says_so_once(monkeypatch):
+    problem = oscillator()
+    expected = train([LevenbergMarquardt(8)], problem, MLP(problem.domain, (8,)))[1]
+    monkeypatch.setattr(levenberg_marquardt, "ROOM", 1000)
+    stages = [LevenbergMarquardt(4, iterations=300), LevenbergMarquardt(4)]
+    with pytest.warns(
+        UserWarning, match=r"J would have about 16 × 25 entries.*conjugate grad"
+    ) as w:
+        _, solution = train(stages, problem, MLP(problem.domain, (8,)))
+    assert len(w) == 1
+    assert solution.history.records[-1]["loss"] < 3 * expected.history.records[0]["loss"]
+
+
+def test_it_trains_a_network_of_many_parameters_without_j():
+    problem = poisson_square()
+    net = MLP(problem.domain, (120, 120))
+    assert sum(p.numel() for p in net.parameters()) > 14_000
+    stage = LevenbergMarquardt(12, solver="cg", iterations=40)
+    solution = fit(problem, net, [stage], points=64, progress=False)
+    assert solution.error < 0.1
+
+
+def test_in_float32_it_goes_by_qr_and_further_than_by_cholesky():
+    """JᵀJ squares the condition number: in seven digits it is lost where J is not."""
+    problem, losses = oscillator(), {}
+    for solver in (None, "qr", "cholesky"):
+        net = MLP(problem.domain, (12,), spread=3.0).float()
+        stage = LevenbergMarquardt(40, solver=solver)
+        losses[solver] = fit(problem, net, [stage], points=40, progress=False).history.records[-1]
+        assert bits(net).dtype == torch.float32
+    assert losses[None]["loss"] == losses["qr"]["loss"]
+    assert losses["qr"]["loss"] <= losses["cholesky"]["loss"]
+
+
+def test_the_old_name_works_and_says_the_new_one():
+    with pytest.warns(DeprecationWarning, match="GaussNewton is called LevenbergMarquardt now"):
+        from companion.pinn import GaussNewton
+    assert GaussNewton is LevenbergMarquardt

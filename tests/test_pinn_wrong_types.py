@@ -1,0 +1,179 @@
+"""Wrong types, shapes and numbers for every public function of companion.pinn: the message names what."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from companion.pinn import (
+    LBFGS,
+    MLP,
+    Adam,
+    Batches,
+    Box,
+    Causal,
+    Condition,
+    Field,
+    Fourier,
+    LevenbergMarquardt,
+    Problem,
+    Siren,
+    Solution,
+    Unknown,
+    batch_of,
+    check,
+    fit,
+    refined,
+    residuals,
+    run,
+    sampled,
+    scaled,
+)
+from tests.fits import LINE
+
+ORIGIN = torch.zeros(1, 1)
+GROWTH = Problem(LINE, lambda u, t: u(0) - u() - 1)
+KNOWN = Problem(LINE, lambda u, t: u(0) - 1, exact=lambda t: t)
+
+
+def network():
+    return MLP(LINE, (4,))
+
+
+def fitted(network=None, stages=None, problem=GROWTH, **rest):
+    return fit(problem, network or MLP(LINE, (4,)), stages or [Adam(1)], progress=False, **rest)
+
+
+def ran(batches, **rest):
+    return list(run(GROWTH, network(), [Adam(1)], batches, **rest))
+
+
+def loaded(tmp_path, content):
+    (tmp_path / "u.pt").write_bytes(content)
+    return Solution.load(tmp_path / "u.pt", GROWTH, network())
+
+
+WRONG = {
+    # what a stage is given
+    "Adam(lr)": (lambda: Adam(3, lr="fast"), "lr is a number above 0"),
+    "Adam(steps)": (lambda: Adam("3"), "steps is a whole number"),
+    "LBFGS(inner)": (lambda: LBFGS(3, inner="2"), "inner is a whole number"),
+    "LevenbergMarquardt(damping)": (lambda: LevenbergMarquardt(3, damping="x"), "damping is a number"),
+    "LevenbergMarquardt(tolerance)": (lambda: LevenbergMarquardt(3, tolerance="x"), "tolerance is 0 or"),
+    "LevenbergMarquardt(solver)": (lambda: LevenbergMarquardt(3, solver=1), "solver is one of"),
+    "Causal(epsilon)": (lambda: Causal("t", "big"), "epsilon is 0 or more"),
+    "Causal(axis)": (lambda: fitted(causal=Causal(1.5)), "the axis of time"),
+    "fit(causal=True)": (lambda: fitted(causal=True), "[Cc]ausal"),
+    # a box
+    "Box(list)": (lambda: Box([0, 1]), "at least one axis"),
+    "Box(nan)": (lambda: Box(t=(math.nan, 1)), "axis t needs two ends"),
+    "Box(None)": (lambda: Box(t=None), "axis t needs two ends"),
+    "Box(infinite)": (lambda: Box(t=(0.0, math.inf)), "both finite"),
+    # a condition
+    "Condition(points=None)": (lambda: Condition("c", None), "condition 'c'.*points"),
+    "Condition(points=str)": (lambda: Condition("c", "left"), "condition 'c'.*points"),
+    "Condition(points empty)": (lambda: Condition("c", torch.zeros(0, 1)), "one or more"),
+    "Condition(values=str)": (lambda: Condition("c", ORIGIN, "one"), "condition 'c'.*values"),
+    "Condition(weight=str)": (lambda: Condition("c", ORIGIN, weight="big"), "condition 'c'.*weight"),
+    "Condition(of=3)": (lambda: Condition("c", ORIGIN, of=3), "condition 'c'.*of"),
+    "Condition(given=3)": (lambda: Condition("c", ORIGIN, given=3), "condition 'c'.*given"),
+    # a problem
+    "Problem(domain)": (lambda: Problem((0, 1), GROWTH.residual), "domain.*Box"),
+    "Problem(residual)": (lambda: Problem(LINE, 3), "residual"),
+    "Problem(one condition)": (lambda: Problem(LINE, GROWTH.residual, Condition("c", ORIGIN)), "conditions"),
+    "Problem(no condition)": (lambda: Problem(LINE, GROWTH.residual, ("c",)), "[Cc]ondition"),
+    "Problem(unknowns=list)": (lambda: Problem(LINE, GROWTH.residual, unknowns=["k"]), "unknown"),
+    "Problem(order=str)": (lambda: Problem(LINE, GROWTH.residual, order="2"), "order"),
+    "Problem(order=-1)": (lambda: Problem(LINE, GROWTH.residual, order=-1), "order"),
+    "Problem(outputs=0)": (lambda: Problem(LINE, GROWTH.residual, outputs=0), "outputs"),
+    "Problem(exact=3)": (lambda: Problem(LINE, GROWTH.residual, exact=3), "exact"),
+    "Problem(ansatz=3)": (lambda: Problem(LINE, GROWTH.residual, ansatz=3), "ansatz"),
+    "Unknown(str)": (lambda: Unknown("x"), "guess"),
+    "Unknown(nan)": (lambda: Unknown(math.nan), "low < guess < high"),
+    "Unknown(inf)": (lambda: Unknown(math.inf), "low < guess < high"),
+    "Field(None)": (lambda: Field(None), "a Field has a network"),
+    "Field(axes)": (
+        lambda: fitted(
+            problem=Problem(
+                LINE, lambda u, t, a: u(0) - a(), unknowns={"a": Field(network(), axes=("x",))}
+            )
+        ),
+        "x: this box has t",
+    ),
+    # points
+    "Batches(draw=3)": (lambda: Batches(3), "draw"),
+    "Batches(rows=3)": (lambda: Batches(lambda n, s: ORIGIN, 1, rows=3), "rows"),
+    "Batches gives None": (lambda: fitted(points=Batches(lambda n, s: None)), "source of points|points"),
+    "Batches(every)": (lambda: Batches(lambda n, s: ORIGIN, "often"), "every is a whole number"),
+    "sampled(every)": (lambda: sampled(LINE, 8, every=-1), "every is a whole number"),
+    "sampled(seed)": (lambda: sampled(LINE, 8, seed="x"), "seed"),
+    "refined(power)": (lambda: refined(LINE, 8, 1, power="x"), "power"),
+    "refined(power=-1)": (lambda: refined(LINE, 8, 1, power=-1.0), "power"),
+    "fit(points=function)": (lambda: fitted(points=lambda n, s: ORIGIN), "number of points"),
+    "fit(points=NumPy)": (lambda: fitted(points=np.zeros((4, 2))), "points"),
+    "fit(points=NaN)": (lambda: fitted(points=torch.tensor([[math.nan]])), "all finite"),
+    "fit(points outside)": (lambda: fitted(points=torch.tensor([[7.0]])), "outside"),
+    "fit(points complex)": (lambda: fitted(points=torch.zeros(4, 1) * 1j), "complex|points"),
+    # fit and run
+    "fit(network=None)": (lambda: fit(GROWTH, None, [Adam(1)]), "network"),
+    "fit(network=function)": (lambda: fit(GROWTH, torch.sin, [Adam(1)]), "network"),
+    "fit(turned round)": (lambda: fit(network(), GROWTH, [Adam(1)]), "network|Problem"),
+    "fit(seed)": (lambda: fitted(seed="x"), "seed"),
+    "fit(seed=1.5)": (lambda: fitted(seed=1.5), "seed"),
+    "fit(log_interval)": (lambda: fitted(log_interval="5 s"), "log_interval"),
+    "fit(balance)": (lambda: fitted(balance=-1), "balance is a whole number"),
+    "fit(metrics=list)": (lambda: fitted(metrics=[len]), "metric"),
+    "fit(metrics=3)": (lambda: fitted(metrics={"a": 3}), "metric"),
+    "fit(callbacks=function)": (lambda: fitted(callbacks=print), "callback"),
+    "fit(method)": (lambda: fitted(method="magic"), "method is"),
+    "fit(checkpoint=3)": (lambda: fitted(checkpoint=3), "checkpoint"),
+    "run(batches=256)": (lambda: ran(256), "[Bb]atches"),
+    "run(batches=tensor)": (lambda: ran(torch.zeros(4, 1)), "[Bb]atches"),
+    "run(state=3)": (lambda: ran(sampled(LINE, 8), state=3), "state"),
+    "run(balance=-3)": (lambda: ran(sampled(LINE, 8), balance=-3), "balance"),
+    # residuals, check, scaled
+    "residuals without u": (lambda: residuals(GROWTH, {}, batch_of(GROWTH, ORIGIN)), "'?u'?.*params|params.*u"),
+    "residuals without an unknown": (
+        lambda: residuals(
+            Problem(LINE, lambda u, t, k: u(0) - k, unknowns={"k": Unknown(1.0)}),
+            {"u": torch.sin},
+            batch_of(GROWTH, LINE.points(3)),
+        ),
+        "k",
+    ),
+    "residuals of points": (lambda: residuals(GROWTH, {"u": torch.sin}, LINE.points(3)), "batch"),
+    "residuals of another term": (
+        lambda: residuals(GROWTH, {"u": torch.sin}, {"edge": batch_of(GROWTH, ORIGIN)["equation"]}),
+        "edge",
+    ),
+    "residuals(method)": (
+        lambda: residuals(GROWTH, {"u": torch.sin}, batch_of(GROWTH, LINE.points(3)), "magic"),
+        "method is",
+    ),
+    "batch_of(one axis too many)": (lambda: batch_of(GROWTH, torch.zeros(3, 2)), r"\(n, 1\)"),
+    "batch_of(no columns)": (lambda: batch_of(GROWTH, torch.zeros(3)), r"\(n, 1\)"),
+    "check(n=0)": (lambda: check(KNOWN, n=0), "1 or more"),
+    "check(tolerance)": (lambda: check(KNOWN, tolerance="x"), "tolerance"),
+    "scaled(NaN)": (lambda: scaled(Problem(LINE, lambda u, t: u(0) * math.nan)), "sizes that are num"),
+    # networks
+    "MLP(tuple)": (lambda: MLP((0, 1)), "[Bb]ox"),
+    "MLP(spread)": (lambda: MLP(LINE, spread="x"), "spread"),
+    "MLP(spread=-1)": (lambda: MLP(LINE, spread=-1.0), "spread"),
+    "Fourier(size)": (lambda: Fourier(LINE, size="x"), "size"),
+    "Fourier(features)": (lambda: Fourier(LINE, features=2.5), "features"),
+    "Siren(omega)": (lambda: Siren(LINE, omega=0.0), "omega"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("make", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_named(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+@pytest.mark.parametrize("content", [b"", b"no solution"])
+def test_a_file_that_holds_no_solution_is_refused(content, tmp_path):
+    with pytest.raises(ValueError, match=r"u.pt holds"):
+        loaded(tmp_path, content)
