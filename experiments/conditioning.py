@@ -20,7 +20,7 @@ from time import process_time
 import torch
 
 from companion.data import FOLDER
-from companion.pinn.training import Plan, Run
+from companion.pinn import run, sampled
 from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +31,7 @@ SEEDS = (0, 1, 2)
 DTYPES = ("float64", "float32")
 WEIGHTS = (0.01, 1.0, 100.0)  # of the soft conditions
 STEPS = 600  # of Adam, with soft conditions
-RATES = (1e-3, 3e-2)  # of Adam, beside that of the race
+RATES = (1e-3, 3e-2)  # learning rates of Adam, beside that of the race
 BLOCK = 10  # steps of Adam in one compiled graph
 
 
@@ -49,8 +49,8 @@ def races(names):
     """Every method, precision and seed: errors against seconds."""
     for seed in SEEDS:  # the methods take turns, so that a busy minute hurts all of them
         for dtype in DTYPES:
-            for method, (stages, report) in names["METHODS"].items():
-                history = names["race"](stages, report, seed, getattr(torch, dtype))
+            for method, (stages, log_interval) in names["METHODS"].items():
+                history = names["race"](stages, log_interval, seed, getattr(torch, dtype))
                 errors, seconds = history.column("error"), history.column("seconds")
                 print(f"{method}, {dtype}, seed {seed}: {errors[-1]:.1e}, {seconds[-1]:.1f} s")
                 yield {
@@ -64,28 +64,29 @@ def races(names):
 
 
 def rates(names):
-    """Adam at other rates than in the race: the last error of each seed."""
+    """Adam at other learning rates than in the race: the last error of each seed."""
     (stage,), _ = names["METHODS"]["Adam"]
     for rate in RATES:
         stages = [names["Adam"](stage.steps, lr=rate)]
         errors = rounded(names["race"](stages, 500, seed).error for seed in SEEDS)
-        print(f"Adam, rate {rate}: {errors}", flush=True)
+        print(f"Adam, learning rate {rate}: {errors}", flush=True)
         yield {"lr": rate, "error": errors}
 
 
 def started(names, compiled):
-    """The race's first run of Adam, not yet run."""
-    (stage,), report = names["METHODS"]["Adam"]
+    """The events of the race's first run of Adam, not yet run."""
+    (stage,), _ = names["METHODS"]["Adam"]
     stages = [names["Adam"](stage.steps, lr=stage.lr, compiled=compiled)]
-    plan = Plan(64, "sobol", SEEDS[0], False, 0, report)
-    return Run(names["oscillator"](), names["cold"](SEEDS[0]), stages, plan, None, None)
+    problem, seed = names["oscillator"](), SEEDS[0]
+    return run(problem, names["cold"](seed), stages, sampled(problem.domain, 64, seed=seed))
 
 
-def processor_time(run, steps=100):
+def processor_time(events, steps=100):
     """Seconds of the processor for so many steps of a run."""
     made, start = 0, process_time()
     while made < steps:
-        made += run.step()
+        event = next(events)
+        made += event.step - event.before.step
     return process_time() - start
 
 

@@ -1,6 +1,6 @@
 """The horizon sweep of chapter 12: y'' + y = 0 on [0, 2 pi], [0, 6 pi] and [0, 10 pi].
 
-Soft and hard conditions, Adam and Gauss-Newton, several seeds. It writes companion/data/first_pinn.json,
+Soft and hard conditions, Adam and Levenberg-Marquardt, several seeds. It writes companion/data/first_pinn.json,
 which the chapter reads. Some ten minutes on one core:
 
     .venv/bin/python -m experiments.first_pinn
@@ -14,8 +14,8 @@ from itertools import product
 import torch
 
 from companion.data import FOLDER
-from companion.pinn import MLP, Adam, GaussNewton, fit
-from companion.pinn.oscillator import oscillator
+from companion.pinn import MLP, Adam, LevenbergMarquardt, fit
+from companion.problems import oscillator
 
 RESULT = FOLDER / "first_pinn.json"
 
@@ -24,8 +24,8 @@ SEEDS = (0, 1, 2)
 METHODS = {  # name: widths, spread per period (None: 1), stages
     "Adam": ((20, 20), None, [Adam(2000, lr=1e-2)]),
     "Adam, spread": ((40,), 5.0, [Adam(2000, lr=1e-2)]),
-    "Gauss-Newton": ((40,), None, [GaussNewton(60)]),
-    "Gauss-Newton, spread": ((40,), 5.0, [GaussNewton(60)]),
+    "Levenberg-Marquardt": ((40,), None, [LevenbergMarquardt(60)]),
+    "Levenberg-Marquardt, spread": ((40,), 5.0, [LevenbergMarquardt(60)]),
 }
 
 
@@ -40,10 +40,8 @@ def setting(method, turns, hard, seed):
 def run(method, turns, hard, seed):
     """The loss and the relative error after one training, as a row for the table."""
     problem, network, stages = setting(method, turns, hard, seed)
-    history = fit(
-        problem, network, stages, points=50 * turns, sampler="grid", report=5000, progress=False
-    )
-    last = history.records[-1]
+    options = {"points": 50 * turns, "sampler": "grid", "log_interval": 5000, "progress": False}
+    last = fit(problem, network, stages, **options).history.records[-1]
     row = {"method": method, "turns": turns, "hard": hard, "seed": seed}
     return row | {name: float(f"{last[name]:.3e}") for name in ("loss", "error")}
 

@@ -123,8 +123,8 @@ def quasi_newton(seed, dtype):
     """Adam, then L-BFGS, at λ = 100: [(stage, relative error)] after each."""
     net = MLP(Box(x=(-END, END)), widths=(64, 64), seed=seed).to(dtype)
     stages = [Adam(STEPS, 2e-3), LBFGS(50)]
-    told = fit(forum_problem(100.0), net, stages, points=200, sampler="grid", progress=False)
-    last = {r["stage"]: digits(r["error"]) for r in told.records}
+    u = fit(forum_problem(100.0), net, stages, points=200, sampler="grid", progress=False)
+    last = {r["stage"]: digits(r["error"]) for r in u.history.records}
     print(f"λ=100 {dtype} seed {seed}: {last}", flush=True)
     return {"dtype": str(dtype).removeprefix("torch."), "seed": seed, "errors": last}
 

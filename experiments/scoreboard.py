@@ -24,12 +24,12 @@ CHAPTER = ROOT / "chapters" / "18_scoreboard.ipynb"
 RESULT = FOLDER / "scoreboard.json"
 
 SEEDS = range(3)
-OTHERS = range(3, 8)  # of Gauss-Newton alone, for the count of failures
+OTHERS = range(3, 8)  # of Levenberg-Marquardt alone, for the count of failures
 FIVE = range(5)
 BUDGET = {"ball": 8.0}  # seconds for a training
 USUAL = 4.0
-TRIALS = {"Gauss-Newton": (5, 15), "Adam + L-BFGS": (3, 6), "Adam": (30, 60)}
-MOST = {"Gauss-Newton": 300}  # steps
+TRIALS = {"Levenberg-Marquardt": (5, 15), "Adam + L-BFGS": (3, 6), "Adam": (30, 60)}
+MOST = {"Levenberg-Marquardt": 300}  # steps
 RATES = (1e-3, 3e-3, 3e-2)  # of Adam, beside the one that it has everywhere
 HARD = ("long", "sir")  # where these rates are tried
 PATIENCE = 10  # how many times the budget Adam gets in the generous run
@@ -127,12 +127,12 @@ def last_look(run):
 
 
 def others(names, runs):
-    """The last error of Gauss-Newton from other seeds, with as many steps; not in ten dimensions."""
-    found, steps = [], steps_of(runs, "Gauss-Newton")
+    """The last error of Levenberg-Marquardt from other seeds, as many steps; not in ten dimensions."""
+    found, steps = [], steps_of(runs, "Levenberg-Marquardt")
     for problem in names["CASES"]:
         for seed in OTHERS if problem != "ball" else ():
             n = steps[problem]
-            run = names["network_run"](problem, "Gauss-Newton", n, seed, looks=1)
+            run = names["network_run"](problem, "Levenberg-Marquardt", n, seed, looks=1)
             found.append({"problem": problem, "seed": seed, "error": short(run["error"][-1])})
             print(found[-1], flush=True)
     return found
@@ -156,11 +156,11 @@ def dimensions(names):
         problem = names["ball"](d)
         for seed in SEEDS:
             net = names["plain"]((12, 12))(problem, seed)
-            more = {"points": 1000, "sampler": "uniform", "seed": seed, "report": 60}
-            stages = [names["GaussNewton"](60)]
-            history = names["fit"](problem, net, stages, **more, progress=False)
-            row["network"].append(history.error)
-            row["network_seconds"].append(history.column("seconds")[-1])
+            more = {"points": 1000, "sampler": "uniform", "seed": seed, "log_interval": 60}
+            stages = [names["LevenbergMarquardt"](60)]
+            solution = names["fit"](problem, net, stages, **more, progress=False)
+            row["network"].append(solution.error)
+            row["network_seconds"].append(solution.history.column("seconds")[-1])
         found.append(rounded(row))
         print(found[-1], flush=True)
     return found
@@ -247,7 +247,7 @@ def main():
     os.environ["COMPANION_DEVICE"] = "cpu"
     torch.set_num_threads(1)
     began, names = time.perf_counter(), experiment()
-    names["network_run"]("swing", "Gauss-Newton", 2, seed=0)  # torch loads its transforms once
+    names["network_run"]("swing", "Levenberg-Marquardt", 2, seed=0)  # what torch loads once
     classical = [rounded(row) for name in names["CASES"] for row in names["classical_rows"](name)]
     layers = frozen(names)
     classical += large(names, layers)

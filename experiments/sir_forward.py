@@ -62,31 +62,31 @@ def other(names):
     return [row(about) for _, about in runs]
 
 
-def gauss_newton(names):
-    """Gauss-Newton alone on (S, I)."""
-    stages = [names["GaussNewton"](60)]
+def levenberg_marquardt(names):
+    """Levenberg-Marquardt alone on (S, I)."""
+    stages = [names["LevenbergMarquardt"](60)]
     runs = (names["train"](names["FAST"], stages, seed) for seed in SEEDS)
     return [row(about) for _, about in runs]
 
 
 def causal(names):
-    """Gauss-Newton on (S, I) with causal weights."""
+    """Levenberg-Marquardt on (S, I) with causal weights."""
     rows = []
     for epsilon in EPSILONS:
         weights = names["Causal"](epsilon=epsilon)
         for seed in FEW:
-            stages = [names["GaussNewton"](60)]
+            stages = [names["LevenbergMarquardt"](60)]
             _, about = names["train"](names["FAST"], stages, seed, causal=weights)
             rows.append(row(about, epsilon=epsilon))
     return rows
 
 
 def logarithm(names):
-    """(S, ln I), by the usual training and by Gauss-Newton."""
+    """(S, ln I), by the usual training and by Levenberg-Marquardt."""
     rows = []
     for method, stages in {
         "Adam, L-BFGS": names["USUAL"],
-        "Gauss-Newton": [names["GaussNewton"](60)],
+        "Levenberg-Marquardt": [names["LevenbergMarquardt"](60)],
     }.items():
         for seed in SEEDS:
             _, about = names["train"](names["FAST"], stages, seed, log=True)
@@ -95,7 +95,7 @@ def logarithm(names):
 
 
 def windows(names):
-    """(S, I) in pieces of time, by Gauss-Newton."""
+    """(S, I) in pieces of time, by Levenberg-Marquardt."""
     rows = []
     for pieces in PIECES:
         for seed in FEW:
@@ -107,7 +107,7 @@ def windows(names):
 PARTS = {
     "starts": starts,
     "other": other,
-    "gauss_newton": gauss_newton,
+    "levenberg_marquardt": levenberg_marquardt,
     "causal": causal,
     "logarithm": logarithm,
     "windows": windows,

@@ -42,9 +42,10 @@ def short(values):
     return [float(f"{float(v):.5g}") for v in np.ravel(values)]
 
 
-def rates(history):
+def rates(solution):
     """β and γ at the end of a training."""
-    return short([history.unknowns["beta"], history.unknowns["gamma"]])
+    found = solution.history.unknowns
+    return short([found["beta"], found["gamma"]])
 
 
 def recovery(noise, seen):
@@ -55,14 +56,14 @@ def recovery(noise, seen):
     used = sigma or names["SIGMA"]
     best, covariance, _ = names["classical"](times, data, used, seen)
     susceptible = data[0] if 0 in seen else None
-    pinn = [names["train"](60, data, used, s, susceptible=susceptible)[2] for s in SEEDS]
+    pinn = [names["train"](60, data, used, s, susceptible=susceptible) for s in SEEDS]
     return {
         "noise": noise,
         "seen": "S and I" if 0 in seen else "I",
         "classical": short(best),
         "errors": short(np.sqrt(np.diag(covariance))),
         "correlation": short(names["correlation"](covariance))[0],
-        "pinn": [rates(history) for history in pinn],
+        "pinn": [rates(solution) for solution in pinn],
     }
 
 
@@ -71,18 +72,18 @@ def repeated(days, draw):
     names = experiment()
     times, data = names["readings"](days, seed=100 + draw)
     best = names["classical"](times, data, names["SIGMA"])[0]
-    return short(best), rates(names["train"](days, data, names["SIGMA"], seed=draw)[2])
+    return short(best), rates(names["train"](days, data, names["SIGMA"], seed=draw))
 
 
-def path(seed, way, steps=25):
+def path(seed, way, steps=40):
     """(β, γ) at the end and the least γ on the way; way: "free" or "exponential"."""
     names = experiment()
     data = names["readings"](60)[1]
     change = names["positive"] if way == "exponential" else None
-    options = {"stage": names["GaussNewton"](steps), "change": change, "report": 1}
-    history = names["train"](60, data, names["SIGMA"], seed, **options)[2]
-    least = min(record["unknowns"]["gamma"] for record in history.records)
-    return rates(history) + short(least)
+    options = {"stage": names["LevenbergMarquardt"](steps), "change": change, "interval": 1}
+    solution = names["train"](60, data, names["SIGMA"], seed, **options)
+    least = min(record["unknowns"]["gamma"] for record in solution.history.records)
+    return rates(solution) + short(least)
 
 
 def both_ways(pool, best):
@@ -109,13 +110,13 @@ def weighted(weight, seed):
         times, data[1], names["SIGMA"], names["epidemic"](60), weight=weight
     )
     network = names["MLP"](problem.domain, (12, 12), outputs=2, seed=seed)
-    history = names["fit"](
-        problem, network, [names["GaussNewton"](60)], points=64, report=1, progress=False
-    )
-    path = np.array([[r["unknowns"]["beta"], r["unknowns"]["gamma"]] for r in history.records])
+    stages = [names["LevenbergMarquardt"](60)]
+    solution = names["fit"](problem, network, stages, points=64, log_interval=1, progress=False)
+    records = solution.history.records
+    path = np.array([[r["unknowns"]["beta"], r["unknowns"]["gamma"]] for r in records])
     errors = np.sqrt(np.diag(covariance))
     far = np.abs((path - path[-1]) / errors).max(1) > 0.1
-    last = history.records[-1]
+    last = records[-1]
     return short(
         [
             30 * last["infected"],
@@ -131,9 +132,9 @@ def guessed(guess):
     names = experiment()
     data = names["readings"](8, seed=1)[1]  # as on the page
     stage = names["LBFGS"](30)
-    history = names["train"](8, data, names["SIGMA"], stage=stage, guess=guess)[2]
-    chi2 = short(30 * history.records[-1]["infected"])[0]
-    return {"guess": list(guess), "found": rates(history), "chi2": chi2}
+    solution = names["train"](8, data, names["SIGMA"], stage=stage, guess=guess)
+    chi2 = short(30 * names["last"](solution)["infected"])[0]
+    return {"guess": list(guess), "found": rates(solution), "chi2": chi2}
 
 
 def rescued(seed):
@@ -147,8 +148,8 @@ def rescued(seed):
     for problem in (raw, dataclasses.replace(raw, conditions=(anchor,))):
         network = names["MLP"](problem.domain, (12, 12), outputs=2, seed=seed)
         stages = [names["STEPS"]]
-        history = names["fit"](problem, network, stages, points=64, report=25, progress=False)
-        found.append(history.error)
+        solution = names["fit"](problem, network, stages, points=64, progress=False)
+        found.append(solution.error)
     return short(found)
 
 
