@@ -1,7 +1,7 @@
 """One step of Adam on the SIR epidemic: eager, compiled, and in JAX; all in one process, one core.
 
 MLP 1-32-32-32-2 (tanh), 256 points, start built in. "by hand" is what one writes first: a call of
-autograd.grad for each output, and torch.optim.Adam. "fit" is the loop of companion.pinn itself.
+autograd.grad for each output, and torch.optim.Adam. "run" is the loop of companion.pinn itself.
 Times are medians of calls that take turns, ratios are medians of the rounds' own ratios. Peers that
 need an environment of their own are timed there, on one core, in float32, after each other; where
 there is torch, beside the step by hand.
@@ -17,12 +17,11 @@ import torch
 from networks import jax, one_core, tell_skipped
 from side_by_side import show, times
 
-from companion.pinn import MLP, Adam
-from companion.pinn.sir import Epidemic, sir
-from companion.pinn.training import Plan, Run
+from companion.pinn import MLP, Adam, run, sampled
+from companion.problems import Epidemic, sir
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
-from run import adam_steps
+from run import adam_steps  # peers/run.py
 
 STEPS, POINTS, WIDTHS, RATE = 10, 256, (32, 32, 32), 1e-3
 PROBLEM, EPIDEMIC = sir(), Epidemic()
@@ -61,13 +60,17 @@ def by_hand(dtype):
     return lambda: [step() for _ in range(STEPS)], net.parameters
 
 
-def by_fit(dtype, compiled):
-    """The same by the loop of fit."""
+def by_run(dtype, compiled):
+    """The same by the loop that fit is made of: an event for each step, or each compiled program."""
     stages = [Adam(10**9, RATE, decay=False, compiled=compiled)]
-    plan = Plan(POINTS, "sobol", 0, False, 0, 10**9)
-    run = Run(PROBLEM, network(dtype), stages, plan, None, None)
-    turns = range(STEPS // max(compiled, 1))
-    return lambda: [run.step() for _ in turns], run.trial.parameters
+    events = run(PROBLEM, network(dtype), stages, sampled(PROBLEM.domain, POINTS))
+    turns, last = range(STEPS // max(compiled, 1)), []
+
+    def steps():
+        for _ in turns:
+            last[:] = [next(events)]
+
+    return steps, lambda: [last[0].state.theta]
 
 
 def in_jax(dtype, scanned):
@@ -129,9 +132,9 @@ def jax_steps(parameters, loss, scanned):
 def candidates(dtype):
     found = {
         BY_HAND: by_hand(dtype),
-        "fit": by_fit(dtype, 0),
-        ONE: by_fit(dtype, 1),
-        SEVERAL: by_fit(dtype, STEPS),
+        "run": by_run(dtype, 0),
+        ONE: by_run(dtype, 1),
+        SEVERAL: by_run(dtype, STEPS),
     }
     if jax:
         found[LOOP] = in_jax(dtype, scanned=False)

@@ -1,27 +1,27 @@
 """Networks inside differential equations: time to a given error, companion.pinn beside its peers.
 
-The recipes of companion.pinn.recipes in float64, one after another, then every peer on the same
-problems, each in an environment of its own (peers/run.py). All have the same equations, scaled inputs
-and conditions built into the solution; the optimiser, the widths and the initial weights are each
-one's own. The clock starts with the training: compilation counts, importing does not. One thing more
-does not count for companion.pinn: its first step in a process loads torch's function transforms; the
-seconds are printed on the first line. Errors are relative L2 on a grid; for the inverse problem they
-are standard errors of least squares.
+The recipes of companion.problems in float64, one after another, then every peer on the same
+problems, each in an environment of its own (peers/run.py); everybody on one core. All have the same
+equations, scaled inputs and conditions built into the solution; the optimiser, the widths and the
+initial weights are each one's own. The clock starts with the training: compilation counts, importing
+does not. One thing more does not count for companion.pinn: what the first step in a process loads of
+torch. Its seconds stand in the first table, beside those of single steps. Errors are relative L2 on a
+grid; for the inverse problem they are standard errors of least squares.
 """
 
+import subprocess
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 import torch
+from networks import one_core
 from side_by_side import show
 
-from companion.pinn import GaussNewton, fit
-from companion.pinn.recipes import RECIPES
+from companion.pinn import MLP, LevenbergMarquardt, run, sampled
+from companion.problems import sir
+from companion.problems.recipes import RECIPES
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from problems import PROBLEMS
@@ -49,74 +49,63 @@ TITLES = {
 }
 
 
-class Over(Exception):
-    """The time is up, or the error small enough."""
-
-
-@dataclass(frozen=True)
-class Watched:
-    """GaussNewton until look(trial), called after every step, says that it is over."""
-
-    damping: float
-    look: object
-    steps: int = 10**9
-
-    def begin(self, objective):
-        stepper = GaussNewton(self.steps, self.damping).begin(objective)
-        step = stepper.step
-
-        def watched(number):
-            terms = step(number)
-            if self.look(objective.trial):
-                raise Over
-            return terms
-
-        stepper.step = watched
-        return stepper
-
-
-def error_of(name, trial):
-    """The error of a trial, as the peers' is taken."""
+def error_of(name, solution):
+    """The error of a solution, as the peers' is taken."""
     problem = PROBLEMS[name]
     with torch.no_grad():
         if name == "sir_inverse":
-            rates = trial.unknowns()
-            return problem.rates_error(rates["beta"].item(), rates["gamma"].item())
-        return problem.error(trial(torch.from_numpy(problem.grid)).numpy())
+            params = solution.trial.params()
+            return problem.rates_error(params["beta"].item(), params["gamma"].item())
+        return problem.error(solution(torch.from_numpy(problem.grid)).numpy())
 
 
-def run(name, seed, limit, enough):
+def watched(name, seed, limit, enough):
     """The watch of one fit of a recipe, from the call of fit to the limit."""
-    recipe, trials = RECIPES[name], []
-    problem = recipe.problem()
-    network = recipe.network(problem, seed)
+    now = []
 
-    def look(trial):
-        trials.append(trial)
-        return watch.look()
+    def look(event):
+        now[:] = [event]
+        if watch.look():
+            event.stop("over")
 
-    watch = Watch(lambda: error_of(name, trials[-1]), limit, enough)
-    with suppress(Over):
-        fit(
-            problem,
-            network,
-            [Watched(recipe.damping, look)],
-            points=recipe.points,
-            sampler=recipe.sampler,
-            seed=seed,
-            report=10**9,
-            progress=False,
-        )
+    watch = Watch(lambda: error_of(name, now[0].solution), limit, enough)
+    RECIPES[name].fit(seed, steps=10**9, log_interval=10**9, callbacks=[look])
     return watch  # also of a fit that a NaN has stopped
 
 
-def warm_up():
-    """Seconds of a first step in this process: torch loads its function transforms once."""
+STEPS = [((21, 20), 300), ((97, 98), 800)]  # widths and points of the steps that are timed, on SIR
+FIRST = """
+from time import perf_counter
+import torch
+from companion.pinn import MLP, LevenbergMarquardt, run, sampled
+from companion.problems import oscillator
+torch.set_num_threads(1)
+for _ in range(2):
+    problem = oscillator()
+    batches, network = sampled(problem.domain), MLP(problem.domain, (30,))
     begun = perf_counter()
-    RECIPES["oscillator"].fit(seed=0, steps=1)
-    first, begun = perf_counter() - begun, perf_counter()
-    RECIPES["oscillator"].fit(seed=0, steps=1)
-    return first - (perf_counter() - begun)
+    for event in run(problem, network, [LevenbergMarquardt(1)], batches):
+        print(1000 * (perf_counter() - begun))
+"""
+
+
+def step_rows():
+    """Rows (what, ms): the first step of a process, a first one later, and steps of two sizes."""
+    done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True)
+    first, later = map(float, done.stdout.split())
+    rows = [["the first step in a process", first], ["the first step of a later fit", later]]
+    return rows + [step_row(*sizes) for sizes in STEPS]
+
+
+def step_row(widths, points, steps=8):
+    """The median time of a step but the first, which writes down how J is made."""
+    problem = sir()
+    network = MLP(problem.domain, widths, outputs=2)
+    stages = [LevenbergMarquardt(steps)]
+    events = list(run(problem, network, stages, sampled(problem.domain, points)))
+    taken = [event.state.seconds - event.before.seconds for event in events]
+    size = f"{2 * points} × {len(events[0].state.theta)}"
+    return [f"a step on SIR, J is {size}", 1000 * median(taken[1:])]
 
 
 def median_of(seconds):
@@ -135,7 +124,7 @@ def own_rows():
         longest = max(limit for _, limit in goals)
         smallest = min(target for target, _ in goals)
         enough = 0.0 if name == "sir_inverse" else smallest / 10
-        watches = [run(name, seed, longest, enough) for seed in SEEDS]
+        watches = [watched(name, seed, longest, enough) for seed in SEEDS]
         rows += [own_row(name, *goal, watches) for goal in goals]
     return rows
 
@@ -168,7 +157,7 @@ def peer_rows(name):
 
 def peer_row(name, peer, method):
     budget, target = BUDGETS.get(name, 10.0), PROBLEMS[name].target
-    found = run_peer(peer, name, budget=budget, method=method)
+    found = run_peer(peer, name, budget=budget, method=method, cores=1)
     if "failed" in found:
         return [peer, method, None, None, None, None, None, found["failed"][:70]]
     reached = found["reached"]
@@ -185,7 +174,9 @@ def peer_row(name, peer, method):
 
 
 def main():
-    print(f"\nFirst step of GaussNewton in a process: {warm_up():.1f} s more, not counted below")
+    one_core()
+    show("Steps of Levenberg–Marquardt", ["", "ms"], step_rows())
+    RECIPES["oscillator"].fit(seed=0, steps=1)  # what the first step loads is not counted below
     headers = ["companion.pinn", "error", "within s", "reached in s", "error then", "worst"]
     headers += ["failures", "ms a step", "target"]
     show(f"companion.pinn, median of {len(SEEDS)} seeds", headers, own_rows())

@@ -2,7 +2,7 @@
 
 A formula takes xp, that library (numpy, torch, jax.numpy), and arrays whose last axis is the
 component: points x (…, d), the solution u (…, k), its derivatives du[i] and ddu[i] by xᵢ (…, k).
-A test holds these formulas to those of companion.pinn.
+A test holds these formulas to those of companion.problems.
 """
 
 from collections.abc import Callable
