@@ -48,7 +48,8 @@ def refusals(run: dict) -> Iterator[str]:
         if reasons:
             yield f"\n**{what[0].upper()}{what[1:]}**\n"
         for why, functions in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0])):
-            yield f"- {plain(why)}: {', '.join(f'`{f}`' for f in functions)}"
+            listed = ", ".join(f"`{f}`" for f in functions)
+            yield f"- {plain(why)}: {f'in {len(functions)} of them' if name == 'programs' else listed}"
 
 
 def torch_itself(run: dict) -> Iterator[str]:
@@ -69,7 +70,7 @@ def torch_itself(run: dict) -> Iterator[str]:
 
 def sentence(message: str) -> str:
     """The first sentence of a refusal, without the name of what is refused: it groups its like."""
-    first = message.split(". ")[0].rstrip(".")
+    first = re.sub(r", and \w* ?\w*$", "", message.split(". ")[0].rstrip("."))  # cut off in the run
     return re.sub(r"no Taylor rule for (torch's )?\S+", "no Taylor rule", first)
 
 
