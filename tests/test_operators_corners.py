@@ -222,3 +222,18 @@ def test_logsumexp_of_the_infinite_is_infinite_as_in_torch(infinity):
     x = torch.tensor([[infinity, infinity], [0.0, 1.0], [infinity, 1.0]], **f64)
     value = taylor(lambda x: torch.logsumexp(x, 1), x, order=1)[0]
     assert torch.equal(value, torch.logsumexp(x, 1))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_logsumexp_of_a_wholly_masked_row_does_not_move(order):
+    x = torch.tensor([[0.3, -1.0], [0.5, 2.0]], dtype=torch.float64)
+    mask = torch.tensor([[True, True], [False, True]])
+    f = lambda x: x.masked_fill(mask, -torch.inf).logsumexp(1, True)
+    found = taylor(f, x, torch.ones_like(x), order=order)
+    assert found[0].tolist() == [[-torch.inf], [0.5]]
+    slopes = torch.autograd.grad(
+        (y := x.clone().requires_grad_()).masked_fill(mask, -torch.inf).logsumexp(1).sum(), y
+    )
+    assert slopes[0].tolist() == [[0.0, 0.0], [1.0, 0.0]]  # torch's own
+    assert found[1].tolist() == [[0.0], [1.0]]
+    assert all(d.tolist() == [[0.0], [0.0]] for d in found[2:])

@@ -76,10 +76,16 @@ def _largest(x, dim):
 
 
 def logsumexp(x: Operand, dim: Any, keepdim: bool = False) -> Any:
-    """log Σ e^{xⱼ}, the largest taken out first (0 where it is infinite, as torch does)."""
+    """log Σ e^{xⱼ}, the largest taken out first (0 where it is infinite, as torch does).
+
+    Where all are −∞, as in a row that is masked, it is −∞ with slope 0.
+    """
     largest = x.primal.detach().amax(dim, keepdim=True)
+    masked = largest == -math.inf
     largest = largest.masked_fill(largest.isinf(), 0.0)
+    x = torch.where(masked, 0.0, x)
     total = torch.log(torch.exp(x - largest).sum(dim, keepdim=True)) + largest
+    total = torch.where(masked, -math.inf, total)
     return total if keepdim else total.squeeze(dim)
 
 
