@@ -213,12 +213,10 @@ def by_products(line: Products, damping: Tensor, iterations: int) -> Try:
     slope = line.transposed(r)
     h, left = torch.zeros_like(slope), slope
     direction, size = left, left @ left
-    enough, largest = 1e-12 * size, None  # |left| down to 1e-6 of |slope|
+    enough = 1e-12 * size  # |left| down to 1e-6 of |slope|
+    largest = line.forward(slope).norm() / slope.norm()  # of ‖J‖, what the gradient sees
     for _ in range(iterations):
-        image = line.transposed(line.forward(direction))
-        if largest is None:  # ‖J‖, as its answer to the gradient tells it
-            largest = (direction @ image / size).sqrt()
-        image = image + damping * direction
+        image = line.transposed(line.forward(direction)) + damping * direction
         rate = torch.where(size > enough, size / (direction @ image), 0.0)
         h, left = h + rate * direction, left - rate * image
         new = left @ left
