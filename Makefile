@@ -44,7 +44,7 @@ book: $(VENV)/.ready
 	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
 
 test: book
-	@echo "make test: some 7700 tests on all cores; six minutes on two. What is skipped is listed at the end."
+	@echo "make test: some 8800 tests on all cores; seven minutes on two. What is skipped is listed at the end."
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 # Whatever versions BIN has: what the bounds of pyproject.toml promise.

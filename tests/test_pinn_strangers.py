@@ -26,9 +26,9 @@ T = BOX.points(20, "grid")
 DATA = Condition("data", T, torch.exp(-0.7 * T), weight=100.0)
 STAGES = {
     "LevenbergMarquardt": LevenbergMarquardt(60),
-    "Adam": Adam(2500, lr=1e-2),
-    "compiled": Adam(2500, lr=1e-2, compiled=50),
-    "LBFGS": LBFGS(100),
+    "Adam": Adam(1600, lr=2e-2),
+    "compiled": Adam(1600, lr=2e-2, compiled=50),
+    "LBFGS": LBFGS(40),
     "cg": LevenbergMarquardt(60, solver="cg", iterations=30),
 }
 

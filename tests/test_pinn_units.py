@@ -56,7 +56,7 @@ def test_a_scaled_beam_is_learnt_whatever_its_length(length, hard):
     assert torch.allclose(solution(x), x * (length - x) / 2, rtol=1e-2, atol=1e-3 * length**2)
 
 
-@pytest.mark.parametrize("stages", [[LBFGS(60)], [Adam(800, 1e-2), LBFGS(30)]])
+@pytest.mark.parametrize("stages", [[LBFGS(40)], [Adam(300, 1e-2), LBFGS(20)]])
 def test_the_other_stages_learn_it_too(stages):
     problem = scaled(beam())
     assert fit(problem, MLP(problem.domain, (20,)), stages, progress=False).error < 1e-2
