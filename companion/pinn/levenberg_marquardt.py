@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
+from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
 from companion.pinn.arguments import need_number, need_whole
@@ -23,7 +24,6 @@ Memory: TypeAlias = dict[str, Tensor]  # μ, how fast it rises, the tries in vai
 
 ROOM = 2**30  # bytes of J; beyond, its products with vectors take its place
 SOLVERS = ("cholesky", "qr", "cg")
-SPLIT = 256  # rows; a Gram matrix of more is made by halves
 ENOUGH = 30  # tries in vain in a row end the stage
 IDLE, ARRIVED = 5, 1e-3  # fewer, at such a gradient, are worth a word
 ROUNDING = 100  # times what it makes of |r|²: nothing else is left
@@ -168,8 +168,7 @@ def by_matrix(
 ) -> Try:
     """(JᵀJ + μD²) δ = Jᵀr from J itself; D² is the diagonal of JᵀJ, or 1."""
     j, r = line.jacobian, line.rows
-    columns = j.square().sum(0).sqrt()
-    size = columns.clamp(min=torch.finfo(j.dtype).tiny) if marquardt else None
+    size = j.norm(dim=0).clamp(min=torch.finfo(j.dtype).tiny) if marquardt else None
     scaled = j if size is None else j / size
     slope = scaled.T @ r
     h = solve(scaled, r, slope, damping)
@@ -187,7 +186,7 @@ def by_cholesky(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
     NaN where there is no Cholesky factor: the try is in vain.
     """
     wide = len(j) < j.shape[1]
-    gram = gram_of(j if wide else j.T)
+    gram = gram_of(j, wide)
     gram.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(gram)
     if wide:
@@ -224,20 +223,16 @@ def by_products(line: Products, damping: Tensor, iterations: int) -> Try:
     return Try(h, h @ (slope + damping * h), slope.norm(), largest)
 
 
-def gram_of(a: Tensor) -> Tensor:
-    """A Aᵀ, in float64 by blocks of its lower half where that is large: symmetric, so half the work."""
-    n = len(a)
-    if n < SPLIT:
-        return a @ a.T
-    half = n // 2
-    top, bottom = a[:half], a[half:]
-    cross = bottom @ top.T
-    return torch.cat(
-        [
-            torch.cat([gram_of(top), cross.T], 1),
-            torch.cat([cross, gram_of(bottom)], 1),
-        ]
-    )
+def gram_of(j: Tensor, wide: bool) -> Tensor:
+    """JJᵀ if wide, else JᵀJ; of it the lower half, which is all that Cholesky's method reads.
+
+    On a CPU by BLAS's syrk, which makes no more than that half; torch has no such product.
+    """
+    if j.device.type != "cpu":
+        return j @ j.T if wide else j.T @ j
+    columns = j.contiguous().numpy().T  # as Fortran has them
+    half = get_blas_funcs("syrk", (columns,))(1.0, columns, trans=wide)
+    return torch.from_numpy(half.T)
 
 
 def chosen(objective: Objective, theta: Tensor, batch: Batch) -> str:
