@@ -72,3 +72,16 @@ def test_the_old_file_stays_and_the_fit_ends_with_a_message(break_, tmp_path, mo
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["fit.pt"]
     assert solution.history.records[-1]["step"] == 6 and bits(net).isfinite().all()
     assert torch.equal(bits(train(stages, net_seed=3, checkpoint=path)[0]), whole)
+
+
+@pytest.mark.parametrize("break_", [by_fsync, by_open, by_writing, by_replace])
+def test_a_solution_is_saved_whole_or_not_at_all(break_, tmp_path, monkeypatch):
+    path = tmp_path / "u.pt"
+    _, solution = train([Adam(4)])
+    solution.save(path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        break_(patch)
+        with pytest.raises(OSError, match=r"the solution .*u.pt cannot be written \(.*untouched"):
+            solution.save(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["u.pt"]

@@ -15,6 +15,8 @@ compiled.py       whole steps of Adam as one compiled program
 levenberg_marquardt.py   LevenbergMarquardt, the stage that takes a small network to six digits
 linearise.py      the residuals and their Jacobian, point by point
 state.py          State: everything that a fit is at a step; on disk a checkpoint
+files.py          what is kept on disk, whole or not at all
+arguments.py      what an argument must be
 loop.py           run: the loop, as one can see it
 training.py       fit: run with its usual parts
 parts.py          the parts: stop on NaN, record, progress, checkpoint

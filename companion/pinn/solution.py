@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.operators import Partials
+from companion.pinn.files import read, write
 from companion.pinn.problem import Field, Function, Problem, Unknown
 from companion.pinn.residuals import batch_of
 from companion.pinn.trial import Trial, exact_of
@@ -114,13 +115,16 @@ class Solution(nn.Module):
         return {name: Estimate(params[name].item(), errors.get(name)) for name in names}
 
     def save(self, path: str | Path) -> None:
-        """Write the parameters and the history; Solution.load(path, problem, network) reads them."""
+        """Write the parameters and the history; Solution.load(path, problem, network) reads them.
+
+        Raises OSError where it cannot be written; what was there before stays.
+        """
         content = {
             "parameters": self.trial.state_dict(),
             "records": list(self.history.records),
             "stopped": self.history.stopped,
         }
-        torch.save(content, path)
+        write(path, content, "solution")
 
     @classmethod
     def load(cls, path: str | Path, problem: Problem, network: nn.Module) -> "Solution":
@@ -138,22 +142,6 @@ class Solution(nn.Module):
                 f"{path} holds another solution: {error}. Give its own problem and network"
             ) from error
         return cls(trial, history)
-
-
-def read(path: str | Path, what: str) -> Any:
-    """What torch.save wrote, of tensors, numbers and words alone: no code of the file is run.
-
-    Raises ValueError for a file that holds something else, OSError for one that cannot be read.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"{path} holds no {what} of companion.pinn, or a part of one ({type(error).__name__}). Give "
-            "another file, or delete it"
-        ) from error
 
 
 def relative_error(u_of: Function, problem: Problem, n: int = 1000) -> float:

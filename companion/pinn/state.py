@@ -3,9 +3,7 @@
 A state is never changed: undo means keeping the old one. Chapter 12.
 """
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +13,8 @@ import torch
 from torch import Tensor
 
 from companion.pinn.batches import mixed
+from companion.pinn.files import read, write
 from companion.pinn.residuals import Batch, Points, batch_of
-from companion.pinn.solution import read
 from companion.pinn.trial import Trial
 
 FORMAT = 2  # of a checkpoint
@@ -60,26 +58,13 @@ def save(path: str | Path, state: State, trial: Trial, identity: dict[str, Any])
 
     Raises OSError, with the path in it, where it cannot be written.
     """
-    path = Path(path)
-    partly = path.with_name(f"{path.name}.part")
     content = {
         "format": FORMAT,
         "identity": whole(identity, trial),
         "shapes": {name: list(shape) for name, shape in trial.shapes.items()},
         "state": {**vars(state), "batch": {t: list_of(at) for t, at in state.batch.items()}},
     }
-    try:
-        with open(partly, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partly.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's writer raises the second on a full disk
-        with suppress(OSError):
-            partly.unlink()
-        raise OSError(
-            f"the checkpoint {path} cannot be written ({error}); what was there before is untouched"
-        ) from error
+    write(path, content, "checkpoint")
 
 
 def load(path: str | Path, trial: Trial, identity: dict[str, Any]) -> State:
