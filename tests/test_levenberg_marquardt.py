@@ -302,6 +302,22 @@ def test_in_float32_it_goes_by_qr_and_further_than_by_cholesky():
     assert losses["qr"]["loss"] <= losses["cholesky"]["loss"]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_beyond_its_room_it_goes_without_j_in_every_precision(dtype, monkeypatch):
+    monkeypatch.setattr(levenberg_marquardt, "ROOM", 1000)
+    problem = oscillator()
+    with pytest.warns(UserWarning, match="conjugate gradients on its products"):
+        train([LevenbergMarquardt(2)], problem, MLP(problem.domain, (8,)).to(dtype))
+
+
+def test_of_a_wide_j_qr_takes_the_smaller_matrix(monkeypatch):
+    sizes, qr = [], torch.linalg.qr
+    monkeypatch.setattr(torch.linalg, "qr", lambda a: sizes.append(tuple(a.shape)) or qr(a))
+    by_matrix(line_of((3, 7)), torch.tensor(0.1).double(), False, by_qr)
+    by_matrix(line_of((7, 3)), torch.tensor(0.1).double(), False, by_qr)
+    assert sizes == [(10, 3), (10, 3)]
+
+
 def test_the_old_name_works_and_says_the_new_one():
     with pytest.warns(DeprecationWarning, match="GaussNewton is called LevenbergMarquardt now"):
         from companion.pinn import GaussNewton

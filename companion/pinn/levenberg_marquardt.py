@@ -36,8 +36,8 @@ class LevenbergMarquardt(Stage):
     r are the weighted residuals, J = ∂r/∂θ. damping: the first μ. marquardt: D² is the diagonal of
     JᵀJ, so that the units of the parameters do not matter; else D is 1. solver: "cholesky" of the
     smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where that is too ill conditioned, as in float32;
-    "cg", conjugate gradients on products with J, which is never made; None takes the first in float64,
-    the second in float32, and the third where J would take more than a gibibyte, and says so.
+    "cg", conjugate gradients on products with J, which is never made; None takes the third where J would
+    take more than a gibibyte, and says so, else the first in float64 and the second in float32.
     iterations: of conjugate gradients, at most, for a step. The stage ends early, at a report,
     when the gradient ‖Jᵀr‖ is below `tolerance` times ‖J‖ ‖r‖, or when 30 tries in a row change nothing.
 
@@ -197,10 +197,18 @@ def by_cholesky(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
 
 
 def by_qr(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
-    """The same from the QR factors of J over √μ I: JᵀJ, which squares the condition, is not made."""
-    eye = torch.eye(j.shape[1], dtype=j.dtype, device=j.device)
-    q, upper = torch.linalg.qr(torch.cat([j, damping.sqrt() * eye]))
-    return torch.linalg.solve_triangular(upper, (q[: len(j)].T @ r)[:, None], upper=True)[:, 0]
+    """The same from the QR factors of J over √μ I: JᵀJ, which squares the condition, is not made.
+
+    Where J has fewer rows than columns, of Jᵀ over √μ I: that is the smaller matrix then.
+    """
+    wide = len(j) < j.shape[1]
+    tall = j.T if wide else j
+    eye = torch.eye(tall.shape[1], dtype=j.dtype, device=j.device)
+    q, upper = torch.linalg.qr(torch.cat([tall, damping.sqrt() * eye]))
+    q = q[: len(tall)]
+    if wide:
+        return q @ torch.linalg.solve_triangular(upper.T, r[:, None], upper=False)[:, 0]
+    return torch.linalg.solve_triangular(upper, (q.T @ r)[:, None], upper=True)[:, 0]
 
 
 def by_products(line: Products, damping: Tensor, iterations: int) -> Try:
@@ -237,12 +245,10 @@ def gram_of(j: Tensor, wide: bool) -> Tensor:
 
 def chosen(objective: Objective, theta: Tensor, batch: Batch) -> str:
     """The solver where none is named."""
-    if theta.dtype == torch.float32:
-        return "qr"
     rows = sum(len(at.x) * objective.trial.problem.outputs for at in batch.values())
     needed = rows * len(theta) * theta.element_size()
     if needed <= ROOM:
-        return "cholesky"
+        return "qr" if theta.dtype == torch.float32 else "cholesky"
     objective.warn(
         "products",
         f"J would have about {rows} × {len(theta)} entries, {needed / 2**30:.1f} GiB: "
