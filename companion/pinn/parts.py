@@ -32,6 +32,7 @@ from companion.pinn.state import State, save
 from companion.pinn.trial import Objective
 
 Metric: TypeAlias = Callable[[Solution], Any]
+Measured: TypeAlias = tuple[dict[str, Tensor], dict[str, Tensor]]  # losses and norms, by term
 
 
 class Due:
@@ -70,23 +71,28 @@ class Guard:
         """Add the losses of one event."""
         self.sum = self.sum + torch.cat(list(event.losses.values())).sum()
 
-    def look(self, event: Event) -> None:
-        """Stop the event's run if something is not finite, at the last state that was."""
+    def look(self, event: Event) -> Measured:
+        """Stop the event's run if something is not finite, at the last state that was.
+
+        Returns the losses and the gradient norms of the state that is left.
+        """
         if not self.failed and not (math.isfinite(self.sum) and finite(event.state.theta)):
             self.fail(event, *self.found())
-        if not self.failed:
-            losses, norms = event.objective.norms(event.state.theta, event.state.weighted())
-            wrong = [t for t in losses if not math.isfinite(losses[t])]
-            wrong += [
-                f"the gradient of {t}" for t in norms if t not in wrong and not finite(norms[t])
-            ]
-            if wrong:
-                where = f"the end of step {event.step} of {type(event.stage).__name__}"
-                self.fail(
-                    event, self.before(event), f"NaN or infinity in {', '.join(wrong)} at {where}"
-                )
+        losses, norms = measured(event)
+        wrong = [term for term in losses if not finite(losses[term])]
+        wrong += [
+            f"the gradient of {term}"
+            for term in norms
+            if term not in wrong and not finite(norms[term])
+        ]
+        if wrong and not self.failed:
+            where = f"the end of step {event.step} of {type(event.stage).__name__}"
+            why = f"NaN or infinity in {', '.join(wrong)} at {where}"
+            self.fail(event, self.before(event), why)
+            return measured(event)
         if not self.failed:
             self.good, self.sum = event.state, 0.0
+        return losses, norms
 
     def fail(self, event: Event, state: State, why: str) -> None:
         """Stop at a good state."""
@@ -119,16 +125,20 @@ class Guard:
         return self.good, "NaN or infinity in a block of compiled steps, which singly are finite"
 
 
+def measured(event: Event) -> Measured:
+    """({term: its loss}, {term: its gradient norm}) of the state after an event."""
+    return event.objective.norms(event.state.theta, event.state.weighted())
+
+
 def finite(t: Tensor) -> bool:
     """Whether all entries are."""
     return bool(t.isfinite().all())
 
 
-def record(event: Event, metrics: Mapping[str, Metric]) -> None:
+def record(event: Event, found_there: Measured, metrics: Mapping[str, Metric]) -> None:
     """Add a record of the state to its history, and hand it to the event."""
-    objective, state, batch = event.objective, event.state, event.state.weighted()
+    objective, state, (losses, norms) = event.objective, event.state, found_there
     problem, trial = objective.trial.problem, objective.trial
-    losses, norms = objective.norms(state.theta, batch)
     values = {term: loss.item() for term, loss in losses.items()}
     found = {
         "stage": type(event.stage).__name__,

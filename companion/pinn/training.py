@@ -150,8 +150,7 @@ class Parts:
 
     def look(self, event: Event) -> None:
         """A report: whether all is finite, the record, and whether the stage has arrived."""
-        self.guard.look(event)
-        record(event, self.metrics)
+        record(event, self.guard.look(event), self.metrics)
         finished = getattr(event.stage, "finished", None)
         if finished and not (event.stopped or event.last) and finished(event.state.memory):
             event.next_stage()
