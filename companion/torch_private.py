@@ -43,6 +43,10 @@ TOUCH = (torch.Tensor.grad.__get__, torch.Tensor.grad.__set__)  # type: ignore[u
 
 APPLY = getattr(getattr(torch.autograd.Function.apply, "__func__", None), "__code__", None)
 
+# The calls between the kernels are C++ too; and torch asks the processor for its vector instructions, in
+# place of compiling and loading a program for each of them, which takes seconds in a new process.
+OPTIONS: dict[str, Any] = {"cpp_wrapper": True, "cpp.vec_isa_ok": True}
+
 ONCE = once_differentiable(lambda ctx: None).__code__  # what it wraps a backward in
 
 
@@ -86,7 +90,7 @@ def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModul
     """The torch operations of function at these inputs, as a torch.fx.GraphModule.
 
     They are noted down as they are done, below autograd and torch.func. make_fx, which does the same
-    on tensors without values, takes twenty times as long, and two seconds more in a new process.
+    on tensors without values, takes several times as long, and loads torch's compiler for it.
     Raises whatever torch or the function raises; RuntimeError when it looks at the value of what
     depends on the inputs; NotImplementedError where this torch cannot trace.
     """
@@ -184,14 +188,12 @@ def value_and_jacobian(
     return f, torch.stack(slopes)
 
 
-def program(
-    module: GraphModule, inputs: Sequence[Tensor], options: dict[str, Any]
-) -> Callable[..., Any]:
+def program(module: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]:
     """The graph `module` as one program, compiled for inputs of these shapes."""
     direct = getattr(getattr(torch, "_inductor", None), "compile", None)
     if direct is not None:
-        return direct(module, list(inputs), options=options)
-    whole = torch.compile(module, fullgraph=True, options=options)
+        return direct(module, list(inputs), options=OPTIONS)
+    whole = torch.compile(module, fullgraph=True, options=OPTIONS)
     whole(*[value.clone() for value in inputs])  # it compiles when it is first called
     return whole
 

@@ -54,7 +54,7 @@ OPTIONS = {
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
     """The graph of compiled steps run operation by operation."""
-    monkeypatch.setattr(torch_private, "program", lambda module, inputs, options: module)
+    monkeypatch.setattr(torch_private, "program", lambda module, inputs: module)
 
 
 def fitted(stages, net_seed=0, float32=False, **rest):

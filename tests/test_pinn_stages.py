@@ -59,7 +59,7 @@ ALL = [Adam(6, 1e-2), Adam(6, 1e-2, compiled=2), LBFGS(3), LevenbergMarquardt(3)
 @pytest.mark.parametrize("make", [oscillator, decay])
 @pytest.mark.parametrize("stage", ALL, ids=["Adam", "compiled", "LBFGS", "LevenbergMarquardt"])
 def test_a_frozen_layer_stays_as_it_is_to_the_bit(make, stage, monkeypatch):
-    monkeypatch.setattr(torch_private, "program", lambda module, inputs, options: module)
+    monkeypatch.setattr(torch_private, "program", lambda module, inputs: module)
     problem = make()
     network = MLP(problem.domain, (6, 6))
     frozen = network.layers[0].requires_grad_(False)
@@ -74,7 +74,7 @@ def test_a_frozen_layer_stays_as_it_is_to_the_bit(make, stage, monkeypatch):
 
 @pytest.mark.parametrize("stage", ALL, ids=["Adam", "compiled", "LBFGS", "LevenbergMarquardt"])
 def test_a_network_may_be_frozen_as_a_whole_where_there_is_an_unknown(stage, monkeypatch):
-    monkeypatch.setattr(torch_private, "program", lambda module, inputs, options: module)
+    monkeypatch.setattr(torch_private, "program", lambda module, inputs: module)
     problem = decay()
     network = MLP(problem.domain, (6,)).requires_grad_(False)
     solution = fit(problem, network, [stage], points=16, progress=False)

@@ -36,7 +36,7 @@ STAGES = {
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
     """The graph of compiled steps run operation by operation."""
-    monkeypatch.setattr(torch_private, "program", lambda module, inputs, options: module)
+    monkeypatch.setattr(torch_private, "program", lambda module, inputs: module)
 
 
 def trained(stage, residual, net, *conditions, **rest):

@@ -18,7 +18,6 @@ from companion.pinn import (
     LevenbergMarquardt,
     Problem,
     batch_of,
-    compiled,
     fit,
     linearise,
 )
@@ -292,7 +291,7 @@ def test_a_program_by_the_public_compiler_is_the_same(monkeypatch):
     monkeypatch.delattr(torch._inductor, "compile")
     expected = trained([Adam(8, 1e-2)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "OPTIONS", {})
+        patch.setattr(torch_private, "OPTIONS", {})
         assert_same(expected, trained([Adam(8, 1e-2, compiled=2)]))
     assert asked == [(True, {})]
 

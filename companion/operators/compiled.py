@@ -1,6 +1,6 @@
 """A loss and its gradient as one compiled program: derivatives in it, as fast as jitted JAX.
 
-make_fx writes down every operation of the loss and of the walk back to the parameters, jets and all
+Every operation of the loss and of the walk back to the parameters is written down, jets and all
 that is Python about them are gone, and inductor makes one program of the list. Chapter 10.
 """
 
@@ -15,8 +15,6 @@ from torch.fx import GraphModule
 
 from companion import torch_private
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
-
-OPTIONS = {"cpp_wrapper": True}  # the calls between the kernels are C++ too
 
 
 class compiled:
@@ -145,7 +143,7 @@ def _program(step: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[...
         return _as_it_is(first_line(error))
     try:
         with torch.no_grad():
-            return torch_private.program(graph, inputs, OPTIONS)
+            return torch_private.program(graph, inputs)
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         return _as_it_is(
             f"torch cannot compile it here ({type(error).__name__}: {first_line(error)}). A compiled "

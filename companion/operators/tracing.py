@@ -71,7 +71,7 @@ def refuse_constants(
 ) -> None:
     """Raise ValueError unless the graph of a function gives what the function gives at inputs.
 
-    make_fx refuses an if, float and .item(); what numpy or tolist has taken out of a tensor is a
+    A trace refuses an if, float and .item(); what numpy or tolist has taken out of a tensor is a
     constant of the graph, and seen only at other inputs than those of the tracing.
     """
     found = []

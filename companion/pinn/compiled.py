@@ -1,6 +1,6 @@
 """Whole steps of Adam as one compiled program: the loss, its gradient and the update.
 
-make_fx writes down every operation of a step, those of the walk back too; k such lists in a row are
+Every operation of a step is written down, those of the walk back too; k such lists in a row are
 one graph, and inductor makes one program of it, without Python between the operations. θ and the
 moments go in as three vectors and come out as three others. What Adam(steps, compiled=k) runs on.
 """
@@ -19,7 +19,6 @@ from companion.pinn import adam
 from companion.pinn.residuals import Batch, Points
 from companion.pinn.trial import Objective
 
-OPTIONS = {"cpp_wrapper": True, "cpp.vec_isa_ok": True}
 UNTRACEABLE = (
     "the step cannot be written down as one graph: a residual, a condition or the network looks at a "
     "value (if …, float(…), .item(), .tolist(), numpy). Write torch.where(...) for a choice, or take "
@@ -87,7 +86,9 @@ def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
     mm = torch.ops.aten.mm.default
     for node in graph.graph.find_nodes(op="call_function", target=mm):
         a, b = node.args
-        k = node.meta["shapes"][0][1] if "shapes" in node.meta else most + 1  # not by make_fx
+        k = (
+            node.meta["shapes"][0][1] if "shapes" in node.meta else most + 1
+        )  # where another wrote it down
         if k <= most:
             with graph.graph.inserting_before(node):
                 call = graph.graph.call_function
@@ -143,7 +144,7 @@ def made(graph: Callable[..., Any], theta: Tensor, batch: Batch, count: int) -> 
     whole.output(tuple(whole.call_function(getitem, (result, i)) for i in range(4)))
     try:
         with torch.no_grad():
-            return torch_private.program(GraphModule({}, whole), inputs, OPTIONS)
+            return torch_private.program(GraphModule({}, whole), inputs)
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         raise RuntimeError(
             "the step was traced but not compiled; compiled=k needs a C++ compiler (g++ or clang, "

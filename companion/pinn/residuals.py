@@ -8,7 +8,7 @@ A loss is Σ over the terms of mean over the points of weight · |row|². A netw
 a test function go through the same door. Chapters 12 to 14.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -147,6 +147,3 @@ def rows_of(
 def losses_of(found: Rows) -> dict[str, Tensor]:
     """{term: mean over the points of weight · |row|²}."""
     return {term: (weight * rows.square()).sum(1).mean() for term, (rows, weight) in found.items()}
-
-
-Evaluate: TypeAlias = Callable[[Tensor, Batch], Rows]  # of the trained numbers θ, see Trial

@@ -1,8 +1,10 @@
-"""What a stage is, and Adam and L-BFGS: each a step from one θ to the next, nothing changed in place.
+"""What a stage is, and L-BFGS: a step from one θ to the next, nothing changed in place.
 
 A stage has steps, init(objective, theta, batch) → memory and step(objective, at, batch, room) → At,
 losses: at.theta after one step (or as many as it makes at once, at most room of them), what it
-remembers, and {term: its losses before each}. That is all: one of your own needs no more.
+remembers, and {term: its losses before each}. One of your own needs no more. It may have finished(memory),
+asked at a report why no further step is of use, and stuck(memory), asked at the end of the fit what there
+is to warn of; both return words, or None.
 """
 
 from dataclasses import dataclass
