@@ -1,4 +1,5 @@
-"""Levenberg–Marquardt: θ ← θ − (JᵀJ + μD²)⁻¹ Jᵀr, in parts: linearise, solve, damping, stopping.
+"""Levenberg–Marquardt: θ ← θ − (JᵀJ + μD²)⁻¹ Jᵀr, in parts: linearise, solve, acceleration, damping,
+stopping.
 
 A step is tried; if |r|² falls it is taken and μ falls, else θ stays and μ rises (gain ratio). Taking
 or leaving is a choice between tensors: no value is looked at until the fit reports. Chapter 14.
@@ -15,18 +16,20 @@ from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
 from companion.pinn.arguments import need_number, need_whole
-from companion.pinn.linearise import Linearised, Products, linearised, squares, ways
+from companion.pinn.linearise import Linearised, Products, linearised, rows_at, ways
 from companion.pinn.residuals import Batch
 from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.trial import Objective
 
 Memory: TypeAlias = dict[str, Tensor]  # μ, how fast it rises, the tries in vain, the last gradient
+Solve: TypeAlias = Callable[[Tensor], Tensor]  # rows → (JᵀJ + μI)⁻¹ Jᵀ rows
 
 ROOM = 2**30  # bytes of J; beyond, its products with vectors take its place
 SOLVERS = ("cholesky", "qr", "cg")
 ENOUGH = 30  # tries in vain in a row end the stage
 IDLE, ARRIVED = 5, 1e-3  # fewer, at such a gradient, are worth a word
 ROUNDING = 100  # times what it makes of |r|²: nothing else is left
+NEAR = 0.1  # of a step: where the second derivative along it is measured
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,14 @@ class LevenbergMarquardt(Stage):
     """steps of θ ← θ − (JᵀJ + μD²)⁻¹ Jᵀr, each a try: taken if |r|² falls, and then μ falls too.
 
     r are the weighted residuals, J = ∂r/∂θ. damping: the first μ. marquardt: D² is the diagonal of
-    JᵀJ, so that the units of the parameters do not matter; else D is 1. solver: "cholesky" of the
-    smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where that is too ill conditioned, as in float32;
-    "cg", conjugate gradients on products with J, which is never made; None takes the third where J would
-    take more than a gibibyte, and says so, else the first in float64 and the second in float32.
-    iterations: of conjugate gradients, at most, for a step. The stage ends early, at a report,
-    when the gradient ‖Jᵀr‖ is below `tolerance` times ‖J‖ ‖r‖, or when 30 tries in a row change nothing.
+    JᵀJ, so that the units of the parameters do not matter; else D is 1. acceleration: the step h is
+    bent by a/2, where a answers to the second derivative of r along h, if 2 |a| is at most so many
+    times |h|; 0: never. solver: "cholesky" of the smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where
+    that is too ill conditioned, as in float32; "cg", conjugate gradients on products with J, which is
+    never made, nor the step bent; None takes the third where J would take more than a gibibyte, and
+    says so, else the first in float64 and the second in float32. iterations: of conjugate gradients,
+    at most, for a step. The stage ends early, at a report, when the gradient ‖Jᵀr‖ is below
+    `tolerance` times ‖J‖ ‖r‖, or when 30 tries in a row change nothing.
 
     A residual is traced at the first step and not called again, but for a new number of points: it
     must depend on u, x and the unknowns alone (tensors that it uses may be changed in place), at its
@@ -54,7 +59,7 @@ class LevenbergMarquardt(Stage):
     True
 
     Source: Levenberg (1944), Marquardt (1963), Nielsen, *Damping parameter in Marquardt's method*
-    (1999); chapter 14.
+    (1999), Transtrum and Sethna, *Improvements to the Levenberg–Marquardt algorithm* (2012); chapter 14.
     """
 
     steps: int
@@ -63,6 +68,7 @@ class LevenbergMarquardt(Stage):
     solver: str | None = None
     iterations: int = 100
     tolerance: float = 0.0
+    acceleration: float = 0.75
 
     def __post_init__(self) -> None:
         need_whole("steps", self.steps, 1, self)
@@ -72,6 +78,7 @@ class LevenbergMarquardt(Stage):
             raise ValueError(f"solver is one of {', '.join(SOLVERS)}, or None; got {self!r}")
         if self.marquardt and self.solver == "cg":
             raise ValueError(f"conjugate gradients have no diagonal of JᵀJ to take; got {self!r}")
+        need_number("acceleration", self.acceleration, least=0, got=self)
         if not (isinstance(self.tolerance, Real) and 0 <= self.tolerance < 1):
             raise ValueError(f"tolerance is 0 or more, and below 1; got {self!r}")
 
@@ -95,20 +102,27 @@ class LevenbergMarquardt(Stage):
         damping = at.memory["damping"].to(at.theta)
         if solver == "cg":
             line: Any = Products(objective, at.theta, batch)
-            found = by_products(line, damping, self.iterations)
+            model = by_products(line, damping, self.iterations)
         else:
             line = linearised(objective, at.theta, batch)
-            found = by_matrix(
+            model = by_matrix(
                 line, damping, self.marquardt, by_qr if solver == "qr" else by_cholesky
             )
-        before, new = line.rows.square().sum(), at.theta - found.step
-        after = squares(objective, new, batch, line.scales)
+        rows = lambda theta: rows_at(objective, theta, batch, line.scales)
+        h = model.solve(line.rows)
+        predicted = h @ (model.slope + damping * h)
+        if self.acceleration and solver != "cg":
+            h = bent(
+                model, h, line.rows, rows(at.theta - NEAR * h / model.units), self.acceleration
+            )
+        new = at.theta - h / model.units
+        before, after = line.rows.square().sum(), rows(new).square().sum()
         taken = after < before  # not if it is NaN
-        memory = next_damping(at.memory, (before - after) / found.predicted, taken)
+        memory = next_damping(at.memory, (before - after) / predicted, taken)
         small = (before - after).abs() <= torch.finfo(before.dtype).eps * before
         memory["idle"] = torch.where(taken & ~small, 0.0, at.memory["idle"] + 1)
-        rounding = torch.finfo(before.dtype).eps * found.size * at.theta.norm()
-        memory["slope"] = (found.slope / (found.size * before.sqrt())).double()
+        rounding = torch.finfo(before.dtype).eps * model.size * at.theta.norm()
+        memory["slope"] = (model.slope.norm() / (model.size * before.sqrt())).double()
         memory["left"] = (before / rounding**2).double()
         losses = {term: loss[None] for term, loss in line.losses.items()}
         return At(torch.where(taken, new, at.theta), memory, at.made + 1), losses
@@ -133,13 +147,30 @@ class LevenbergMarquardt(Stage):
         )
 
 
-class Try(NamedTuple):
-    """A step δ, how much of |r|² it should take away, ‖Jᵀr‖ and ‖J‖."""
+class Model(NamedTuple):
+    """The damped linear model of the rows at θ, with the parameters in units of 1 / D.
 
-    step: Tensor
-    predicted: Tensor
-    slope: Tensor
-    size: Tensor
+    forward(h) = J D⁻¹ h; solve(r) is the h that makes |J D⁻¹ h − r|² + μ |h|² least.
+    """
+
+    solve: Solve
+    forward: Callable[[Tensor], Tensor]
+    units: Tensor  # D
+    slope: Tensor  # D⁻¹ Jᵀ r
+    size: Tensor  # ‖J D⁻¹‖
+
+
+def bent(model: Model, h: Tensor, rows: Tensor, near: Tensor, most: float) -> Tensor:
+    """The step h + a/2, where a answers to the bend of the rows along h; h itself where 2 |a| > most |h|.
+
+    near: the rows at θ − NEAR h. r(θ − s h) = r − s J h + s²/2 ∂²ₕr + …, so that they give ∂²ₕr, up to
+    what the third derivative makes of a tenth of a step.
+
+    Source: Transtrum and Sethna (2012), geodesic acceleration.
+    """
+    bend = (near - rows + NEAR * model.forward(h)) * (2 / NEAR**2)
+    a = model.solve(bend)
+    return torch.where(2 * a.norm() <= most * h.norm(), h + a / 2, h)  # not if it is NaN
 
 
 def next_damping(memory: Memory, gain: Tensor, taken: Tensor) -> Memory:
@@ -164,23 +195,18 @@ def next_damping(memory: Memory, gain: Tensor, taken: Tensor) -> Memory:
 
 
 def by_matrix(
-    line: Linearised, damping: Tensor, marquardt: bool, solve: Callable[..., Tensor]
-) -> Try:
-    """(JᵀJ + μD²) δ = Jᵀr from J itself; D² is the diagonal of JᵀJ, or 1."""
-    j, r = line.jacobian, line.rows
-    size = j.norm(dim=0).clamp(min=torch.finfo(j.dtype).tiny) if marquardt else None
-    scaled = j if size is None else j / size
-    slope = scaled.T @ r
-    h = solve(scaled, r, slope, damping)
-    return Try(
-        h if size is None else h / size,
-        h @ (slope + damping * h),
-        slope.norm(),
-        scaled.norm(),
-    )
+    line: Linearised, damping: Tensor, marquardt: bool, factor: Callable[[Tensor, Tensor], Solve]
+) -> Model:
+    """The model from J itself; D² is the diagonal of JᵀJ, or 1."""
+    j = line.jacobian
+    units = torch.ones((), dtype=j.dtype, device=j.device)
+    if marquardt:
+        units = j.norm(dim=0).clamp(min=torch.finfo(j.dtype).tiny)
+        j = j / units
+    return Model(factor(j, damping), lambda h: j @ h, units, j.T @ line.rows, j.norm())
 
 
-def by_cholesky(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
+def by_cholesky(j: Tensor, damping: Tensor) -> Solve:
     """(JᵀJ + μI)⁻¹ Jᵀr, or the same as Jᵀ(JJᵀ + μI)⁻¹ r where J has fewer rows than columns.
 
     NaN where there is no Cholesky factor: the try is in vain.
@@ -189,14 +215,18 @@ def by_cholesky(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
     gram = gram_of(j, wide)
     gram.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(gram)
-    if wide:
-        h = j.T @ torch.cholesky_solve(r[:, None], factor)[:, 0]
-    else:
-        h = torch.cholesky_solve(slope[:, None], factor)[:, 0]
-    return torch.where(failed == 0, h, math.nan)
+
+    def solve(rows: Tensor) -> Tensor:
+        if wide:
+            h = j.T @ torch.cholesky_solve(rows[:, None], factor)[:, 0]
+        else:
+            h = torch.cholesky_solve((j.T @ rows)[:, None], factor)[:, 0]
+        return torch.where(failed == 0, h, math.nan)
+
+    return solve
 
 
-def by_qr(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
+def by_qr(j: Tensor, damping: Tensor) -> Solve:
     """The same from the QR factors of J over √μ I: JᵀJ, which squares the condition, is not made.
 
     Where J has fewer rows than columns, of Jᵀ over √μ I: that is the smaller matrix then.
@@ -206,29 +236,36 @@ def by_qr(j: Tensor, r: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
     eye = torch.eye(tall.shape[1], dtype=j.dtype, device=j.device)
     q, upper = torch.linalg.qr(torch.cat([tall, damping.sqrt() * eye]))
     q = q[: len(tall)]
-    if wide:
-        return q @ torch.linalg.solve_triangular(upper.T, r[:, None], upper=False)[:, 0]
-    return torch.linalg.solve_triangular(upper, (q.T @ r)[:, None], upper=True)[:, 0]
+
+    def solve(rows: Tensor) -> Tensor:
+        if wide:
+            return q @ torch.linalg.solve_triangular(upper.T, rows[:, None], upper=False)[:, 0]
+        return torch.linalg.solve_triangular(upper, (q.T @ rows)[:, None], upper=True)[:, 0]
+
+    return solve
 
 
-def by_products(line: Products, damping: Tensor, iterations: int) -> Try:
-    """The same by conjugate gradients on v ↦ JᵀJv + μv, without J.
+def by_products(line: Products, damping: Tensor, iterations: int) -> Model:
+    """The model without J: its products with vectors, and conjugate gradients on v ↦ JᵀJv + μv.
 
     Once the residual of the equation is small enough, what follows changes nothing.
     """
-    r = line.rows.detach()
-    slope = line.transposed(r)
-    h, left = torch.zeros_like(slope), slope
-    direction, size = left, left @ left
-    enough = 1e-12 * size  # |left| down to 1e-6 of |slope|
+    slope = line.transposed(line.rows.detach())
+
+    def solve(rows: Tensor) -> Tensor:
+        left = line.transposed(rows)
+        h, direction, size = torch.zeros_like(left), left, left @ left
+        enough = 1e-12 * size  # |left| down to 1e-6 of what it was
+        for _ in range(iterations):
+            image = line.transposed(line.forward(direction)) + damping * direction
+            rate = torch.where(size > enough, size / (direction @ image), 0.0)
+            h, left = h + rate * direction, left - rate * image
+            new = left @ left
+            direction, size = left + (new / size) * direction, new
+        return h
+
     largest = line.forward(slope).norm() / slope.norm()  # of ‖J‖, what the gradient sees
-    for _ in range(iterations):
-        image = line.transposed(line.forward(direction)) + damping * direction
-        rate = torch.where(size > enough, size / (direction @ image), 0.0)
-        h, left = h + rate * direction, left - rate * image
-        new = left @ left
-        direction, size = left + (new / size) * direction, new
-    return Try(h, h @ (slope + damping * h), slope.norm(), largest)
+    return Model(solve, line.forward, torch.ones_like(damping), slope, largest)
 
 
 def gram_of(j: Tensor, wide: bool) -> Tensor:

@@ -56,18 +56,18 @@ def scales_of(found: Rows) -> dict[str, Tensor]:
     }
 
 
-def squares(objective: Objective, theta: Tensor, batch: Batch, scales: dict[str, Tensor]) -> Tensor:
-    """|r|² at another θ, under the same weights."""
+def rows_at(objective: Objective, theta: Tensor, batch: Batch, scales: dict[str, Tensor]) -> Tensor:
+    """r (N,) at another θ, under the same weights; J is never made."""
     found = []
     with torch.no_grad():
         for term, at in batch.items():
             known = objective.kept.get(key_of(term, at))
             if known:
                 r = known[1](theta, *arguments(at))
-            else:  # J is never made
+            else:
                 r = objective.trial.at(theta, {term: at}, objective.method)[term][0]
-            found.append((scales[term] * r).square().sum())
-    return torch.stack(found).sum()
+            found.append((scales[term] * r).flatten())
+    return torch.cat(found)
 
 
 def key_of(term: str, at: Points) -> tuple[str, str, torch.Size]:
