@@ -9,6 +9,7 @@ forward_mode whether dual numbers are about; else by making one
 value_and_jacobian  inside vmap; else by torch.func.jacrev
 traced       the operations of a function as a graph; else by make_fx; else its caller goes without
 program      a graph as one compiled program; else by torch.compile
+repeated     the same k times in a row, as one loop in a program; else as k copies of the graph
 leaf         the tensor that a node of a graph feeds; else looked for among all tensors
 saved        what a node of a graph saved, by name; else its caller asks for the function (graphs)
 once         whether a node of a graph can be differentiated once only; else it is not known
@@ -33,6 +34,11 @@ try:
     from torch.utils._python_dispatch import TorchDispatchMode
 except ImportError:
     TorchDispatchMode = None  # type: ignore[assignment,misc]
+try:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+except ImportError:
+    FakeTensorMode = ShapeEnv = None  # type: ignore[assignment,misc]
 try:
     from torch.fx.experimental.proxy_tensor import make_fx
 except ImportError:
@@ -196,6 +202,42 @@ def program(module: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]
     whole = torch.compile(module, fullgraph=True, options=OPTIONS)
     whole(*[value.clone() for value in inputs])  # it compiles when it is first called
     return whole
+
+
+def repeated(
+    step: Callable[..., Sequence[Tensor]],
+    count: int,
+    state: Sequence[Tensor],
+    constants: Sequence[Tensor],
+) -> Callable[..., Any]:
+    """(*state, *constants) → the state after count times state ← step(*state, *constants), compiled.
+
+    The program has the step once, in a loop, so that its size and the time to compile it are those of
+    one step. What step returns must be no part of what it was given.
+    """
+    loop: Any = getattr(torch.ops.higher_order, "while_loop", None)
+    inside = count > 1 and None not in (FakeTensorMode, ShapeEnv, loop)
+
+    def whole(*inputs: Tensor) -> Sequence[Tensor]:
+        now, rest = inputs[: len(state)], inputs[len(state) :]
+        if inside:
+            start = torch.zeros((), dtype=torch.int64)  # on the CPU: no GPU is waited for
+            more = lambda i, *_: i < count
+            once = lambda i, *given: (i + 1, *step(*given))
+            return loop(more, once, (start, *now), rest)[1:]
+        for _ in range(count):
+            now = step(*now, *rest)
+        return now
+
+    graph, inputs = Graph(), [*state, *constants]
+    found = graph.call_function(
+        whole, tuple(graph.placeholder(f"x{i}") for i in range(len(inputs)))
+    )
+    graph.output(tuple(graph.call_function(getitem, (found, i)) for i in range(len(state))))
+    if inside:  # a loop is traced on tensors without values
+        mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
+        inputs = [mode.from_tensor(value, static_shapes=True) for value in inputs]
+    return program(GraphModule({}, graph), inputs)
 
 
 def leaf(node: Node) -> Tensor | None:

@@ -101,9 +101,15 @@ def test_a_traced_step_is_adams_step(rest, uncompiled):
     assert len(uncompiled) == 1  # no second graph for other points or other weights
 
 
-def test_steps_in_a_row_are_one_graph(uncompiled):
-    train([Adam(8, compiled=4)])
-    ((steps, inputs),) = uncompiled
+def test_steps_in_a_row_are_a_loop_and_copies_of_the_graph_where_torch_has_none(
+    uncompiled, monkeypatch
+):
+    looped = train([Adam(8, compiled=4)])
+    monkeypatch.setattr(torch_private, "ShapeEnv", None)
+    copied = train([Adam(8, compiled=4)])
+    assert torch.equal(bits(looped[0]), bits(copied[0]))
+    (_, without), (steps, inputs) = uncompiled
+    assert {type(t).__name__ for t in without} == {"FakeTensor"}
     graph = torch_private.traced(steps, inputs).graph
     updates = [node for node in graph.nodes if node.target is torch.ops.aten.sqrt.default]
     assert len(updates) == 4

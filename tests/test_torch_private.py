@@ -296,6 +296,23 @@ def test_a_program_by_the_public_compiler_is_the_same(monkeypatch):
     assert asked == [(True, {})]
 
 
+@pytest.mark.parametrize("count", [1, 2, 7])
+@pytest.mark.parametrize("loops", [True, False])
+def test_repeated_is_so_many_steps(count, loops, monkeypatch):
+    """Fibonacci's numbers, each pair times 3, in int64 and float32 at once."""
+    if not loops:
+        monkeypatch.setattr(torch_private, "FakeTensorMode", None)
+    monkeypatch.setattr(torch_private, "program", lambda module, inputs: module)
+    state = torch.tensor([1, 1]), torch.ones(2)
+    step = lambda n, x, by: (torch.stack([n[1], n.sum()]), by * torch.stack([x[1], x.sum()]))
+    run = torch_private.repeated(step, count, state, [torch.tensor(3.0)])
+    numbers, scaled = run(*state, torch.tensor(3.0))
+    expected = [1, 1]
+    for _ in range(count):
+        expected = [expected[1], sum(expected)]
+    assert numbers.tolist() == expected and scaled.tolist() == [3.0**count * n for n in expected]
+
+
 # --- graphs --------------------------------------------------------------------------------------
 
 

@@ -1,17 +1,16 @@
 """Whole steps of Adam as one compiled program: the loss, its gradient and the update.
 
-Every operation of a step is written down, those of the walk back too; k such lists in a row are
-one graph, and inductor makes one program of it, without Python between the operations. θ and the
-moments go in as three vectors and come out as three others. What Adam(steps, compiled=k) runs on.
+Every operation of a step is written down, those of the walk back too, and inductor makes one program
+of a loop that runs through that list k times, without Python between the operations. θ and the moments
+go in as three vectors and come out as three others. What Adam(steps, compiled=k) runs on.
 """
 
 from collections.abc import Callable, Sequence
-from operator import getitem
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx import Graph, GraphModule
+from torch.fx import GraphModule
 
 from companion import torch_private
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
@@ -127,30 +126,39 @@ def one_step(objective: Objective, batch: Batch) -> Callable[..., tuple[Tensor, 
 def made(graph: Callable[..., Any], theta: Tensor, batch: Batch, count: int) -> Callable[..., Any]:
     """count steps in a row as one program. Raises RuntimeError when there can be none."""
 
-    def steps(
-        theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, *tensors: Tensor
+    def step(
+        theta: Tensor,
+        first: Tensor,
+        second: Tensor,
+        rates: Tensor,
+        losses: Tensor,
+        *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        found = []
-        for rate in rates.split(1):
-            theta, first, second, losses = graph(theta, first, second, rate, *tensors)
-            found.append(losses)
-        return theta, first, second, torch.cat(found)
+        """One step by the first rates, which go to the end; its losses come last."""
+        *found, now = graph(theta, first, second, rates[:1], *tensors)
+        return *found, torch.cat([rates[1:], rates[:1]]), torch.cat([losses[1:], now])
 
+    zeros = torch.zeros_like(theta)
     rates = torch.ones(count, 2, dtype=torch.float64, device=theta.device)
-    inputs = (theta, torch.zeros_like(theta), torch.zeros_like(theta), rates, *tensors_of(batch))
-    whole = Graph()
-    places = tuple(whole.placeholder(f"input_{i}") for i in range(len(inputs)))
-    result = whole.call_function(steps, places)
-    whole.output(tuple(whole.call_function(getitem, (result, i)) for i in range(4)))
+    losses = theta.new_zeros(count, len(batch))
     try:
         with torch.no_grad():
-            return torch_private.program(GraphModule({}, whole), inputs)
+            state = (theta, zeros, zeros.clone(), rates, losses)
+            run = torch_private.repeated(step, count, state, tensors_of(batch))
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         raise RuntimeError(
             "the step was traced but not compiled; compiled=k needs a C++ compiler (g++ or clang, "
             f"or CXX=its path). Or take Adam(..., compiled=0). It says: {type(error).__name__}: "
             f"{first_line(error)}"
         ) from error
+
+    def steps(
+        theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        theta, first, second, _, found = run(theta, first, second, rates, losses, *tensors)
+        return theta, first, second, found
+
+    return steps
 
 
 def tensors_of(batch: Batch) -> list[Tensor]:
