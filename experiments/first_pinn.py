@@ -1,7 +1,7 @@
 """The horizon sweep of chapter 12: y'' + y = 0 on [0, 2 pi], [0, 6 pi] and [0, 10 pi].
 
 Soft and hard conditions, Adam and Levenberg-Marquardt, several seeds. It writes companion/data/first_pinn.json,
-which the chapter reads. Some ten minutes on one core:
+which the chapter reads. Two minutes on one core:
 
     .venv/bin/python -m experiments.first_pinn
 """
@@ -24,8 +24,8 @@ SEEDS = (0, 1, 2)
 METHODS = {  # name: widths, spread per period (None: 1), stages
     "Adam": ((20, 20), None, [Adam(2000, lr=1e-2)]),
     "Adam, spread": ((40,), 5.0, [Adam(2000, lr=1e-2)]),
-    "Levenberg-Marquardt": ((40,), None, [LevenbergMarquardt(60)]),
-    "Levenberg-Marquardt, spread": ((40,), 5.0, [LevenbergMarquardt(60)]),
+    "Levenberg-Marquardt": ((40,), None, [LevenbergMarquardt(100)]),
+    "Levenberg-Marquardt, spread": ((40,), 5.0, [LevenbergMarquardt(100)]),
 }
 
 

@@ -35,5 +35,6 @@ def test_neither_the_optimiser_nor_the_spread_alone_carries_five_periods(rows):
         m: [row["error"] for row in rows if (row["method"], row["turns"]) == (m, 5)]
         for m in METHODS
     }
-    assert max(far.pop("Levenberg-Marquardt, spread")) < 0.1
-    assert all(min(errors) > 0.5 for errors in far.values())
+    both = max(far.pop("Levenberg-Marquardt, spread"))
+    assert both < 1e-3
+    assert all(min(errors) > 100 * both for errors in far.values())

@@ -78,7 +78,7 @@ def test_the_logarithm_always_works(stored):
 
 
 def test_a_short_run_of_the_chapter_is_right(names):
-    stages = [names["LevenbergMarquardt"](10)]
+    stages = [names["LevenbergMarquardt"](15)]
     _, about = names["train"](names["FAST"], stages, 0, log=True)
     assert about["error"] < 0.1
     assert abs(about["late"]) < 1

@@ -183,6 +183,37 @@ def test_the_damping_follows_nielsens_rule():
         )
 
 
+def test_the_first_damping_is_a_share_of_the_largest_diagonal_entry():
+    goal = objective(oscillator(hard=False))
+    theta, batch = goal.trial.theta(), batch_of(goal.trial.problem, LINE.points(8))
+    jacobian = linearised(goal, theta, batch).jacobian.numpy()
+    peak = (jacobian**2).sum(0).max()
+    for solver in ("cholesky", "qr"):
+        memory = LevenbergMarquardt(1, 0.25, solver=solver).init(goal, theta, batch)
+        assert memory["damping"].item() == pytest.approx(0.25 * peak)
+    assert LevenbergMarquardt(1, 0.25, True).init(goal, theta, batch)["damping"].item() == 0.25
+    memory = LevenbergMarquardt(1, 0.25, solver="cg").init(goal, theta, batch)
+    r = linearised(goal, theta, batch).rows.numpy()
+    seen = np.linalg.norm(jacobian @ jacobian.T @ r) / np.linalg.norm(jacobian.T @ r)
+    assert memory["damping"].item() == pytest.approx(0.25 * seen**2)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "qr", "cg"])
+def test_the_units_of_the_loss_do_not_matter(solver):
+    ends = []
+    for factor in (1.0, 1e4):
+        problem = Problem(
+            LINE, lambda u, t, c=factor: c * (u(0) + u() ** 2), ansatz=lambda t, n: 1 + t * n
+        )
+        ends.append(bits(train([LevenbergMarquardt(6, solver=solver)], problem)[0]))
+    assert (ends[0] - ends[1]).norm() < 1e-5 * ends[0].norm()
+
+
+def test_a_residual_that_nothing_changes_leaves_the_parameters():
+    net, _ = train([LevenbergMarquardt(2)], Problem(LINE, lambda u, t: 0 * u() + 1))
+    assert torch.equal(bits(net), bits(MLP(LINE, (8,))))
+
+
 def test_the_damping_stays_between_its_ends():
     one = torch.ones((), dtype=torch.float64)
     for taken, end in ((True, 1e-15), (False, 1e15)):
@@ -271,7 +302,7 @@ def test_a_curved_valley_takes_far_fewer_steps_with_acceleration(acceleration):
     """Rosenbrock's valley, a hundred times as narrow: r = (1000 (b − a²), 1 − a), from (−1.2, 1)."""
     valley = lambda t, n: torch.cat([1000 * (n[:, 1:] - n[:, :1] ** 2), 1 - n[:, :1]], 1)
     problem = Problem(LINE, lambda u, t: u(), ansatz=valley, outputs=2)
-    stage = LevenbergMarquardt(200, acceleration=acceleration)
+    stage = LevenbergMarquardt(200, damping=1e-9, acceleration=acceleration)
     _, solution = train([stage], problem, Pair(), points=1, log_interval=1)
     losses = solution.history.column("loss")
     steps = next(k for k, loss in enumerate(losses) if loss < 1e-12)

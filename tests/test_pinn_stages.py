@@ -34,7 +34,10 @@ def test_steps_are_a_whole_number(stage, steps):
         (lambda: LM(5, tolerance=1.0), "tolerance is 0 or more, and below 1; got Levenberg"),
         (lambda: LM(5, tolerance=math.nan), "tolerance is 0 or more, and below 1; got Levenberg"),
         (lambda: LM(5, damping=0.0), ABOVE.format("damping", "LevenbergMarquardt")),
-        (lambda: LM(5, acceleration=-0.1), "acceleration is a number 0 or more, and finite; got Lev"),
+        (
+            lambda: LM(5, acceleration=-0.1),
+            "acceleration is a number 0 or more, and finite; got Lev",
+        ),
         (lambda: LM(5, acceleration=math.inf), "acceleration is a number 0 or more, and finite"),
         (lambda: LM(5, damping=-1.0), ABOVE.format("damping", "LevenbergMarquardt")),
         (lambda: Adam(5, lr=0.0), ABOVE.format("lr", "Adam")),

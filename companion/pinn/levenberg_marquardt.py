@@ -16,7 +16,7 @@ from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
 from companion.pinn.arguments import need_number, need_whole
-from companion.pinn.linearise import Linearised, Products, linearised, rows_at, ways
+from companion.pinn.linearise import Linearised, Products, linearised, rows_at
 from companion.pinn.residuals import Batch
 from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.trial import Objective
@@ -36,15 +36,16 @@ NEAR = 0.1  # of a step: where the second derivative along it is measured
 class LevenbergMarquardt(Stage):
     """steps of θ ← θ − (JᵀJ + μD²)⁻¹ Jᵀr, each a try: taken if |r|² falls, and then μ falls too.
 
-    r are the weighted residuals, J = ∂r/∂θ. damping: the first μ. marquardt: D² is the diagonal of
-    JᵀJ, so that the units of the parameters do not matter; else D is 1. acceleration: the step h is
-    bent by a/2, where a answers to the second derivative of r along h, if 2 |a| is at most so many
-    times |h|; 0: never. solver: "cholesky" of the smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where
-    that is too ill conditioned, as in float32; "cg", conjugate gradients on products with J, which is
-    never made, nor the step bent; None takes the third where J would take more than a gibibyte, and
-    says so, else the first in float64 and the second in float32. iterations: of conjugate gradients,
-    at most, for a step. The stage ends early, at a report, when the gradient ‖Jᵀr‖ is below
-    `tolerance` times ‖J‖ ‖r‖, or when 30 tries in a row change nothing.
+    r are the weighted residuals, J = ∂r/∂θ. damping: the first μ, as a share of the largest number on
+    the diagonal of JᵀJ (of |JJᵀr|² / |Jᵀr|² with conjugate gradients). marquardt: D² is that diagonal,
+    so that the units of the parameters do not matter; else D is 1. acceleration: the step h is bent by
+    a/2, where a answers to the second derivative of r along h, if 2 |a| is at most so many times |h|; 0:
+    never. solver: "cholesky" of the smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where that is too ill
+    conditioned, as in float32; "cg", conjugate gradients on products with J, which is never made, nor
+    the step bent; None takes the third where J would take more than a gibibyte, and says so, else the
+    first in float64 and the second in float32. iterations: of conjugate gradients, at most, for a step.
+    The stage ends early, at a report, when the gradient ‖Jᵀr‖ is below `tolerance` times ‖J‖ ‖r‖, or
+    when 30 tries in a row change nothing.
 
     A residual is traced at the first step and not called again, but for a new number of points: it
     must depend on u, x and the unknowns alone (tensors that it uses may be changed in place), at its
@@ -84,12 +85,16 @@ class LevenbergMarquardt(Stage):
 
     def init(self, objective: Objective, theta: Tensor, batch: Batch) -> Memory:
         """The first damping. What cannot be linearised fails here."""
-        if (self.solver or chosen(objective, theta, batch)) != "cg":
-            for term, at in batch.items():
-                ways(objective, term, theta, at)
+        if (self.solver or chosen(objective, theta, batch)) == "cg":
+            line = Products(objective, theta, batch)
+            slope = line.transposed(line.rows.detach())
+            peak = line.forward(slope).square().sum() / slope.square().sum()
+        else:
+            j = linearised(objective, theta, batch).jacobian
+            peak = j.new_ones(()) if self.marquardt else j.square().sum(0).max()
         zero = torch.zeros((), dtype=torch.float64, device=theta.device)
         return {
-            "damping": zero + self.damping,
+            "damping": self.damping * torch.where(peak > 0, peak, 1.0).double(),
             "rise": zero + 2,  # the factor of the next damping, if the try is in vain
             "idle": zero,  # how many tries in a row changed nothing
             "slope": zero + math.inf,  # ‖Jᵀr‖ / (‖J‖ ‖r‖), 0 where nothing is left to gain
