@@ -122,6 +122,7 @@ PROVOKED = {
         )
     ),
     "pinn-units": lambda: fit(beam(6000.0), MLP(beam(6000.0).domain), [Adam(1)], progress=False),
+    "pinn-loss": lambda: trained(lambda u, t: 1e6 * (u(0) + u() - 1)),
     "pinn-zero": lambda: trained(lambda u, t: u(0) + u()),
     "pinn-complex": lambda: Condition("wave", ORIGIN, 1j),
     "pinn-chance": lambda: trained(lambda u, t: u(0) - torch.randn_like(t)),

@@ -1,7 +1,9 @@
 """Sizes far from 1: said before training, and taken away by scaled."""
 
 import math
+import re
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,9 +14,11 @@ from companion.pinn import (
     Adam,
     Box,
     Condition,
+    Field,
     LevenbergMarquardt,
     Problem,
     Unknown,
+    batch_of,
     check,
     fit,
     scaled,
@@ -28,7 +32,7 @@ from companion.problems import (
     sir,
 )
 from companion.problems.recipes import RECIPES
-from tests.fits import LINE, column, inverse, train
+from tests.fits import LINE, column, inverse, objective, train
 
 
 def beam(length=6000.0, hard=False, factor=1.0):
@@ -95,6 +99,54 @@ def test_a_solution_that_is_tiny_is_said_too():
     problem = Problem(LINE, lambda u, t: u(0) + u(), (small,))
     with pytest.warns(UserWarning, match="the solution seems to be of the size 1.*e-07"):
         train([Adam(1)], problem)
+
+
+def test_of_several_sizes_those_are_said_that_are_far_from_1():
+    start = Condition("start", column(0.0), torch.tensor([[1.0, 5e3]]))
+    problem = Problem(LINE, lambda u, t: u(0) + u(), (start,), outputs=2)
+    first, second = sizes_of(problem).outputs.tolist()
+    assert 0.1 < first < 10 and 1e3 < second < 1e5
+    said = re.escape(f"of the size {second:.1e}, and a network gives 1")
+    with pytest.warns(UserWarning, match=said):
+        train([Adam(1)], problem)
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1e6, True), (1e3, False)])
+def test_a_loss_that_begins_far_from_1_is_said(factor, said):
+    problem = Problem(LINE, lambda u, t: factor * (u(0) + u() - 1))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        train([Adam(1)], problem)
+    first = sum(v.item() for v in residual_losses(problem).values())
+    words = f"the loss begins at {first:.0e}, far from 1: steps and tolerances are made for 1"
+    assert [words in str(w.message) for w in found] == [True] * said
+
+
+def residual_losses(problem):
+    """The losses of an untrained network at the points of train."""
+    goal = objective(problem, MLP(problem.domain, (8,)))
+    return goal.losses(goal.trial.theta(), batch_of(problem, problem.domain.points(16)))
+
+
+def test_a_problem_that_0_solves_is_said_unless_that_is_the_solution():
+    nothing = Problem(LINE, lambda u, t: u(0, 0) + u(), order=2)
+    with pytest.warns(UserWarning, match="where the network is 0 the equation and every condition"):
+        train([Adam(1)], nothing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train([Adam(1)], replace(nothing, exact=lambda t: 0 * t))
+
+
+def test_an_unknown_that_begins_at_0_and_a_field_stay_as_they_are_when_scaled():
+    field, start = Field(MLP(LINE, (3,))), Condition("start", column(0.0), 1e4)
+    problem = Problem(
+        LINE,
+        lambda u, t, k, a: u(0) + k * u() + a(),
+        (start,),
+        unknowns={"k": Unknown(0.0), "a": field},
+    )
+    found = scaled(problem).unknowns
+    assert found["k"] == Unknown(0.0) and found["a"] is field
 
 
 def test_two_outputs_of_different_sizes_have_a_size_each():
