@@ -60,9 +60,9 @@ def test_causal_weights_work_between_blind_and_stuck(stored):
         right.setdefault(run["epsilon"], []).append(run["word"] == "right")
     unit = 1 / price(0.5, 0.1, 0.01, 60)
     for epsilon, ones in right.items():
-        if epsilon < 2 * unit or epsilon > 1e4 * unit:
+        if epsilon < unit or epsilon > 1e4 * unit:
             assert not any(ones), epsilon
-        elif 3 * unit < epsilon < 20 * unit:
+        elif epsilon < 100 * unit:
             assert all(ones), epsilon
 
 

@@ -11,6 +11,7 @@ from experiments.sir_inverse import (
     PATHS,
     RESULT,
     SEEDS,
+    WAYS,
     WEIGHTS,
     experiment,
 )
@@ -66,9 +67,11 @@ def test_a_minimum_with_negative_rates_fits_eight_days_as_well_and_sixty_not(nam
         assert fits[3][1] > 100 * fits[2][1]
 
 
-def test_what_the_exponentials_lost_had_been_negative_on_the_free_path(stored):
-    ends = {way: np.array(stored["positive"][way]) for way in ("free", "exponential")}
-    assert np.abs(ends["free"][:, 1] - 0.099).max() < 0.01
-    far = np.flatnonzero(np.abs(ends["exponential"][:, 1] - 0.099) > 0.01)
-    assert far.tolist() == stored["positive"]["failed"]
-    assert (ends["free"][far, 2] < 0).all()
+def test_what_the_exponentials_lost_had_been_near_zero_on_its_way(stored):
+    ends = {way: np.array(stored["positive"][way]) for way in WAYS}
+    far = {way: np.flatnonzero(np.abs(e[:, 1] - 0.099) > 0.01).tolist() for way, e in ends.items()}
+    failed = far.pop("exponential")
+    assert failed == stored["positive"]["failed"] and len(failed) >= 2
+    assert not any(far.values())
+    small = ends["exponential"][:, 2] < 0.01
+    assert small[failed].all() and small.sum() <= 5
