@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from scipy.linalg import get_blas_funcs
@@ -103,25 +103,15 @@ class LevenbergMarquardt(Stage):
 
     def step(self, objective: Objective, at: At, batch: Batch, room: int) -> tuple[At, Losses]:
         """One try."""
-        solver = self.solver or chosen(objective, at.theta, batch)
         damping = at.memory["damping"].to(at.theta)
-        if solver == "cg":
-            line: Any = Products(objective, at.theta, batch)
-            model = by_products(line, damping, self.iterations)
-        else:
-            line = linearised(objective, at.theta, batch)
-            model = by_matrix(
-                line, damping, self.marquardt, by_qr if solver == "qr" else by_cholesky
-            )
-        rows = lambda theta: rows_at(objective, theta, batch, line.scales)
+        line, model = self.damped_model(objective, at.theta, batch, damping)
+        rows = lambda h: rows_at(objective, at.theta - h / model.units, batch, line.scales)
         h = model.solve(line.rows)
         predicted = h @ (model.slope + damping * h)
-        if self.acceleration and solver != "cg":
-            h = bent(
-                model, h, line.rows, rows(at.theta - NEAR * h / model.units), self.acceleration
-            )
+        if self.acceleration and model.factored:
+            h = bent(model, h, line.rows, rows(NEAR * h), self.acceleration)
         new = at.theta - h / model.units
-        before, after = line.rows.square().sum(), rows(new).square().sum()
+        before, after = line.rows.square().sum(), rows(h).square().sum()
         taken = after < before  # not if it is NaN
         memory = next_damping(at.memory, (before - after) / predicted, taken)
         small = (before - after).abs() <= torch.finfo(before.dtype).eps * before
@@ -131,6 +121,17 @@ class LevenbergMarquardt(Stage):
         memory["left"] = (before / rounding**2).double()
         losses = {term: loss[None] for term, loss in line.losses.items()}
         return At(torch.where(taken, new, at.theta), memory, at.made + 1), losses
+
+    def damped_model(
+        self, objective: Objective, theta: Tensor, batch: Batch, damping: Tensor
+    ) -> tuple[Linearised | Products, "Model"]:
+        """r and J, or its products, and how (JᵀJ + μD²) h = Jᵀr is solved."""
+        solver = self.solver or chosen(objective, theta, batch)
+        if solver == "cg":
+            products = Products(objective, theta, batch)
+            return products, by_products(products, damping, self.iterations)
+        line, factor = linearised(objective, theta, batch), by_qr if solver == "qr" else by_cholesky
+        return line, by_matrix(line, damping, self.marquardt, factor)
 
     def finished(self, memory: Memory) -> str | None:
         """Why no further step is of use, or None; for a report, since it looks at values."""
@@ -155,7 +156,8 @@ class LevenbergMarquardt(Stage):
 class Model(NamedTuple):
     """The damped linear model of the rows at θ, with the parameters in units of 1 / D.
 
-    forward(h) = J D⁻¹ h; solve(r) is the h that makes |J D⁻¹ h − r|² + μ |h|² least.
+    forward(h) = J D⁻¹ h; solve(r) is the h that makes |J D⁻¹ h − r|² + μ |h|² least, cheap a second
+    time if its matrix is factored.
     """
 
     solve: Solve
@@ -163,6 +165,7 @@ class Model(NamedTuple):
     units: Tensor  # D
     slope: Tensor  # D⁻¹ Jᵀ r
     size: Tensor  # ‖J D⁻¹‖
+    factored: bool = True
 
 
 def bent(model: Model, h: Tensor, rows: Tensor, near: Tensor, most: float) -> Tensor:
@@ -270,7 +273,7 @@ def by_products(line: Products, damping: Tensor, iterations: int) -> Model:
         return h
 
     largest = line.forward(slope).norm() / slope.norm()  # of ‖J‖, what the gradient sees
-    return Model(solve, line.forward, torch.ones_like(damping), slope, largest)
+    return Model(solve, line.forward, torch.ones_like(damping), slope, largest, factored=False)
 
 
 def gram_of(j: Tensor, wide: bool) -> Tensor:
