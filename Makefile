@@ -43,13 +43,14 @@ book: $(VENV)/.ready
 	@echo "The book is in _build/html. Open it with:"
 	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
 
+# Each worker has a core; threads of torch beside it would wait for each other.
 test: book
 	@echo "make test: some 8800 tests on all cores; seven minutes on two. What is skipped is listed at the end."
-	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 # Whatever versions BIN has: what the bounds of pyproject.toml promise.
 rooms:
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile companion $(filter-out $(BOOK_TESTS),$(wildcard tests/test_*.py))
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile companion $(filter-out $(BOOK_TESTS),$(wildcard tests/test_*.py))
 
 # They are made with the pages, of what the pages are made of.
 notebooks: book

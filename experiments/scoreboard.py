@@ -80,7 +80,8 @@ def affordable(names, problem, method, budget):
         names["network_run"](problem, method, n, seed=0, looks=1)["seconds"][-1]
         for n in (few, many)
     )
-    each = max(second - first, 0.1 * second) / (many - few)  # a busy moment may have made the first long
+    # A busy moment may have made the first trial the longer one.
+    each = max(second - first, 0.1 * second) / (many - few)
     return max(few, min(int(few + (budget - first) / each), MOST.get(method, 100_000)))
 
 
