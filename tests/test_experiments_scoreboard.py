@@ -126,7 +126,7 @@ def test_who_looks_for_the_direction_beats_the_network(record):
     rows = [row for row in record["classical"] if row["method"] == "one direction"]
     networks = [run for run in record["networks"] if run["problem"] == "ball"]
     best = min(rows, key=lambda row: row["error"])
-    assert best["error"] < min(run["error"][-1] for run in networks) / 100
+    assert best["error"] < min(run["error"][-1] for run in networks) / 10
     assert best["seconds"] < min(run["seconds"][-1] for run in networks) / 10
 
 
@@ -142,10 +142,10 @@ def test_no_rate_of_adam_comes_near(record, name):
     assert max(ends(record, name, "Levenberg-Marquardt")) < min(tried) / 10
 
 
-def test_the_interpolant_of_eight_runs_beats_the_network_of_the_family(record):
+def test_the_interpolant_of_a_dozen_runs_beats_the_network_of_the_family(record):
     errors = {row["n"]: row["error"] for row in record["family"] if row["method"] != "network"}
     networks = [row["error"] for row in record["family"] if row["method"] == "network"]
-    assert errors[8] < min(networks)
+    assert errors[12] < min(networks) / 10
 
 
 @pytest.mark.parametrize("d", [2, 3, 10])
@@ -227,4 +227,4 @@ def test_the_dimensions_are_told_as_the_page_reads_them(record):
     for row in by_d.values():
         assert math.comb(row["d"] + row["degree"], row["degree"]) <= 500
         assert len(row["network"]) == len(list(SEEDS)) and median(row["network"]) < 0.1
-    assert by_d[1]["polynomials"] < min(by_d[1]["network"])
+    assert min(by_d[1]["network"]) < by_d[1]["polynomials"] < max(by_d[1]["network"])
