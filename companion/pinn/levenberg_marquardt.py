@@ -12,7 +12,6 @@ from numbers import Real
 from typing import NamedTuple, TypeAlias
 
 import torch
-from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
 from companion.pinn.arguments import need_number, need_whole
@@ -29,6 +28,7 @@ SOLVERS = ("cholesky", "qr", "cg")
 ENOUGH = 30  # tries in vain in a row end the stage
 IDLE, ARRIVED = 5, 1e-3  # fewer, at such a gradient, are worth a word
 ROUNDING = 100  # times what it makes of |r|²: nothing else is left
+BLOCK = 128  # columns of J whose Gram matrix is one product
 NEAR = 0.1  # of a step: where the second derivative along it is measured
 
 
@@ -220,7 +220,7 @@ def by_cholesky(j: Tensor, damping: Tensor) -> Solve:
     NaN where there is no Cholesky factor: the try is in vain.
     """
     wide = len(j) < j.shape[1]
-    gram = gram_of(j, wide)
+    gram = gram_of(j.T if wide else j)
     gram.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(gram)
 
@@ -276,16 +276,21 @@ def by_products(line: Products, damping: Tensor, iterations: int) -> Model:
     return Model(solve, line.forward, torch.ones_like(damping), slope, largest, factored=False)
 
 
-def gram_of(j: Tensor, wide: bool) -> Tensor:
-    """JJᵀ if wide, else JᵀJ; of it the lower half, which is all that Cholesky's method reads.
+def gram_of(j: Tensor, into: Tensor | None = None) -> Tensor:
+    """JᵀJ (P, P); of it the lower half alone, which is all that Cholesky's method reads.
 
-    On a CPU by BLAS's syrk, which makes no more than that half; torch has no such product.
+    The halves of the columns one by one, and below them their product, and so on: fewer than two
+    thirds of the work, by products of torch, which keep to the threads that torch was given.
     """
-    if j.device.type != "cpu":
-        return j @ j.T if wide else j.T @ j
-    columns = j.contiguous().numpy().T  # as Fortran has them
-    half = get_blas_funcs("syrk", (columns,))(1.0, columns, trans=wide)
-    return torch.from_numpy(half.T)
+    size = j.shape[1]
+    gram = j.new_empty(size, size) if into is None else into
+    if size <= BLOCK:
+        return torch.mm(j.T, j, out=gram)
+    half = size // 2
+    gram_of(j[:, :half], gram[:half, :half])
+    torch.mm(j[:, half:].T, j[:, :half], out=gram[half:, :half])
+    gram_of(j[:, half:], gram[half:, half:])
+    return gram
 
 
 def chosen(objective: Objective, theta: Tensor, batch: Batch) -> str:
