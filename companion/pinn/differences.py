@@ -16,7 +16,7 @@ def has_graph(f: Function, x: Tensor) -> bool:
     with torch.enable_grad():
         at = x.detach().clone().requires_grad_()
         try:
-            y = f(at)
+            y = torch.as_tensor(f(at))
         except (RuntimeError, TypeError):  # numpy() of what requires a gradient
             return False
     return y.requires_grad or bool((y == y[:1]).all())
