@@ -15,7 +15,8 @@ from companion.pinn import (
     batch_of,
     fit,
 )
-from companion.pinn.compiled import one_step, tensors_of
+from companion.pinn.adam import one_step
+from companion.pinn.compiled import tensors_of
 from companion.pinn.trial import Objective, Trial
 from companion.problems import oscillator, poisson_lshape, poisson_square, sir
 from tests.fits import inverse

@@ -49,14 +49,15 @@ class Adam(Stage):
     def init(self, objective: Objective, theta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The moments, m = v = 0."""
         if self.compiled:
-            compiled.refuse_untraceable(objective, theta, batch)
+            compiled.refuse_untraceable(objective, one_step(objective, batch), theta, batch)
         return torch.zeros_like(theta), torch.zeros_like(theta)
 
     def step(self, objective: Objective, at: At, batch: Batch, room: int) -> tuple[At, Losses]:
         """One step; `compiled` of them where there is room."""
         program = None
         if 0 < self.compiled <= room:
-            program = compiled.program(objective, at.theta, batch, self.compiled)
+            step = one_step(objective, batch)
+            program = compiled.program(objective, step, at.theta, batch, self.compiled)
         count = self.compiled if program else 1
         rates = self.rates(at.made, count, at.theta)
         if program:
@@ -89,3 +90,20 @@ def update(
     first = first + (1 - FIRST) * (slope - first)
     second = SECOND * second + (1 - SECOND) * slope * slope
     return theta - rate * first / (second.sqrt() / unbias + TINY), first, second
+
+
+def one_step(objective: Objective, batch: Batch) -> compiled.Step:
+    """A step of Adam as a function of all that it depends on, by one jet where there are rules."""
+
+    def step(
+        theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        at = compiled.with_tensors(batch, tensors)
+        try:
+            losses, slope = objective.gradient(theta, at, objective.method or "taylor")
+        except NotImplementedError:
+            losses, slope = objective.gradient(theta, at)
+        found = update(theta, first, second, slope, rates[0])
+        return *found, torch.stack(list(losses.values()))[None]
+
+    return step

@@ -6,7 +6,7 @@ go in as three vectors and come out as three others. What Adam(steps, compiled=k
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,9 +14,11 @@ from torch.fx import GraphModule
 
 from companion import torch_private
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
-from companion.pinn import adam
 from companion.pinn.residuals import Batch, Points
 from companion.pinn.trial import Objective
+
+# (θ, m, v, rates (1, 2), *tensors of a batch) → (θ, m, v, losses (1, terms))
+Step: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 UNTRACEABLE = (
     "the step cannot be written down as one graph: a residual, a condition or the network looks at a "
@@ -27,7 +29,7 @@ STEP, PROGRAM = "the graph of a step of Adam", "the program of steps of Adam"  #
 
 
 def program(
-    objective: Objective, theta: Tensor, batch: Batch, count: int
+    objective: Objective, step: Step, theta: Tensor, batch: Batch, count: int
 ) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] | None:
     """(θ, m, v, rates (count, 2), batch) → (θ, m, v, losses (count, terms)); None where torch has none.
 
@@ -36,7 +38,7 @@ def program(
     cannot be compiled.
     """
     if STEP not in objective.kept:  # the fit goes on from a state
-        refuse_untraceable(objective, theta, batch)
+        refuse_untraceable(objective, step, theta, batch)
     graph, shapes = objective.kept[STEP]
     if graph is None or shapes != shapes_of(batch):
         return None
@@ -51,7 +53,7 @@ def program(
     return steps
 
 
-def refuse_untraceable(objective: Objective, theta: Tensor, batch: Batch) -> None:
+def refuse_untraceable(objective: Objective, step: Step, theta: Tensor, batch: Batch) -> None:
     """Write a step down, and see that the graph goes elsewhere as the step does.
 
     Where torch fails to for a reason of its own, that is said, and the steps are made singly. Raises
@@ -59,7 +61,6 @@ def refuse_untraceable(objective: Objective, theta: Tensor, batch: Batch) -> Non
     """
     if STEP in objective.kept:
         return
-    step = one_step(objective, batch)
     zeros = torch.zeros_like(theta), torch.zeros_like(theta)
     inputs = (theta, *zeros, theta.new_tensor([[1e-3, 1.0]]).double(), *tensors_of(batch))
     try:
@@ -85,9 +86,8 @@ def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
     mm = torch.ops.aten.mm.default
     for node in graph.graph.find_nodes(op="call_function", target=mm):
         a, b = node.args
-        k = (
-            node.meta["shapes"][0][1] if "shapes" in node.meta else most + 1
-        )  # where another wrote it down
+        known = node.meta.get("shapes")  # make_fx, the other way to write a graph down, has none
+        k = known[0][1] if known else most + 1
         if k <= most:
             with graph.graph.inserting_before(node):
                 call = graph.graph.call_function
@@ -104,23 +104,6 @@ def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
             node.replace_all_uses_with(whole)
             graph.graph.erase_node(node)
     graph.recompile()
-
-
-def one_step(objective: Objective, batch: Batch) -> Callable[..., tuple[Tensor, ...]]:
-    """A step of Adam as a function of all that it depends on, by one jet where there are rules."""
-
-    def step(
-        theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, *tensors: Tensor
-    ) -> tuple[Tensor, ...]:
-        at = with_tensors(batch, tensors)
-        try:
-            losses, slope = objective.gradient(theta, at, objective.method or "taylor")
-        except NotImplementedError:
-            losses, slope = objective.gradient(theta, at)
-        found = adam.update(theta, first, second, slope, rates[0])
-        return *found, torch.stack(list(losses.values()))[None]
-
-    return step
 
 
 def made(graph: Callable[..., Any], theta: Tensor, batch: Batch, count: int) -> Callable[..., Any]:
