@@ -9,7 +9,7 @@ import sympy
 import torch
 
 from companion.operators import Partials
-from companion.pinn import Box
+from companion.pinn import MLP, Adam, Box, Problem, fit
 from companion.pinn.differences import STEP, by_differences, has_graph
 from tests.fits import LINE
 
@@ -89,3 +89,13 @@ def test_what_leaves_torch_is_found_out_and_a_constant_does_not():
     assert not has_graph(of_numpy(np.sin), x)
     assert not has_graph(lambda x: torch.from_numpy(np.sin(x.numpy())), x)
     assert not has_graph(lambda x: np.sin(x.detach().numpy()), x)
+
+
+def test_a_reference_of_numpy_measures_a_fit_as_one_of_torch_does():
+    errors = []
+    for exact in (torch.exp, lambda t: np.exp(t.numpy())):
+        problem = Problem(LINE, lambda u, t: u(0) - u(), ansatz=lambda t, n: 1 + t * n, exact=exact)
+        solution = fit(problem, MLP(LINE, (4,)), [Adam(2)], points=8, progress=False)
+        assert solution.history.error == solution.error
+        errors.append(solution.error)
+    assert errors[0] == errors[1]

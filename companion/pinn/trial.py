@@ -218,10 +218,11 @@ class Objective:
 
 
 def exact_of(problem: Problem) -> Function:
-    """The exact solution of a problem. Raises ValueError where it has none."""
-    if problem.exact is None:
+    """The exact solution of a problem, as a tensor if it gives an array. Raises ValueError where it has none."""
+    exact = problem.exact
+    if exact is None:
         raise ValueError("expected Problem(exact=...), a closed form or a reference")
-    return problem.exact
+    return lambda x: torch.as_tensor(exact(x))
 
 
 def point_rows(

@@ -101,7 +101,7 @@ def error_map(
 
     x = box.points((n, n), "grid")  # of an L, those in the L
     with torch.no_grad():
-        error = (_values(u_of, x, problem) - problem.exact(x)).abs()
+        error = (_values(u_of, x, problem) - torch.as_tensor(problem.exact(x))).abs()
     error = _array(error[:, _component(component, problem)])
     at, size = _cells(x, box, n), np.full((n, n), np.nan)
     size[at] = error
