@@ -51,6 +51,12 @@ def test_latin_hypercube_has_one_point_in_every_slice_and_sobol_one_in_every_cel
     assert len({tuple(cell) for cell in cells.tolist()}) == 64
 
 
+def test_uniform_points_are_independent_so_that_slices_of_a_latin_square_are_empty():
+    unit = Box(x=(0.0, 1.0))
+    slices = (unit.points(50, "uniform")[:, 0] * 50).long()
+    assert len(slices.unique()) < 45
+
+
 @pytest.mark.parametrize("how", ["grid", "uniform", "latin", "sobol"])
 def test_one_point_is_enough_and_sobol_takes_any_number(how):
     assert BOX.points(1, how).shape == (1, 2)
@@ -90,6 +96,7 @@ def test_an_edge_fixes_some_axes_and_fills_the_others():
         (lambda: BOX.points(4.0), r"expected one number of points.*got 4\.0"),
         (lambda: BOX.points((3,), "grid"), r"one for each of 2 axes; got \(3,\)"),
         (lambda: BOX.points(3, "halton"), "grid, uniform, latin, sobol; got 'halton'"),
+        (lambda: BOX.points(3, seed=-1), "seed is a whole number, 0 or more; got -1"),
         (lambda: BOX.edge(3, y=0.0), "y: this box has t, x"),
         (lambda: BOX.edge(3, x=0.5), r"x=0\.5 lies outside Box\(t=\(-1, 6\.28319\), x="),
     ],

@@ -22,7 +22,7 @@ from companion.pinn.arguments import need_number
 from companion.pinn.differences import by_differences, has_graph
 from companion.pinn.networks import Kinks
 from companion.pinn.problem import Field, Function, Problem
-from companion.pinn.residuals import Points, batch_of, rows_of, term_rows
+from companion.pinn.residuals import Points, batch_of, equation_at, rows_of, term_rows
 from companion.pinn.trial import Trial, exact_of
 
 LOOSE = 1e-4  # tolerance of a reference that is differentiated by differences
@@ -128,7 +128,7 @@ def refuse_interfaces(problem: Problem, params: Mapping[str, Any], n: int = 129)
 
 def bend_coefficient(problem: Problem, params: Mapping[str, Any], x: Tensor, axis: int) -> Tensor:
     """How much the residual answers to a bend of u along an axis at points x: (n, k)."""
-    exact, at = params["u"], Points(x, x[:, :0], x.new_ones(1, 1), {})
+    exact, at = params["u"], equation_at(x)
     places = x[:, axis : axis + 1].detach()
 
     def bent(points: Tensor) -> Tensor:  # 0, with slope 0, at each point itself
