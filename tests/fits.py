@@ -1,5 +1,6 @@
 """Short fits for the tests of companion.pinn."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,3 +83,13 @@ class Powers(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         return (t - 1) ** torch.arange(len(self.a)).to(t) @ self.a[:, None]
+
+
+def least_squares(
+    jacobian: np.ndarray, rows: np.ndarray, damping: float, size: Any = 1.0
+) -> np.ndarray:
+    """argmin |J δ − r|² + μ |D δ|², by NumPy."""
+    below = math.sqrt(damping) * np.eye(jacobian.shape[1]) * size
+    tall = np.concatenate([jacobian, below])
+    right = np.concatenate([rows, np.zeros(jacobian.shape[1])])
+    return np.linalg.lstsq(tall, right, rcond=None)[0]

@@ -19,7 +19,6 @@ from companion.pinn import (
     levenberg_marquardt,
 )
 from companion.pinn.levenberg_marquardt import (
-    bent,
     by_cholesky,
     by_matrix,
     by_products,
@@ -30,7 +29,7 @@ from companion.pinn.levenberg_marquardt import (
 from companion.pinn.linearise import Linearised, Products, linearised
 from companion.pinn.stages import At
 from companion.problems import oscillator, poisson_square, sir
-from tests.fits import LINE, bits, column, decay, inverse, objective, train
+from tests.fits import LINE, bits, column, decay, inverse, least_squares, objective, train
 
 NUMBERS = np.random.default_rng(0)
 
@@ -39,14 +38,6 @@ def line_of(shape):
     """Random r and J, as they come from linearised."""
     jacobian, rows = NUMBERS.standard_normal(shape), NUMBERS.standard_normal(shape[0])
     return Linearised(torch.from_numpy(rows), torch.from_numpy(jacobian), {}, {})
-
-
-def least_squares(jacobian, rows, damping, size=1.0):
-    """argmin |J δ − r|² + μ |D δ|², by NumPy."""
-    below = math.sqrt(damping) * np.eye(jacobian.shape[1]) * size
-    tall = np.concatenate([jacobian, below])
-    right = np.concatenate([rows, np.zeros(jacobian.shape[1])])
-    return np.linalg.lstsq(tall, right, rcond=None)[0]
 
 
 # --- the step ----------------------------------------------------------------------------------
@@ -263,61 +254,7 @@ def test_a_step_is_taken_if_the_loss_falls_and_its_gain_ratio_moves_the_damping(
     assert all(b <= a for a, b in pairwise(losses)) and losses[-1] < 1e-2 * losses[0]
 
 
-# --- the acceleration --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("marquardt", [False, True])
-@pytest.mark.parametrize("factor", [by_cholesky, by_qr])
-@pytest.mark.parametrize("make", [decay, sir, lambda: oscillator(hard=False)])
-def test_a_step_is_bent_by_the_second_derivative_along_it(make, factor, marquardt):
-    """a against NumPy's least squares on the exact ∂²ᵥr, by forward mode over forward mode."""
-    goal, mu = objective(make()), 1e-2
-    theta, problem = goal.trial.theta().detach(), goal.trial.problem
-    batch = batch_of(problem, problem.domain.points(12))
-    line = linearised(goal, theta, batch)
-    model = by_matrix(line, torch.tensor(mu).double(), marquardt, factor)
-    h = 1e-3 * model.solve(line.rows)  # so short that third derivatives do not count
-    v = h / model.units
-
-    def rows(theta):
-        found = goal.rows(theta, batch).items()
-        return torch.cat([(line.scales[term] * r).flatten() for term, (r, _) in found])
-
-    along = lambda theta: torch.func.jvp(rows, (theta,), (v,))[1]
-    bend = torch.func.jvp(along, (theta,), (v,))[1].detach()
-    size = model.units.expand(len(theta))
-    expected = least_squares(line.jacobian.numpy(), bend.numpy(), mu, size.numpy())
-    near = rows(theta - levenberg_marquardt.NEAR * v).detach()
-    found = (bent(model, h, line.rows, near, math.inf) - h) * 2 / size
-    error = np.linalg.norm((found.numpy() - expected) * size.numpy())
-    assert error < 1e-2 * np.linalg.norm(expected * size.numpy())
-    least = 2 * (2 * (bent(model, h, line.rows, near, math.inf) - h)).norm() / h.norm()
-    assert torch.equal(bent(model, h, line.rows, near, 0.99 * least.item()), h)
-    assert not torch.equal(bent(model, h, line.rows, near, 1.01 * least.item()), h)
-    assert torch.equal(bent(model, h, line.rows, near * math.nan, 1.0), h)
-
-
-@pytest.mark.parametrize("acceleration", [0.0, 0.75])
-def test_a_curved_valley_takes_far_fewer_steps_with_acceleration(acceleration):
-    """Rosenbrock's valley, a hundred times as narrow: r = (1000 (b − a²), 1 − a), from (−1.2, 1)."""
-    valley = lambda t, n: torch.cat([1000 * (n[:, 1:] - n[:, :1] ** 2), 1 - n[:, :1]], 1)
-    problem = Problem(LINE, lambda u, t: u(), ansatz=valley, outputs=2)
-    stage = LevenbergMarquardt(200, damping=1e-9, acceleration=acceleration)
-    _, solution = train([stage], problem, Pair(), points=1, log_interval=1)
-    losses = solution.history.column("loss")
-    steps = next(k for k, loss in enumerate(losses) if loss < 1e-12)
-    assert steps < 60 if acceleration else steps > 100, steps
-
-
-class Pair(nn.Module):
-    """Two numbers, whatever t."""
-
-    def __init__(self):
-        super().__init__()
-        self.pair = nn.Parameter(torch.tensor([-1.2, 1.0], dtype=torch.float64))
-
-    def forward(self, t):
-        return self.pair.expand(len(t), 2)
+# --- the end -----------------------------------------------------------------------------------
 
 
 def test_when_nothing_helps_the_parameters_stay_the_damping_rises_and_it_is_said(monkeypatch):
@@ -337,6 +274,26 @@ def test_at_a_solution_there_is_nothing_to_improve_and_no_alarm():
     for _ in range(2):
         _, solution = train([LevenbergMarquardt(8, damping=1e-9)], problem, net)
     assert solution.history.records[-1]["loss"] < 1e-25
+
+
+def test_thirty_tries_in_a_row_that_change_nothing_end_the_stage():
+    """Steps that change rounding alone count as those that are not taken."""
+    one, stage = torch.ones((), dtype=torch.float64), LevenbergMarquardt(100)
+    assert stage.finished({"idle": 29 * one, "slope": one}) is None
+    assert stage.finished({"idle": 30 * one, "slope": one}) == "30 tries in a row changed nothing"
+    problem = Problem(LINE, lambda u, t: u(0) - 2 * t, ansatz=lambda t, n: t * n)
+    _, solution = train([stage], problem, Polynomial(2), log_interval=1)
+    assert solution.history.records[-1]["step"] < 45
+
+
+@pytest.mark.parametrize(
+    ("idle", "slope", "left", "said"),
+    [(5, 1e-3, 100, True), (4, 1, 1e9, False), (5, 9e-4, 1e9, False), (5, 1, 99, False)],
+)
+def test_a_stage_is_stuck_where_a_gradient_is_left_and_more_than_rounding(idle, slope, left, said):
+    one = torch.ones((), dtype=torch.float64)
+    memory = {"idle": idle * one, "slope": slope * one, "left": left * one, "damping": one}
+    assert bool(LevenbergMarquardt(9).stuck(memory)) == said
 
 
 def test_a_stage_that_has_arrived_ends_at_the_next_report_and_the_next_one_begins():
