@@ -49,9 +49,14 @@ TOUCH = (torch.Tensor.grad.__get__, torch.Tensor.grad.__set__)  # type: ignore[u
 
 APPLY = getattr(getattr(torch.autograd.Function.apply, "__func__", None), "__code__", None)
 
-# The calls between the kernels are C++ too; and torch asks the processor for its vector instructions, in
-# place of compiling and loading a program for each of them, which takes seconds in a new process.
-OPTIONS: dict[str, Any] = {"cpp_wrapper": True, "cpp.vec_isa_ok": True}
+# The calls between the kernels are C++ too; torch asks the processor for its vector instructions, in place
+# of compiling and loading a program for each of them, which takes seconds in a new process; and it does not
+# compile its own headers first, which takes five seconds and saves one for each program after the first.
+OPTIONS: dict[str, Any] = {
+    "cpp_wrapper": True,
+    "cpp.vec_isa_ok": True,
+    "cpp_cache_precompile_headers": False,
+}
 
 ONCE = once_differentiable(lambda ctx: None).__code__  # what it wraps a backward in
 
