@@ -45,7 +45,7 @@ book: $(VENV)/.ready
 
 # Each worker has a core; threads of torch beside it would wait for each other.
 test: book
-	@echo "make test: some 8800 tests on all cores; seven minutes on two. What is skipped is listed at the end."
+	@echo "make test: some 9000 tests on all cores; seven minutes on two. What is skipped is listed at the end."
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 # Whatever versions BIN has: what the bounds of pyproject.toml promise.
