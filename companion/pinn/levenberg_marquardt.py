@@ -20,7 +20,7 @@ from companion.pinn.residuals import Batch
 from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.trial import Objective
 
-Memory: TypeAlias = dict[str, Tensor]  # μ, how fast it rises, the tries in vain, the last gradient
+Memory: TypeAlias = dict[str, Tensor]  # μ and its unit, how fast it rises, the tries in vain, …
 Solve: TypeAlias = Callable[[Tensor], Tensor]  # rows → (JᵀJ + μI)⁻¹ Jᵀ rows
 
 ROOM = 2**30  # bytes of J; beyond, its products with vectors take its place
@@ -92,9 +92,11 @@ class LevenbergMarquardt(Stage):
         else:
             j = linearised(objective, theta, batch).jacobian
             peak = j.new_ones(()) if self.marquardt else j.square().sum(0).max()
-        zero = torch.zeros((), dtype=torch.float64, device=theta.device)
+        peak = torch.where(peak > 0, peak, 1.0).double()
+        zero = torch.zeros_like(peak)
         return {
-            "damping": self.damping * torch.where(peak > 0, peak, 1.0).double(),
+            "peak": peak,  # the unit of all dampings
+            "damping": self.damping * peak,
             "rise": zero + 2,  # the factor of the next damping, if the try is in vain
             "idle": zero,  # how many tries in a row changed nothing
             "slope": zero + math.inf,  # ‖Jᵀr‖ / (‖J‖ ‖r‖), 0 where nothing is left to gain
@@ -184,20 +186,24 @@ def bent(model: Model, h: Tensor, rows: Tensor, near: Tensor, most: float) -> Te
 def next_damping(memory: Memory, gain: Tensor, taken: Tensor) -> Memory:
     """μ and its factor after a try: by the gain ratio, what |r|² lost over what was predicted.
 
-    Taken: μ ← μ max(⅓, 1 − (2 gain − 1)³). In vain: μ ← 2 μ, then 4 μ, 8 μ and so on.
+    Taken: μ ← μ max(⅓, 1 − (2 gain − 1)³). In vain: μ ← 2 μ, then 4 μ, 8 μ and so on. μ stays within
+    fifteen decades of the peak, either way.
 
     >>> one = torch.ones((), dtype=torch.float64)
-    >>> right = next_damping({"damping": one, "rise": 2 * one}, gain=one, taken=one > 0)
-    >>> wrong = next_damping({"damping": one, "rise": 2 * one}, gain=-one, taken=one < 0)
+    >>> memory = {"peak": one, "damping": one, "rise": 2 * one}
+    >>> right = next_damping(memory, gain=one, taken=one > 0)
+    >>> wrong = next_damping(memory, gain=-one, taken=one < 0)
     >>> round(right["damping"].item(), 6), wrong["damping"].item(), wrong["rise"].item()
     (0.333333, 2.0, 4.0)
 
     Source: Nielsen (1999).
     """
-    damping, rise = memory["damping"], memory["rise"]
+    damping, rise, peak = memory["damping"], memory["rise"], memory["peak"]
     fall = (1 - (2 * gain.double() - 1) ** 3).clamp(min=1 / 3, max=2)
+    new = torch.where(taken, damping * fall, damping * rise)
     return {
-        "damping": torch.where(taken, damping * fall, damping * rise).clamp(1e-15, 1e15),
+        "peak": peak,
+        "damping": new.clamp(1e-15 * peak, 1e15 * peak),
         "rise": torch.where(taken, 2.0, (2 * rise).clamp(max=64)),
     }
 
