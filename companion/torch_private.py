@@ -239,9 +239,9 @@ def repeated(
         whole, tuple(graph.placeholder(f"x{i}") for i in range(len(inputs)))
     )
     graph.output(tuple(graph.call_function(getitem, (found, i)) for i in range(len(state))))
-    if inside:  # a loop is traced on tensors without values
+    if inside:  # a loop is traced on tensors without values, of which no two are views of one
         mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
-        inputs = [mode.from_tensor(value, static_shapes=True) for value in inputs]
+        inputs = [mode.from_tensor(value.clone(), static_shapes=True) for value in inputs]
     return program(GraphModule({}, graph), inputs)
 
 

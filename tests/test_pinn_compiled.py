@@ -172,11 +172,14 @@ def test_inductor_makes_the_same_steps():
 
 
 def soft_decay():
-    """A condition, an unknown rate, one output: small for the compiler."""
+    """A condition, an unknown rate, one output: small for the compiler. The residual holds two tables,
+    views of one: too large to be numbers in the program.
+    """
     start = Condition("start", torch.zeros(1, 1), 1.0)
+    weights, waves = torch.linspace(0, 1, 24).double().view(2, 1, 12)
     return Problem(
         Box(t=(0.0, 2.0)),
-        lambda u, t, rate: u(0) + rate * u(),
+        lambda u, t, rate: u(0) + rate * u() * (weights * (waves * t).cos()).mean(1, keepdim=True),
         (start,),
         unknowns={"rate": Unknown(0.5, low=0.0)},
     )

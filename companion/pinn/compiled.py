@@ -5,6 +5,8 @@ of a loop that runs through that list k times, without Python between the operat
 go in as three vectors and come out as three others. What Adam(steps, compiled=k) runs on.
 """
 
+import copy
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -106,8 +108,32 @@ def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
     graph.recompile()
 
 
-def made(graph: Callable[..., Any], theta: Tensor, batch: Batch, count: int) -> Callable[..., Any]:
+def lifted(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:
+    """The graph with the tensors that it holds as further inputs, and these: a loop may hold none."""
+    found = copy.copy(graph)
+    found.graph = copy.deepcopy(graph.graph)
+    last = found.graph.find_nodes(op="placeholder")[-1]
+    held: dict[str, Any] = {}
+    for node in found.graph.find_nodes(op="get_attr"):
+        name = str(node.target)
+        if name not in held:
+            with found.graph.inserting_after(last):
+                last = found.graph.placeholder(f"held_{len(held)}")
+            held[name] = last
+        node.replace_all_uses_with(held[name])
+        found.graph.erase_node(node)
+    found.recompile()
+    return found, [attribute(graph, name) for name in held]
+
+
+def attribute(module: Any, name: str) -> Tensor:
+    """What a dotted name leads to."""
+    return functools.reduce(getattr, name.split("."), module)
+
+
+def made(graph: GraphModule, theta: Tensor, batch: Batch, count: int) -> Callable[..., Any]:
     """count steps in a row as one program. Raises RuntimeError when there can be none."""
+    graph, own = lifted(graph)
 
     def step(
         theta: Tensor,
@@ -127,7 +153,7 @@ def made(graph: Callable[..., Any], theta: Tensor, batch: Batch, count: int) -> 
     try:
         with torch.no_grad():
             state = (theta, zeros, zeros.clone(), rates, losses)
-            run = torch_private.repeated(step, count, state, tensors_of(batch))
+            run = torch_private.repeated(step, count, state, [*tensors_of(batch), *own])
     except (RuntimeError, OSError) as error:  # all of inductor's own are the first
         raise RuntimeError(
             "the step was traced but not compiled; compiled=k needs a C++ compiler (g++ or clang, "
@@ -138,7 +164,7 @@ def made(graph: Callable[..., Any], theta: Tensor, batch: Batch, count: int) -> 
     def steps(
         theta: Tensor, first: Tensor, second: Tensor, rates: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
-        theta, first, second, _, found = run(theta, first, second, rates, losses, *tensors)
+        theta, first, second, _, found = run(theta, first, second, rates, losses, *tensors, *own)
         return theta, first, second, found
 
     return steps
