@@ -15,8 +15,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
-# Threads of torch beside the workers would wait for each other.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist=worksteal
 NEEDS_311 := import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)
 INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 
@@ -45,16 +43,15 @@ book: $(VENV)/.ready
 	@echo "The book is in _build/html. Open it with:"
 	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
 
-# The rooms are tested while the book is built, which keeps one core busy; then what looks at the book. There
-# is a worker more than cores, for the time that others wait for a browser.
-test: $(VENV)/.ready
-	@echo "make test: some 9000 tests on all cores, and the book; six minutes on two. What is skipped is listed."
-	$(MAKE) --jobs=2 book rooms
-	$(PYTEST) --numprocesses=$$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') $(BOOK_TESTS)
+# A worker on each core, and one for the time that others wait for a browser; threads of torch beside
+# them would wait for each other.
+test: book
+	@echo "make test: some 9000 tests on all cores; seven minutes on two. What is skipped is listed at the end."
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist=worksteal
 
 # Whatever versions BIN has: what the bounds of pyproject.toml promise.
 rooms:
-	$(PYTEST) --numprocesses=auto companion $(filter-out $(BOOK_TESTS),$(wildcard tests/test_*.py))
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile companion $(filter-out $(BOOK_TESTS),$(wildcard tests/test_*.py))
 
 # They are made with the pages, of what the pages are made of.
 notebooks: book
