@@ -22,11 +22,11 @@ import hashlib
 import html
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import nbformat
 import plain_markdown as markdown
@@ -273,15 +273,28 @@ class PlainNotebooks(Builder):
         return made
 
     def write_all(self) -> None:
-        folder = Path(self.outdir).parent / "notebooks"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
         at = commit(Path(self.srcdir))
+        made = {}
         for docname in sorted(self.env.found_docs):
             if Path(self.env.doc2path(docname)).suffix == ".ipynb":
-                file = folder / f"{Path(docname).name}.ipynb"
-                file.write_text(nbformat.writes(self.notebook(docname, at)) + "\n", "utf-8")
-        shutil.copytree(folder, Path(self.outdir) / "notebooks", dirs_exist_ok=True)
+                text = nbformat.writes(self.notebook(docname, at)) + "\n"
+                made[f"{Path(docname).name}.ipynb"] = text.encode()
+        for folder in (Path(self.outdir).parent, Path(self.outdir)):
+            keep_alone(folder / "notebooks", made)
+
+
+def keep_alone(folder: Path, files: dict[str, bytes]) -> None:
+    """Make these the only notebooks of a folder; who reads it meanwhile finds each whole, old or new."""
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        file = folder / name
+        if not file.exists() or file.read_bytes() != content:
+            with NamedTemporaryFile(dir=folder, delete=False) as part:
+                part.write(content)
+            Path(part.name).chmod(0o644)
+            os.replace(part.name, file)
+    for stray in set(folder.glob("*.ipynb")) - {folder / name for name in files}:
+        stray.unlink(missing_ok=True)
 
 
 def write_beside_the_pages(app: Sphinx, exception: Exception | None) -> None:

@@ -156,6 +156,25 @@ def test_a_node_that_no_notebook_can_show_stops_the_build(tmp_path: Path) -> Non
         build(tmp_path, markdown(text))
 
 
+def test_who_reads_while_the_book_is_built_again_finds_whole_notebooks(tmp_path: Path) -> None:
+    """What is unchanged is not touched; what changed takes the place of the old one in one move."""
+    build(tmp_path, markdown("# One"))
+    folders = [tmp_path / "_build" / "notebooks", tmp_path / "_build" / "html" / "notebooks"]
+    files = [folder / "index.ipynb" for folder in folders]
+    before = [file.stat().st_ino for file in files]
+    for folder in folders:
+        (folder / "gone.ipynb").write_text("{}")
+    build(tmp_path, markdown("# One"))
+    assert [file.stat().st_ino for file in files] == before
+    with files[0].open() as reader:
+        start = reader.read(5)
+        build(tmp_path, markdown("# Two"))
+        assert "# One" in start + reader.read()
+    for folder, file in zip(folders, files):
+        assert [path.name for path in folder.iterdir()] == ["index.ipynb"]
+        assert "# Two" in file.read_text() and file.stat().st_mode & 0o777 == 0o644
+
+
 # ---------------------------------------------------------------- cells of code
 
 

@@ -6,8 +6,8 @@ go in as three vectors and come out as three others. What Adam(steps, compiled=k
 """
 
 import copy
-import functools
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import torch
@@ -110,8 +110,7 @@ def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
 
 def lifted(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:
     """The graph with the tensors that it holds as further inputs, and these: a loop may hold none."""
-    found = copy.copy(graph)
-    found.graph = copy.deepcopy(graph.graph)
+    found = GraphModule(graph, copy.deepcopy(graph.graph))
     last = found.graph.find_nodes(op="placeholder")[-1]
     held: dict[str, Any] = {}
     for node in found.graph.find_nodes(op="get_attr"):
@@ -123,12 +122,7 @@ def lifted(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:
         node.replace_all_uses_with(held[name])
         found.graph.erase_node(node)
     found.recompile()
-    return found, [attribute(graph, name) for name in held]
-
-
-def attribute(module: Any, name: str) -> Tensor:
-    """What a dotted name leads to."""
-    return functools.reduce(getattr, name.split("."), module)
+    return found, [attrgetter(name)(graph) for name in held]
 
 
 def made(graph: GraphModule, theta: Tensor, batch: Batch, count: int) -> Callable[..., Any]:

@@ -218,7 +218,7 @@ class Objective:
 
 
 def exact_of(problem: Problem) -> Function:
-    """The exact solution of a problem, as a tensor if it gives an array. Raises ValueError where it has none."""
+    """The exact solution of a problem, as tensors. Raises ValueError where it has none."""
     exact = problem.exact
     if exact is None:
         raise ValueError("expected Problem(exact=...), a closed form or a reference")

@@ -99,9 +99,11 @@ def error_map(
         )
     import torch  # as the problem did
 
+    from companion.pinn.trial import exact_of
+
     x = box.points((n, n), "grid")  # of an L, those in the L
     with torch.no_grad():
-        error = (_values(u_of, x, problem) - torch.as_tensor(problem.exact(x))).abs()
+        error = (_values(u_of, x, problem) - exact_of(problem)(x)).abs()
     error = _array(error[:, _component(component, problem)])
     at, size = _cells(x, box, n), np.full((n, n), np.nan)
     size[at] = error
