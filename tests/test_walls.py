@@ -385,9 +385,9 @@ def package(tmp_path, monkeypatch):
         ("operators/audit.py", '["Audit", ', '["Audit", "graph_leaves", ', "does not define"),
         (
             "pinn/checks.py",
-            "pinn.networks import Kinks",
-            "pinn.units import Kinks",
-            "Kinks from companion.pinn.un",
+            "pinn.networks import Centred, Kinks",
+            "pinn.units import Centred, Kinks",
+            "Centred from companion.pinn.un",
         ),
     ],
 )

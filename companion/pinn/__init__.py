@@ -1,6 +1,8 @@
 """Part III: networks inside differential equations.
 
 domain.py         Box: the domain, and points in it and on its faces
+conditions.py     Start, Dirichlet, Neumann, Periodic: hard conditions by name
+forms.py          u = G + D n: the ansatz that they make
 problem.py        Condition, Unknown, Field, Problem: an equation as a declaration
 residuals.py      residuals(problem, params, batch): the only evaluation there is
 checks.py         check, and all that fit looks at before it trains
@@ -33,6 +35,7 @@ require(__name__, "pinn", "scipy", "torch", "tqdm")
 from companion.pinn.adam import Adam
 from companion.pinn.batches import Batches, refined, sampled
 from companion.pinn.checks import check
+from companion.pinn.conditions import Dirichlet, Neumann, Periodic, Start
 from companion.pinn.domain import Box
 from companion.pinn.levenberg_marquardt import LevenbergMarquardt
 from companion.pinn.loop import run
@@ -53,14 +56,18 @@ __all__ = [
     "Box",
     "Causal",
     "Condition",
+    "Dirichlet",
     "Estimate",
     "Field",
     "Fourier",
     "History",
     "LevenbergMarquardt",
+    "Neumann",
+    "Periodic",
     "Problem",
     "Siren",
     "Solution",
+    "Start",
     "Unknown",
     "batch_of",
     "check",

@@ -1,6 +1,8 @@
 """What an argument must be: an error says what came, what is expected, and of which name."""
 
+import inspect
 import math
+from collections.abc import Callable, Collection, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -34,3 +36,35 @@ def need_function(what: str, value: Any, expected: str) -> None:
     """Raise TypeError unless a value can be called."""
     if not callable(value):
         raise TypeError(f"{what} is a function, {expected}; got {value!r}")
+
+
+def asked_by(f: Callable[..., Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `named` that a function of (u, x, …) asks for by name; all, if it takes `**any`.
+
+    >>> asked_by(lambda u, x, beta: u() * beta, {"beta": 0.3, "gamma": 0.1})
+    {'beta': 0.3}
+    """
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # a function written in C tells nothing: u and x are all
+        return {}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return dict(named)
+    later = {p.name for p in parameters[2:]} | {
+        p.name for p in parameters if p.kind is p.KEYWORD_ONLY
+    }
+    return {name: value for name, value in named.items() if name in later}
+
+
+def refuse_asked(what: str, f: Callable[..., Any], named: Collection[str]) -> None:
+    """Raise ValueError if f(u, x, …) asks for something that is not among the named."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        return
+    given = asked_by(f, dict.fromkeys(named))
+    try:
+        signature.bind(None, None, **given)
+    except TypeError as error:
+        names = ", ".join(["u", "x", *(f"{n}=…" for n in named)])
+        raise ValueError(f"{what} is called with ({names}), by name: {error}") from None

@@ -20,7 +20,7 @@ from companion.operators import Partials
 from companion.operators.graphs import graph_leaves
 from companion.pinn.arguments import need_number
 from companion.pinn.differences import by_differences, has_graph
-from companion.pinn.networks import Kinks
+from companion.pinn.networks import Centred, Kinks
 from companion.pinn.problem import Field, Function, Problem
 from companion.pinn.residuals import Points, batch_of, equation_at, rows_of, term_rows
 from companion.pinn.trial import Trial, exact_of
@@ -56,7 +56,7 @@ def check(problem: Problem, n: int = 200, tolerance: float | None = None) -> dic
     found = {}
     for name, at in batch_of(problem, x).items():
         found[name] = term_rows(problem, name, params, at).detach().abs().max().item()
-    if problem.ansatz:
+    if problem.form:
         found["ansatz"] = built_in(problem)
     if wrong := {name: size for name, size in found.items() if not size <= tolerance}:
         listed = ", ".join(f"{name} {size:.2g}" for name, size in wrong.items())
@@ -163,15 +163,14 @@ def jumps(
 def built_in(problem: Problem) -> float:
     """The largest |u − u*| on the faces of the box where u is the same for two networks.
 
-    The two are e^{Σ x̂} and its double: what they agree on, in u and in its derivatives below the
-    order of the equation, is what the ansatz fixes. NaN where the ansatz is.
+    The two are e^{Σ x̂} and its double, of the columns that a network sees: what they agree on, in u and
+    in its derivatives below the order of the equation, is what the ansatz fixes. NaN where the ansatz is.
     """
     box = problem.domain
+    centred = Centred(box)
 
     def stand_in(factor):
-        return lambda x: (
-            factor * box.centred(x).sum(1, keepdim=True).exp().expand(-1, problem.outputs)
-        )
+        return lambda x: factor * centred(x).sum(1, keepdim=True).exp().expand(-1, problem.outputs)
 
     x = torch.cat(
         [box.edge(20, None, 0, **{axis: e}) for axis, ends in box.ends().items() for e in ends]
@@ -206,8 +205,35 @@ def refuse_misfits(trial: Trial) -> None:
         ) from error
     refuse_shape("the solution by this network", u, x, problem.outputs)
     refuse_mixing(network, x)
+    refuse_open(problem, network, parameters[0])
     refuse_terms(problem, trial.params(), x)
     refuse_strangers(trial, x)
+
+
+def refuse_open(problem: Problem, network: Function, like: Tensor) -> None:
+    """Raise ValueError for a network without the periods and the slopes that its problem leaves to it."""
+    box = problem.domain
+    for axis, side in {*((name, "low") for name in box.periodic), *box.flat}:
+        low, high = box.ends()[axis]
+        x = box.edge(16, None, 0, **{axis: low if side == "low" else high}).to(like)
+        if axis in box.periodic:
+            other = box.edge(16, None, 0, **{axis: high}).to(like)
+            wrong, what = network(x) - network(other), "the same at both ends"
+        else:
+            wrong, what = Partials(network, x)(box.column(axis)), f"flat at the {side} end"
+        if not wrong.abs().max() <= 1e3 * torch.finfo(like.dtype).eps * (
+            1 + network(x).abs().max()
+        ):
+            raise ValueError(
+                f"the network is not {what} of {axis}, which the hard conditions leave to it: make it for "
+                "the domain of the problem, as MLP(problem.domain), not for a box of your own"
+            )
+
+
+def hard_values(problem: Problem) -> list[Any]:
+    """The functions that the hard conditions are made of."""
+    found = [getattr(c, what, None) for c in problem.hard for what in ("values", "slopes")]
+    return [f for f in found if callable(f)]
 
 
 def refuse_strangers(trial: Trial, x: Tensor) -> None:
@@ -236,7 +262,12 @@ def refuse_strangers(trial: Trial, x: Tensor) -> None:
 
 def named_leaf(problem: Problem, leaf: Tensor) -> str:
     """What a tensor is called where a function of the problem finds it."""
-    functions = [problem.residual, *(c.of for c in problem.conditions), problem.ansatz]
+    functions = [
+        problem.residual,
+        *(c.of for c in problem.conditions),
+        problem.ansatz,
+        *hard_values(problem),
+    ]
     for function in functions:
         for name, value in seen_by(function).items():
             if value is leaf:

@@ -1,7 +1,8 @@
 """The domain of a problem: a box with named axes, and points in it and on its faces. Chapter 12."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from numbers import Integral
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from companion.pinn.arguments import need_number, need_whole
 
 SAMPLERS = ("grid", "uniform", "latin", "sobol")
+SIDES = ("low", "high")  # of an axis
 
 
 class Box:
@@ -41,6 +43,8 @@ class Box:
         self.names = tuple(axes)
         ends = torch.tensor(list(axes.values()), dtype=torch.float64)
         self.low, self.high = ends.unbind(1)
+        self.periodic: frozenset[str] = frozenset()
+        self.flat: frozenset[tuple[str, str]] = frozenset()
         self.units = dict(units or {})
         if stray := set(self.units) - set(axes):
             raise ValueError(f"units for axes that are not there: {', '.join(sorted(stray))}")
@@ -63,6 +67,15 @@ class Box:
     def label(self, name: str) -> str:
         """The axis with its unit, for a plot."""
         return f"{name} ({self.units[name]})" if name in self.units else name
+
+    def closed(self, periodic: Iterable[str], flat: Iterable[tuple[str, str]]) -> "Box":
+        """The same box for networks that are periodic in some axes, and flat at some (axis, side).
+
+        Networks take it as it is: their first columns have what it says (see Centred).
+        """
+        found = copy(self)
+        found.periodic, found.flat = frozenset(periodic), frozenset(flat)
+        return found
 
     def points(self, n: int | tuple[int, ...], how: str = "sobol", seed: int = 0) -> Tensor:
         """About n points (n, d): on a "grid" (n may be a tuple, one for each axis; both ends

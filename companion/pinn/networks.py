@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from companion.pinn.arguments import need_kind, need_number, need_whole
-from companion.pinn.domain import Box
+from companion.pinn.domain import SIDES, Box
 from companion.pinn.problem import Function
 
 SMOOTH: dict[str, Function] = {
@@ -34,11 +34,17 @@ ACTIVATIONS = SMOOTH | KINKED
 
 
 class Centred(nn.Module):
-    """x ↦ x̂, from a box to [−1, 1]ᵈ; its ends go with the network to another device.
+    """x ↦ what a network sees: x̂, x brought to [−1, 1]ᵈ, a column for each axis, or more.
+
+    Where the box is closed by hard conditions, an axis has the columns that have what they say: cos πx̂ and
+    sin πx̂ where it is periodic; 2ξ² − 1 and 2ξ³ − 1, ξ the way from an end, where that is flat; where both
+    ends are, a smooth step and two bumps. Its ends go with the network to another device.
 
     >>> from companion.pinn import Box
     >>> Centred(Box(t=(0.0, 10.0)))(torch.tensor([[10.0]]).double()).item()
     1.0
+    >>> Centred(Box(t=(0.0, 10.0)).closed(["t"], []))(torch.tensor([[5.0]]).double()).tolist()
+    [[1.0, 0.0]]
     """
 
     low: Tensor
@@ -53,7 +59,35 @@ class Centred(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.box.refuse_points(x)
-        return 2 * (x - self.low) / (self.high - self.low) - 1
+        x = 2 * (x - self.low) / (self.high - self.low) - 1
+        if not (self.box.periodic or self.box.flat):
+            return x
+        parts = [
+            columns_of(self.box, name, x[:, i : i + 1]) for i, name in enumerate(self.box.names)
+        ]
+        return torch.cat([column for part in parts for column in part], 1)
+
+    @property
+    def axes(self) -> list[int]:
+        """The axis of each column."""
+        zero = torch.zeros(1, 1, dtype=torch.float64)
+        counts = [len(columns_of(self.box, name, zero)) for name in self.box.names]
+        return [i for i, count in enumerate(counts) for _ in range(count)]
+
+
+def columns_of(box: Box, name: str, x: Tensor) -> list[Tensor]:
+    """What a network sees of an axis, from x̂ (n, 1), see Centred."""
+    if name in box.periodic:
+        return [torch.cos(torch.pi * x), torch.sin(torch.pi * x)]
+    low, high = ((name, side) in box.flat for side in SIDES)
+    if low and high:
+        bump = (1 - x.square()).square()
+        return [(3 * x - x * x.square()) / 2, 2 * bump - 1, x * bump]
+    if low or high:
+        way = (1 + x) / 2 if low else (1 - x) / 2
+        square = way.square()
+        return [2 * square - 1, 2 * way * square - 1]
+    return [x]
 
 
 class MLP(nn.Module):
@@ -95,7 +129,7 @@ class MLP(nn.Module):
                 nn.init.zeros_(layer.bias)
             _spread(layers[0], spread)
 
-        self.layers = _drawn((box.dimension, *widths, outputs), seed, draw)
+        self.layers = _drawn((len(self.centred.axes), *widths, outputs), seed, draw)
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers
@@ -173,7 +207,9 @@ class Fourier(nn.Module):
         need_number("size", size, above=0)
         self.centred = Centred(box)
         generator = torch.Generator().manual_seed(seed)
-        drawn = torch.randn(features, box.dimension, generator=generator, dtype=torch.float64)
+        drawn = torch.randn(
+            features, len(self.centred.axes), generator=generator, dtype=torch.float64
+        )
         self.register_buffer("frequencies", 2 * torch.pi * size * drawn)
         unit = Box(None, **{f"f{i}": (-1.0, 1.0) for i in range(2 * features)})
         self.net = MLP(unit, widths, outputs, seed=seed)
@@ -216,7 +252,7 @@ class Siren(nn.Module):
                 bound = (6 / layer.in_features) ** 0.5 / omega if k else 1 / layer.in_features
                 nn.init.uniform_(layer.weight, -bound, bound)
 
-        self.layers = _drawn((box.dimension, *widths, outputs), seed, draw)
+        self.layers = _drawn((len(self.centred.axes), *widths, outputs), seed, draw)
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers

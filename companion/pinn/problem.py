@@ -13,10 +13,10 @@ network and an exact solution go through the same door, so check(problem) can te
 before anything is trained. Chapter 12.
 """
 
-import inspect
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -25,10 +25,19 @@ import torch
 from torch import Tensor, nn
 
 from companion.operators import Partials
-from companion.pinn.arguments import need_function, need_kind, need_whole
+from companion.pinn.arguments import (
+    asked_by,
+    need_function,
+    need_kind,
+    need_whole,
+    refuse_asked,
+)
+from companion.pinn.conditions import KINDS, Hard, closed
 from companion.pinn.domain import Box
+from companion.pinn.forms import form_of, timed
 
 Function: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → u (n, outputs)
+Ansatz: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (x, n) → u
 
 # What History calls its own, check, and what a residual is called with.
 RECORDED = {
@@ -240,11 +249,23 @@ class Problem:
     """Find u on the domain with residual(u, x) = 0 and every condition met.
 
     residual(u, x) → (n, k), from the Partials u at points x (n, d); the unknowns that it names are
-    handed over, residual(u, x, beta): an Unknown as its value, a Field as its Partials. ansatz(x, n) → u
-    builds hard conditions into u from the network's n. exact: x (n, d) → (n, outputs), a closed form
-    or a reference. order: the highest derivative that the residual takes. Raises ValueError for two
-    terms of one name, for a condition whose points do not lie in the domain, and for a residual or a
-    condition that asks for what is not there.
+    handed over, residual(u, x, beta): an Unknown as its value, a Field as its Partials. hard: conditions
+    that hold whatever the network is: Start, Dirichlet, Neumann, Periodic; make the network for
+    `problem.domain`, which knows of them. Or ansatz(x, n) → u builds u from the network's n by a formula
+    of one's own. exact: x (n, d) → (n, outputs), a closed form or a reference. order: the highest
+    derivative that the residual takes. Raises ValueError for two terms of one name, for a condition
+    whose points do not lie in the domain, for hard conditions that contradict each other, and for a
+    residual or a condition that asks for what is not there.
+
+    >>> from companion.pinn import Dirichlet, Start
+    >>> wave = Problem(
+    ...     Box(t=(0.0, 1.0), x=(0.0, 1.0)),
+    ...     lambda u, x: u(0, 0) - 4 * u(1, 1),
+    ...     hard=(Start(lambda x: torch.sin(math.pi * x[:, 1:]), 0.0), Dirichlet("x")),
+    ...     order=2,
+    ... )
+    >>> wave.solution(lambda x: x[:, :1])(torch.tensor([[0.0, 0.5]]).double()).tolist()
+    [[1.0]]
 
     Source: chapter 12.
     """
@@ -252,15 +273,20 @@ class Problem:
     domain: Box
     residual: Callable[..., Tensor]
     conditions: tuple[Condition, ...] = ()
-    ansatz: Callable[[Tensor, Tensor], Tensor] | None = None
+    ansatz: Ansatz | None = None
     exact: Function | None = None
     unknowns: Mapping[str, Unknown | Field] = field(default_factory=dict)
     outputs: int = 1
     order: int = 1
+    hard: tuple[Hard, ...] = ()
 
     def __post_init__(self) -> None:
         self._refuse_kinds()
         self._refuse_names()
+        object.__setattr__(self, "hard", tuple(self.hard))
+        if self.hard:
+            object.__setattr__(self, "domain", closed(self.domain, self.hard))
+            form_of(self.domain, self.hard, self.outputs)
         for c in self.conditions:
             if c.points.shape[1] != self.domain.dimension:
                 raise ValueError(
@@ -294,6 +320,13 @@ class Problem:
         need_kind("conditions", self.conditions, (tuple, list), "a tuple: (Condition(...),)")
         for c in self.conditions:
             need_kind("each of the conditions", c, Condition, "a Condition")
+        need_kind("hard", self.hard, (tuple, list), 'a tuple: (Start(1.0), Dirichlet("x"))')
+        for c in self.hard:
+            need_kind("each of hard", c, KINDS, "a Start, Dirichlet, Neumann or Periodic")
+        if self.hard and self.ansatz is not None:
+            raise ValueError(
+                "hard conditions make an ansatz of their own: give either them or ansatz(x, n)"
+            )
         need_kind("unknowns", self.unknowns, Mapping, 'a dictionary, {"k": Unknown(0.2)}')
         need_whole("outputs", self.outputs, 1)
         need_whole("order", self.order, 0)
@@ -315,39 +348,30 @@ class Problem:
                     f"an unknown is Unknown(guess) or Field(network); {name} is {unknown!r}"
                 )
 
+    @cached_property
+    def form(self) -> Ansatz | None:
+        """(x, n) ↦ u: the ansatz, or what the hard conditions make of n; None where u is n itself."""
+        if not self.hard:
+            return self.ansatz
+        return timed(form_of(self.domain, self.hard, self.outputs), self._equation)
+
+    def _equation(self, u: Function, x: Tensor) -> Tensor:
+        named = {
+            name: Partials(value, x) if callable(value) else value
+            for name, value in self.guesses().items()
+        }
+        return self.residual(Partials(u, x), x, **asked_by(self.residual, named))
+
+    def guesses(self) -> dict[str, Any]:
+        """{unknown: its guess, or its function as it is}."""
+        return {
+            name: p.function(self.domain)
+            if isinstance(p, Field)
+            else torch.tensor(p.guess, dtype=torch.float64)
+            for name, p in self.unknowns.items()
+        }
+
     def solution(self, network: Function) -> Function:
         """u as a function of x: the network inside the ansatz, if there is one."""
-        ansatz = self.ansatz
-        return network if ansatz is None else lambda x: ansatz(x, network(x))
-
-
-def asked_by(f: Callable[..., Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `named` that a function of (u, x, …) asks for by name; all, if it takes `**any`.
-
-    >>> asked_by(lambda u, x, beta: u() * beta, {"beta": 0.3, "gamma": 0.1})
-    {'beta': 0.3}
-    """
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):  # a function written in C tells nothing: u and x are all
-        return {}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return dict(named)
-    later = {p.name for p in parameters[2:]} | {
-        p.name for p in parameters if p.kind is p.KEYWORD_ONLY
-    }
-    return {name: value for name, value in named.items() if name in later}
-
-
-def refuse_asked(what: str, f: Callable[..., Any], named: Collection[str]) -> None:
-    """Raise ValueError if f(u, x, …) asks for something that is not among the named."""
-    try:
-        signature = inspect.signature(f)
-    except (TypeError, ValueError):
-        return
-    given = asked_by(f, dict.fromkeys(named))
-    try:
-        signature.bind(None, None, **given)
-    except TypeError as error:
-        names = ", ".join(["u", "x", *(f"{n}=…" for n in named)])
-        raise ValueError(f"{what} is called with ({names}), by name: {error}") from None
+        form = self.form
+        return network if form is None else lambda x: form(x, network(x))

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from companion.operators import Partials
-from companion.pinn.arguments import need_kind
-from companion.pinn.problem import Condition, Problem, asked_by
+from companion.pinn.arguments import asked_by, need_kind
+from companion.pinn.problem import Condition, Problem
 
 
 class Points(NamedTuple):

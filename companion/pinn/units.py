@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.pinn.problem import Field, Function, Problem, Unknown, asked_by
+from companion.pinn.arguments import asked_by
+from companion.pinn.problem import Field, Function, Problem, Unknown
 from companion.pinn.residuals import Batch, batch_of, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
@@ -42,7 +43,7 @@ def sizes_of(problem: Problem, n: int = 64) -> Sizes:
     x = problem.domain.points(n)
     batch = batch_of(problem, x)
     batch = {t: at.take(slice(0, n)) for t, at in batch.items()}
-    params = guesses(problem)
+    params = problem.guesses()
     ones = torch.ones(problem.outputs, dtype=torch.float64)
     outputs = torch.stack(
         [size_of_output(problem, params, batch, ones, c) for c in range(problem.outputs)]
@@ -99,16 +100,6 @@ def probe(problem: Problem, outputs: Tensor, seed: int) -> Function:
     )
 
 
-def guesses(problem: Problem) -> dict[str, Any]:
-    """{unknown: its guess, or its function as it is}."""
-    return {
-        name: p.function(problem.domain)
-        if isinstance(p, Field)
-        else torch.tensor(p.guess, dtype=torch.float64)
-        for name, p in problem.unknowns.items()
-    }
-
-
 def largest(rows: Tensor) -> float:
     """max |rows|; 0 for none."""
     return rows.abs().max().item() if rows.numel() else 0.0
@@ -136,7 +127,7 @@ def scaled(problem: Problem) -> Problem:
             f"expected sizes that are numbers; those of {', '.join(wrong)} are not. Write the equation in "
             "units in which it is about 1"
         )
-    outer, inner, size = problem.ansatz, problem.residual, sizes.terms["equation"]
+    outer, inner, size = problem.form, problem.residual, sizes.terms["equation"]
 
     def ansatz(x: Tensor, n: Tensor) -> Tensor:
         large = sizes.outputs.to(n) * n
@@ -149,6 +140,7 @@ def scaled(problem: Problem) -> Problem:
         problem,
         residual=like(residual, inner, problem.unknowns),
         ansatz=ansatz,
+        hard=(),
         conditions=tuple(
             c
             if c.sigma is not None
@@ -215,4 +207,4 @@ def at_zero(problem: Problem) -> dict[str, Tensor]:
         t: at.take(slice(0, 64)) for t, at in batch_of(problem, problem.domain.points(64)).items()
     }
     zero = torch.zeros(problem.outputs, dtype=torch.float64)
-    return rows_at(problem, guesses(problem), batch, zero, 0)
+    return rows_at(problem, problem.guesses(), batch, zero, 0)
