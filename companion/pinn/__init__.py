@@ -21,6 +21,7 @@ files.py          what is kept on disk, whole or not at all
 arguments.py      what an argument must be
 loop.py           run: the loop, as one can see it
 training.py       fit: run with its usual parts
+windows.py        march: one time window after another
 parts.py          the parts: stop on NaN, record, progress, checkpoint
 solution.py       Solution, Estimate, History: what comes back
 """
@@ -47,6 +48,7 @@ from companion.pinn.stages import LBFGS
 from companion.pinn.training import fit
 from companion.pinn.trial import Causal
 from companion.pinn.units import scaled
+from companion.pinn.windows import march
 
 __all__ = [
     "LBFGS",
@@ -72,6 +74,7 @@ __all__ = [
     "batch_of",
     "check",
     "fit",
+    "march",
     "refined",
     "residuals",
     "run",
