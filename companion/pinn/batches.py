@@ -1,8 +1,9 @@
 """Where the points come from: fixed, resampled, refined where the residual is large, mini-batches.
 
 Batches(draw, every) says it all: draw(number, squares) gives the points of the equation, the first
-ones with number 0, and others every so many steps. What is drawn follows from the seed and the number
-alone, so a resumed fit draws what it would have drawn.
+ones with number 0, and others every so many steps; it may ask for `last`, the points until now. What
+is drawn follows from the seed, the number and the state of the fit, so a resumed fit draws what it
+would have drawn.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,19 +15,22 @@ from torch import Tensor
 
 from companion.pinn.arguments import need_function, need_kind, need_number, need_whole
 from companion.pinn.domain import Box
-from companion.pinn.problem import Problem
-from companion.pinn.residuals import Batch, batch_of
+from companion.pinn.problem import Problem, asked_by
+from companion.pinn.residuals import Batch, Points, batch_of
 
 Squares: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → |residual of the equation|² (n,)
-Draw: TypeAlias = Callable[[int, Squares], Tensor]  # (number, squares) → x (n, d)
+Drawn: TypeAlias = Tensor | tuple[Tensor, Tensor]  # x (n, d), or x with weights (n, 1)
+Draw: TypeAlias = Callable[..., Drawn]  # (number, squares), and last: Points if it asks for it
 
 
 @dataclass(frozen=True)
 class Batches:
     """The points of the equation, x = draw(number, squares), anew every so many steps unless 0.
 
-    squares(x) is |residual|² of the equation at points x, as the fit stands. rows: {condition: how many
-    of its points at a time}, drawn by chance each time; a condition that is not named keeps all.
+    squares(x) is |residual|² of the equation at points x, as the fit stands. A draw that names `last`
+    gets the Points until now (last.x, last.weight; None for number 0), and it may give weights (n, 1)
+    too, as (x, weight): the loss is mean weight · |residual|². rows: {condition: how many of its points
+    at a time}, drawn by chance each time; a condition that is not named keeps all.
 
     >>> box = Box(t=(0.0, 1.0))
     >>> late = Batches(lambda number, squares: 0.5 + 0.5 * box.points(64, "uniform", number), every=10)
@@ -48,21 +52,23 @@ class Batches:
             raise ValueError("rows are drawn anew every so many steps: Batches(..., every=1)")
         need_function("draw", self.draw, "draw(number, squares) → points (n, d)")
 
-    def batch(self, problem: Problem, number: int, squares: Squares, like: Tensor) -> Batch:
-        """The batch of a number, of the type and on the device of a tensor.
+    def batch(
+        self,
+        problem: Problem,
+        number: int,
+        squares: Squares,
+        like: Tensor,
+        last: Points | None = None,
+    ) -> Batch:
+        """The batch of a number, of the type and on the device of a tensor; last: the points until now.
 
-        Raises ValueError for points that are not (n, d) or not finite, or a condition that is not
-        there.
+        Raises ValueError for points that are not (n, d) or not finite, for weights that are not
+        (n, 1), or a condition that is not there.
         """
-        drawn = self.draw(number, squares)
-        need_kind(
-            "what the source of points gives", drawn, torch.Tensor, "a tensor of points (n, d)"
-        )
-        try:
-            x = refuse_points(problem.domain, drawn.detach())
-        except ValueError as error:
-            raise ValueError(f"{error}. The source of points gave them for draw {number}") from None
+        x, weight = self.drawn(problem.domain, number, squares, last)
         found = batch_of(problem, x.to(like))
+        if weight is not None:
+            found["equation"] = found["equation"]._replace(weight=weight.to(like))
         generator = torch.Generator().manual_seed(mixed(self.seed, number))
         for name, count in self.rows.items():
             if name not in found:
@@ -71,6 +77,28 @@ class Batches:
             chosen = torch.randperm(len(at.x), generator=generator)[:count].to(like.device)
             found[name] = at.take(chosen)
         return found
+
+    def drawn(
+        self, box: Box, number: int, squares: Squares, last: Points | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """(x, its weights or None) of a draw, if these are points of the box, and their weights."""
+        found = self.draw(number, squares, **asked_by(self.draw, {"last": last}))
+        x, weight = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
+        expected = "a tensor of points (n, d), or such a tensor with weights, (x, weight)"
+        need_kind("what the source of points gives", x, torch.Tensor, expected)
+        try:
+            x = refuse_points(box, x.detach())
+        except ValueError as error:
+            raise ValueError(f"{error}. The source of points gave them for draw {number}") from None
+        if weight is None:
+            return x, None
+        need_kind("what the source of points gives as weights", weight, torch.Tensor, "(n, 1)")
+        if weight.shape != (len(x), 1) or not (weight.isfinite() & (weight > 0)).all():
+            raise ValueError(
+                f"expected a weight above 0 for each of {len(x)} points, ({len(x)}, 1); got "
+                f"{tuple(weight.shape)} for draw {number}. Write weight[:, None]"
+            )
+        return x, weight.detach()
 
 
 def refuse_points(box: Box, x: Tensor) -> Tensor:
