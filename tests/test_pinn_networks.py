@@ -1,6 +1,7 @@
 """Networks: seeds, scaling, where their features lie, and what they refuse."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -45,6 +46,33 @@ def test_the_features_of_an_mlp_bend_all_over_the_domain():
     assert counts.sum() == 400 and counts.min() > 60
     slopes = first.weight.abs()
     assert slopes.min() >= 2.0 and slopes.max() <= 6.0
+
+
+def test_the_ramps_are_steeper_along_some_axes_and_bend_all_over_the_domain():
+    """E|w| along an axis is its spread · E size · E|direction| = spread · 1 · 2/π, in two axes."""
+    first = MLP(BOX, widths=(4000,), spread={"t": 8.0, "x": 0.5}).layers[0]
+    steep, flat = first.weight.detach().abs().mean(0).tolist()
+    assert steep == pytest.approx(8 * 2 / math.pi, rel=0.05)
+    assert flat == pytest.approx(0.5 * 2 / math.pi, rel=0.05)
+    w = first.weight.detach()
+    farthest = w.abs().sum(1)  # of w·x̂ over [−1, 1]²: within it the ramp is 0 somewhere
+    assert (first.bias.detach().abs() <= farthest).all()
+
+
+@pytest.mark.parametrize("make", [MLP, Fourier])
+def test_one_number_is_the_same_along_every_axis_and_an_axis_left_out_has_1(make):
+    name = "spread" if make is MLP else "size"
+    x = BOX.points(9)
+    whole, each = (make(BOX, **{name: value})(x) for value in (3.0, {"x": 3, "t": 3.0}))
+    assert torch.equal(whole, each)
+    some, same = (make(BOX, **{name: value})(x) for value in ({"t": 3.0}, {"t": 3.0, "x": 1.0}))
+    assert torch.equal(some, same) and not torch.allclose(some, whole)
+    assert torch.equal(make(BOX, **{name: {}})(x), make(BOX)(x))
+
+
+def test_fourier_features_have_the_frequencies_asked_for_along_each_axis():
+    sizes = Fourier(BOX, features=4000, size={"t": 3.0, "x": 0.5}).frequencies.std(0) / 2 / math.pi
+    assert sizes.tolist() == pytest.approx([3.0, 0.5], rel=0.05)
 
 
 def test_sines_of_a_siren_keep_their_spread_through_the_layers():
@@ -97,11 +125,31 @@ def test_an_activation_may_be_a_function(activation):
         (lambda: MLP(BOX, widths=(8, 0)), r"each 1 or more; got widths \(8, 0\)"),
         (lambda: MLP(BOX, outputs=0), "outputs 0"),
         (lambda: Siren(BOX, widths=()), r"got widths \(\)"),
+        (lambda: MLP(BOX, spread=0), "spread is a number above 0, and finite; got 0"),
+        (lambda: MLP(BOX, spread={"t": -1}), "spread along t is a number above 0.*; got -1"),
+        (lambda: MLP(BOX, spread={"x": "two"}), "spread along x is a number above 0.*; got 'two'"),
+        (
+            lambda: MLP(BOX, spread={"y": 2.0, "t": 1.0}),
+            "spread for axes that are not there: y. This box has t, x: spread={'t': 2.0}",
+        ),
+        (lambda: Fourier(BOX, size={0: 2.0}), "size for axes that are not there: 0"),
+        (lambda: Fourier(BOX, size={"t": 0.0}), "size along t is a number above 0.*; got 0.0"),
         (lambda: Fourier(BOX, features=0), "features is a whole number, 1 or more; got 0"),
     ],
 )
 def test_networks_refuse(make, message):
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [(lambda: MLP(BOX, spread=(8.0, 0.5)), "spread"), (lambda: Fourier(BOX, size="x"), "size")],
+)
+def test_what_is_neither_a_number_nor_one_for_each_axis_is_refused(make, what):
+    with pytest.raises(
+        TypeError, match=f"{what} is a number above 0, or one for each axis, {{'t': 2"
+    ):
         make()
 
 

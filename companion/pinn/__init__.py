@@ -9,6 +9,7 @@ checks.py         check, and all that fit looks at before it trains
 differences.py    the derivatives of a reference that leaves torch
 units.py          scaled: sizes far from 1, found and taken away
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
+spreads.py        spread_of: how steep its first layer should be along each axis
 batches.py        Batches, sampled, refined: where the points come from
 trial.py          Trial, Objective: what is trained, as one vector θ, and its loss; Causal weights
 stages.py         what a stage is; LBFGS
@@ -44,6 +45,7 @@ from companion.pinn.networks import MLP, Fourier, Siren
 from companion.pinn.problem import Condition, Field, Problem, Unknown
 from companion.pinn.residuals import batch_of, residuals
 from companion.pinn.solution import Estimate, History, Solution
+from companion.pinn.spreads import spread_of
 from companion.pinn.stages import LBFGS
 from companion.pinn.training import fit
 from companion.pinn.trial import Causal
@@ -80,6 +82,7 @@ __all__ = [
     "run",
     "sampled",
     "scaled",
+    "spread_of",
 ]
 
 

@@ -232,7 +232,8 @@ def prepared(objective: Objective, batches: Batches, balance: int, state: State)
     if batches.every and step and step % batches.every == 0:
         squares = squares_at(objective, state.theta)
         problem = objective.trial.problem
-        batch = batches.batch(problem, state.draws, squares, state.theta)
+        last = state.batch["equation"]
+        batch = batches.batch(problem, state.draws, squares, state.theta, last)
         state = replace(state, batch=batch, draws=state.draws + 1)
     if balance and step % balance == 0:
         state = replace(state, factors=balanced(objective, state))

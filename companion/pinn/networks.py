@@ -4,10 +4,10 @@ Every network maps points x (n, d) of a Box to (n, outputs), in float64, and is 
 seed. Chapters 12 to 14.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import pairwise
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -96,13 +96,16 @@ class MLP(nn.Module):
     widths: of the hidden layers. activation: one of tanh, sin, silu, gelu, softplus, sigmoid (relu
     and leaky_relu for demonstrations: a problem of order 2 or more refuses them), or a function of a
     tensor, as torch.erf. spread: how many times steeper the first layer is than a unit ramp, its
-    bends placed at random over the whole domain; raise it with the length of the domain (chapter
-    14). Raises ValueError for an unknown activation or a width below 1.
+    bends placed at random over the whole domain; one number, or {axis: number} where the solution
+    turns faster along some axes than along others (1 for those that are not named). Raise it with
+    the length of the domain (chapter 14), or let spread_of(problem) choose. Raises ValueError for an
+    unknown activation or axis, a width below 1, or a spread that is not above 0.
 
     >>> from companion.pinn import Box
     >>> net = MLP(Box(t=(0.0, 10.0)), widths=(16,), seed=1)
     >>> net(torch.zeros(3, 1).double()).shape
     torch.Size([3, 1])
+    >>> steep = MLP(Box(t=(0.0, 1.0), x=(0.0, 1.0)), spread={"t": 8.0})     # x: 1
 
     Source: chapters 12 and 14.
     """
@@ -113,21 +116,21 @@ class MLP(nn.Module):
         widths: tuple[int, ...] | list[int] = (20, 20),
         outputs: int = 1,
         activation: str | Function = "tanh",
-        spread: float = 1.0,
+        spread: float | Mapping[str, float] = 1.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        need_number("spread", spread, above=0)
         _refuse_activation(activation)
         _refuse_sizes(widths, outputs)
         self.activation = activation
         self.centred = Centred(box)
+        steepness = along_axes("spread", spread, box)[self.centred.axes]
 
         def draw(layers: list[nn.Linear]) -> None:
             for layer in layers:
                 nn.init.xavier_normal_(layer.weight)
                 nn.init.zeros_(layer.bias)
-            _spread(layers[0], spread)
+            _spread(layers[0], steepness)
 
         self.layers = _drawn((len(self.centred.axes), *widths, outputs), seed, draw)
 
@@ -168,8 +171,34 @@ def _drawn(sizes, seed, draw):
     return nn.ModuleList(layers)
 
 
+def along_axes(what: str, value: float | Mapping[str, float], box: Box) -> Tensor:
+    """(d,): a number above 0 for each axis, from one for all, or {axis: number}, else 1.
+
+    >>> along_axes("spread", {"t": 8.0}, Box(t=(0.0, 1.0), x=(0.0, 1.0))).tolist()
+    [8.0, 1.0]
+    """
+    first = box.names[0]
+    need_kind(
+        what, value, (Real, Mapping), f"a number above 0, or one for each axis, {{{first!r}: 2.0}}"
+    )
+    if isinstance(value, Real):
+        need_number(what, value, above=0)
+        value = dict.fromkeys(box.names, value)
+    if strange := [str(name) for name in value if name not in box.names]:
+        raise ValueError(
+            f"{what} for axes that are not there: {', '.join(strange)}. This box has "
+            f"{', '.join(box.names)}: {what}={{{first!r}: 2.0}}"
+        )
+    for name, number in value.items():
+        need_number(f"{what} along {name}", number, above=0)
+    return torch.tensor([value.get(name, 1.0) for name in box.names], dtype=torch.float64)
+
+
 def _spread(layer, steepness):
-    """Ramps w·(x̂ − c) of a given steepness in random directions, with centres c all over [−1, 1]ᵈ."""
+    """Ramps w·(x̂ − c) in random directions, with centres c all over [−1, 1]ᵈ.
+
+    steepness: (d,), along each column.
+    """
     with torch.no_grad():
         direction = nn.functional.normalize(torch.randn_like(layer.weight), dim=1)
         centre = 2 * torch.rand_like(layer.weight) - 1
@@ -181,8 +210,9 @@ def _spread(layer, steepness):
 class Fourier(nn.Module):
     """n(MLP) on the features sin(2π B x̂), cos(2π B x̂): B (k, d) drawn once, of a given size.
 
-    features: k. size: the standard deviation of the entries of B; a row b makes 2 |b| waves across
-    the domain. Raises ValueError for fewer than one feature, and for widths as MLP.
+    features: k. size: the standard deviation of the entries of B, one number, or {axis: number} (1
+    for those that are not named); a row b makes 2 |bᵢ| waves across the domain along axis i. Raises
+    ValueError for fewer than one feature, for a size as for a spread, and for widths as MLP.
 
     >>> net = Fourier(Box(x=(-1.0, 1.0)), features=8)
     >>> net(torch.zeros(3, 1).double()).shape, net.frequencies.shape
@@ -197,20 +227,19 @@ class Fourier(nn.Module):
         self,
         box: Box,
         features: int = 16,
-        size: float = 1.0,
+        size: float | Mapping[str, float] = 1.0,
         widths: tuple[int, ...] | list[int] = (20,),
         outputs: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__()
         need_whole("features", features, 1)
-        need_number("size", size, above=0)
         self.centred = Centred(box)
         generator = torch.Generator().manual_seed(seed)
-        drawn = torch.randn(
-            features, len(self.centred.axes), generator=generator, dtype=torch.float64
-        )
-        self.register_buffer("frequencies", 2 * torch.pi * size * drawn)
+        axes = self.centred.axes
+        drawn = torch.randn(features, len(axes), generator=generator, dtype=torch.float64)
+        sizes = along_axes("size", size, box)[axes]
+        self.register_buffer("frequencies", 2 * torch.pi * sizes * drawn)
         unit = Box(None, **{f"f{i}": (-1.0, 1.0) for i in range(2 * features)})
         self.net = MLP(unit, widths, outputs, seed=seed)
 

@@ -29,6 +29,7 @@ from companion.pinn.units import warn_of_units
 
 Callback: TypeAlias = Callable[[Event], Any]
 
+OFTEN = 10  # steps from one draw of points to the next, in two axes or more
 SELDOM = 1000  # steps; after so many at the latest it is seen whether all is finite
 SHUT = 0.5  # a causal weight below this, at the end, is worth a word
 
@@ -41,7 +42,7 @@ def fit(
     points: int | tuple[int, ...] | Tensor | Batches = 256,
     sampler: str = "sobol",
     seed: int = 0,
-    resample: int = 0,
+    resample: int | None = None,
     causal: Causal | None = None,
     balance: int = 0,
     log_interval: int | timedelta = 100,
@@ -56,7 +57,10 @@ def fit(
     network: a module from points to what the ansatz takes, or a Solution, to go on from it. stages:
     Adam(...), LBFGS(...), LevenbergMarquardt(...), one after another. points: how many collocation
     points, drawn by `sampler` from the seed (see Box.points), anew every `resample` steps unless 0; or
-    the points themselves (n, d); or Batches, a source of points. causal: Causal(...) or None. balance:
+    the points themselves (n, d); or Batches, a source of points, as refined(...). Where resample is
+    None, points in two axes or more are drawn anew every 10 steps (every `compiled` steps, if an Adam
+    makes more at once), since a network may learn few points by heart; in one axis, or on a grid, they
+    stay. causal: Causal(...) or None. balance:
     every so many steps the gradient norms of all terms are brought closer to each other; 0: never.
 
     log_interval: steps, or a timedelta, between two records; at each the losses are looked at too.
@@ -75,6 +79,8 @@ def fit(
     """
     refuse_settings(seed, balance, metrics, callbacks, checkpoint)
     objective = started(problem, network, stages, causal, method)
+    if resample is None:
+        resample = usual_resample(problem, stages, points, sampler)
     batches = source(problem, points, sampler, seed, resample)
     identity = identity_of(stages, points, sampler, seed, resample, causal, balance, method)
     state = on_disk(checkpoint, objective, identity) or first_state(objective, batches)
@@ -186,6 +192,13 @@ def refuse_settings(seed: int, balance: int, metrics: Any, callbacks: Any, check
     for callback in callbacks:
         need_function("a callback", callback, "of the Event")
     need_kind("checkpoint", checkpoint, (str, Path, type(None)), "the name of a file")
+
+
+def usual_resample(problem: Problem, stages: Sequence[Stage], points: Any, sampler: str) -> int:
+    """After how many steps points are drawn anew, if nobody says it; 0: never."""
+    if problem.domain.dimension == 1 or sampler == "grid" or not isinstance(points, Integral):
+        return 0
+    return max(OFTEN, *(getattr(stage, "compiled", 0) for stage in stages))
 
 
 def source(problem: Problem, points: Any, sampler: str, seed: int, resample: int) -> Batches:

@@ -81,7 +81,9 @@ def on_a_ring(
         t, x = points.detach().cpu().double().numpy().T
         times, back = np.unique(t, return_inverse=True)
         series = np.fft.rfft(found()(times).T.reshape(len(times), *first.shape)) / n
-        series[..., 1 : (n + 1) // 2] *= 2  # of a real function the negative waves are the conjugates
+        series[..., 1 : (n + 1) // 2] *= (
+            2  # of a real function the negative waves are the conjugates
+        )
         turns = np.exp(1j * waves * (x[:, None] - low))
         u = np.einsum("kmw,kw->km", series[back], turns).real
         return torch.from_numpy(u).to(points)
