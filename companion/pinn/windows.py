@@ -51,7 +51,8 @@ def march(
     The start is that of `hard`, a Start, or the soft conditions whose points all lie at the first time: in
     a later window they ask for what the solution before it has there, of = of(before). Other conditions
     keep the points that a window holds. network_of(problem): the network of a window, made for its
-    problem. stages and options: those of fit. windows: how many of the same length. tolerance: a window
+    problem. stages and options: those of fit; points may be a function of the problem of a window, too,
+    as lambda part: refined(part.domain, 500, every=5). windows: how many of the same length. tolerance: a window
     whose residuals, at points of their own, speak of a larger error of u is solved again as two halves,
     six times at most, and then it is said. checkpoint: a folder; a march that was
     killed goes on from it.
@@ -102,6 +103,8 @@ def fitted(
     """The solution of one window; its checkpoint is a file of its own in the folder."""
     axis = part.domain.names[time_column(part)]
     low, high = part.domain.ends()[axis]
+    if callable(points := options.get("points")):
+        options = {**options, "points": points(part)}
     path = None if folder is None else Path(folder) / f"{low:.6g}-{high:.6g}.pt"
     with warnings.catch_warnings():
         if later:  # over a short time a solution changes little, which is no fault of its units
