@@ -15,7 +15,7 @@ from tests.test_chapter_rules import good_notebook, output, printed
 from tools import chapter_rules, normalise
 
 ROOT = Path(__file__).parent.parent
-CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))
+CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]*_*.ipynb"))
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))  # appendices too
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

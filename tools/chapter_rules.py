@@ -355,7 +355,7 @@ RULES = [
 def chapter_faults(path: Path) -> list[str]:
     """All faults of one chapter, given the chapters that stand beside it."""
     nb = nbformat.read(path, as_version=4)
-    chapters = sorted(path.parent.glob("[0-9][0-9]_*.ipynb"))
+    chapters = sorted(path.parent.glob("[0-9][0-9]*_*.ipynb"))
     after = [chapter.stem for chapter in chapters if chapter.name > path.name]
     found = [fault for rule in RULES for fault in rule(nb)]
     found += keeps_its_budget(nb, CROWDED.get(path.stem, 0))

@@ -1,11 +1,13 @@
 """Problems of Part III, declared: each with a solution that was found in another way.
 
-oscillator.py     y″ + y = 0: oscillator
-poisson.py        −Δu = f: poisson_interval, poisson_square, poisson_lshape; LShape
-sir.py            an epidemic: Epidemic, sir and sir_inverse, with SciPy's solution as reference
-recipes.py        RECIPES: settings that reach six digits in seconds
+oscillator.py       y″ + y = 0: oscillator
+poisson.py          −Δu = f: poisson_interval, poisson_square, poisson_lshape; LShape
+sir.py              an epidemic: Epidemic, sir and sir_inverse, with SciPy's solution as reference
+boarding_school.py  an epidemic that happened: boarding_school, and its readings
+recipes.py          RECIPES: settings that reach six digits in seconds
 """
 
+from companion.problems.boarding_school import boarding_school
 from companion.problems.oscillator import oscillator
 from companion.problems.poisson import LShape, poisson_interval, poisson_lshape, poisson_square
 from companion.problems.sir import Epidemic, reference, sir, sir_inverse
@@ -13,6 +15,7 @@ from companion.problems.sir import Epidemic, reference, sir, sir_inverse
 __all__ = [
     "Epidemic",
     "LShape",
+    "boarding_school",
     "oscillator",
     "poisson_interval",
     "poisson_lshape",
