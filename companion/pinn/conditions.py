@@ -30,8 +30,8 @@ class Start:
 
     values, slopes: one number, one for each output (1, m), or a function x (n, d) → (n, m). axis: the
     name of the time axis; "t", or the only one, where it is None. scale: τ, how long the start is felt,
-    found in the equation where it is None:
-        u = g + τ φ h + φᵏ n, φ = 1 − e^{−(t − t₀)/τ}, k = 1, or 2 with slopes.
+    found in the equation where it is None: u = g + τ φ h + φᵏ n with φ = 1 − e^{−(t − t₀)/τ}, and k = 1,
+    or 2 with slopes.
     Raises ValueError for an axis that is not there, and for values of another shape.
 
     >>> import torch
