@@ -58,6 +58,7 @@ from companion.pinn import (
     Estimate,
     Field,
     History,
+    Integral,
     LevenbergMarquardt,
     Problem,
     Solution,
@@ -213,6 +214,8 @@ source = Problem(
     box, lambda u, x, f: u(0) - f(), (data,), unknowns={"f": Field(MLP(box), axes=("t",))}
 )
 other: Problem = scaled(source)
+total = Integral(*box.quadrature((8, 8)), of=lambda u, y: u() ** 2)
+normed = Problem(box, lambda u, x, total: u(0) - total, integrals={"total": total})
 largest: dict[str, float] = check(poisson_square(), tolerance=1e-9)
 days = np.linspace(0, 60, 25)
 inverse: Problem = sir_inverse(days, Epidemic(days=60).solve(days)[1], sigma=0.01)

@@ -4,6 +4,7 @@ domain.py         Box: the domain, and points in it and on its faces
 conditions.py     Start, Dirichlet, Neumann, Periodic: hard conditions by name
 forms.py          u = G + D n: the ansatz that they make
 problem.py        Condition, Unknown, Field, Problem: an equation as a declaration
+integrals.py      Integral: a norm, a mass, a kernel, by a quadrature that is given once
 residuals.py      residuals(problem, params, batch): the only evaluation there is
 checks.py         check, and all that fit looks at before it trains
 differences.py    the derivatives of a reference that leaves torch
@@ -38,6 +39,7 @@ from companion.pinn.batches import Batches, refined, sampled
 from companion.pinn.checks import check
 from companion.pinn.conditions import Dirichlet, Neumann, Periodic, Start
 from companion.pinn.domain import Box
+from companion.pinn.integrals import Integral
 from companion.pinn.levenberg_marquardt import LevenbergMarquardt
 from companion.pinn.loop import run
 from companion.pinn.networks import MLP, Fourier, Siren
@@ -63,6 +65,7 @@ __all__ = [
     "Field",
     "Fourier",
     "History",
+    "Integral",
     "LevenbergMarquardt",
     "Neumann",
     "Periodic",

@@ -22,7 +22,15 @@ from companion.pinn.arguments import need_number
 from companion.pinn.differences import by_differences, has_graph
 from companion.pinn.networks import Centred, Kinks
 from companion.pinn.problem import Field, Function, Problem
-from companion.pinn.residuals import Points, batch_of, equation_at, rows_of, term_rows
+from companion.pinn.residuals import (
+    Points,
+    all_parts,
+    batch_of,
+    equation_at,
+    every_term,
+    rows_of,
+    term_rows,
+)
 from companion.pinn.trial import Trial, exact_of
 
 LOOSE = 1e-4  # tolerance of a reference that is differentiated by differences
@@ -134,8 +142,11 @@ def bend_coefficient(problem: Problem, params: Mapping[str, Any], x: Tensor, axi
     def bent(points: Tensor) -> Tensor:  # 0, with slope 0, at each point itself
         return exact(points) + (points[:, axis : axis + 1] - places) ** 2 / 2
 
-    plain = term_rows(problem, "equation", params, at)
-    return (term_rows(problem, "equation", {**params, "u": bent}, at) - plain).detach()
+    parts = all_parts(problem, params, "equation", x)  # the bend is at x, not in an integral
+    plain, answer = (
+        term_rows(problem, "equation", {**params, "u": u}, at, None, parts) for u in (exact, bent)
+    )
+    return (answer - plain).detach()
 
 
 def jumps(
@@ -241,17 +252,17 @@ def refuse_strangers(trial: Trial, x: Tensor) -> None:
 
     With all that is trained taken as constants, no leaf of a term's graph may require a gradient.
     """
-    constants = trial.theta()
-    for name, at in batch_of(trial.problem, x).items():
+    constants, problem = trial.theta(), trial.problem
+    for name, at in every_term(problem, x).items():
+        with torch.no_grad():
+            parts = trial.call(constants, lambda params: all_parts(problem, params, name, at.x))
         with torch.enable_grad():
-            rows = trial.at(constants, {name: at})[name][0]
+            rows = trial.at(constants, {name: at}, None, parts)[name][0]
         own = {constants.data_ptr(), at.x.data_ptr()}  # Partials differentiates by the points
         strangers = [leaf for leaf in graph_leaves([rows]) if leaf.data_ptr() not in own]
         if strangers:
             whose = ", ".join(
-                sorted(
-                    f"{named_leaf(trial.problem, leaf)} {tuple(leaf.shape)}" for leaf in strangers
-                )
+                sorted(f"{named_leaf(problem, leaf)} {tuple(leaf.shape)}" for leaf in strangers)
             )
             raise ValueError(
                 f"{name} uses a parameter that this fit does not train: {whose}. Make it an unknown of "
@@ -267,6 +278,7 @@ def named_leaf(problem: Problem, leaf: Tensor) -> str:
         *(c.of for c in problem.conditions),
         problem.ansatz,
         *hard_values(problem),
+        *(f for i in problem.integrals.values() for f in (i.of, i.kernel)),
     ]
     for function in functions:
         for name, value in seen_by(function).items():
@@ -302,7 +314,7 @@ def refuse_terms(problem: Problem, params: Mapping[str, Any], x: Tensor) -> None
     """Raise ValueError for a term that cannot be evaluated at the points x (n, d), pairs each with
     all others, takes more derivatives than Problem(order=…) says, or draws at random.
     """
-    for name, at in batch_of(problem, x).items():
+    for name, at in every_term(problem, x).items():
         u = Partials(params["u"], at.x)
         try:
             rows = rows_of(problem, name, u, params, at)

@@ -16,11 +16,10 @@ before anything is trained. Chapter 12.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Real
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,10 +30,12 @@ from companion.pinn.arguments import (
     need_kind,
     need_whole,
     refuse_asked,
+    tensor_of,
 )
 from companion.pinn.conditions import KINDS, Hard, closed
 from companion.pinn.domain import Box
 from companion.pinn.forms import form_of, timed
+from companion.pinn.integrals import Integral
 
 Function: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → u (n, outputs)
 Ansatz: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (x, n) → u
@@ -51,8 +52,8 @@ class Condition:
     """What u must be at some points: of(u, x) = values, in the sense of least squares.
 
     points: (k, d); values: (k, c), or one number for all. An edge, a start, or measured data. of(u, x)
-    may ask for more by name: for unknowns of the problem, and for tables of `given`, each with a row
-    for each point, as normals. weight: one number, or one for each point (k, 1). sigma: the standard
+    may ask for more by name: for unknowns and integrals of the problem, and for tables of `given`, each
+    with a row for each point, as normals. weight: one number, or one for each point (k, 1). sigma: the standard
     deviation of measured values, in place of a weight 1/σ²; with it the fit gives error bars. All is
     kept as float64 tensors. Raises ValueError when shapes do not fit or numbers are complex, NaN or
     infinite, and for a weight, or a σ, that is not positive.
@@ -109,26 +110,7 @@ class Condition:
         object.__setattr__(self, "weight", 1 / sigma**2)
 
     def _number(self, what, value):
-        """value as a float64 tensor, if all its numbers are real and finite."""
-        try:
-            found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"condition {self.name!r} needs {what} that are numbers; got {value!r}"
-            ) from error
-        if found.is_complex():
-            raise ValueError(
-                f"condition {self.name!r} has complex {what}: its imaginary part would be lost. Give "
-                "the problem two outputs, the real and the imaginary part, and "
-                "torch.view_as_real(values)"
-            )
-        found = found.detach().double()
-        if wrong := (~found.isfinite()).sum().item():
-            raise ValueError(
-                f"condition {self.name!r} has {wrong} of {found.numel()} {what} that are NaN or "
-                "infinite; leave those rows out"
-            )
-        return found
+        return tensor_of(f"condition {self.name!r}", what, value)
 
     def _refuse_shape(self, what, found, table):
         columns = "c" if what == "values" or table else "1"
@@ -249,13 +231,14 @@ class Problem:
     """Find u on the domain with residual(u, x) = 0 and every condition met.
 
     residual(u, x) → (n, k), from the Partials u at points x (n, d); the unknowns that it names are
-    handed over, residual(u, x, beta): an Unknown as its value, a Field as its Partials. hard: conditions
-    that hold whatever the network is: Start, Dirichlet, Neumann, Periodic; make the network for
-    `problem.domain`, which knows of them. Or ansatz(x, n) → u builds u from the network's n by a formula
-    of one's own. exact: x (n, d) → (n, outputs), a closed form or a reference. order: the highest
-    derivative that the residual takes. Raises ValueError for two terms of one name, for a condition
-    whose points do not lie in the domain, for hard conditions that contradict each other, and for a
-    residual or a condition that asks for what is not there.
+    handed over, residual(u, x, beta): an Unknown as its value, a Field as its Partials; and so are the
+    integrals, each as a row (1, c), or (n, c) where it has a kernel. hard: conditions that hold whatever
+    the network is: Start, Dirichlet, Neumann, Periodic; make the network for `problem.domain`, which
+    knows of them. Or ansatz(x, n) → u builds u from the network's n by a formula of one's own. exact:
+    x (n, d) → (n, outputs), a closed form or a reference. order: the highest derivative that the residual
+    takes. Raises ValueError for two terms of one name, for points of a condition or of an integral that
+    do not lie in the domain, for hard conditions that contradict each other, and for a residual or a
+    condition that asks for what is not there.
 
     >>> from companion.pinn import Dirichlet, Start
     >>> wave = Problem(
@@ -279,6 +262,7 @@ class Problem:
     outputs: int = 1
     order: int = 1
     hard: tuple[Hard, ...] = ()
+    integrals: Mapping[str, Integral] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._refuse_kinds()
@@ -288,25 +272,33 @@ class Problem:
             object.__setattr__(self, "domain", closed(self.domain, self.hard))
             form_of(self.domain, self.hard, self.outputs)
         for c in self.conditions:
-            if c.points.shape[1] != self.domain.dimension:
-                raise ValueError(
-                    f"condition {c.name!r} has points {tuple(c.points.shape)}, but {self.domain} "
-                    f"has {self.domain.dimension} axes: expected (k, {self.domain.dimension})"
-                )
-            if (outside := self.domain.centred(c.points).abs() > 1 + 1e-6).any():
-                raise ValueError(
-                    f"condition {c.name!r} has {outside.any(1).sum()} of {len(c.points)} points outside "
-                    f"{self.domain}. Are the units the same? Else make the box larger"
-                )
-        refuse_asked("the residual", self.residual, self.unknowns)
+            refuse_outside(f"condition {c.name!r}", "k", c.points, self.domain)
+        for name, integral in self.integrals.items():
+            box = integral.box(self.domain)
+            refuse_outside(f"the integral {name}", "m", integral.points, box)
+        self._refuse_asked()
+
+    def _refuse_asked(self):
+        """Each function asks for what is there, and all that is there is asked for."""
+        named, integrals = {**self.unknowns, **self.integrals}, self.integrals.values()
+        refuse_asked("the residual", self.residual, named)
         for c in self.conditions:
-            if both := set(c.given) & set(self.unknowns):
+            if both := set(c.given) & set(named):
                 raise ValueError(
-                    f"condition {c.name!r}: {', '.join(sorted(both))} is given and unknown at once"
+                    f"condition {c.name!r}: {', '.join(sorted(both))} is given and "
+                    f"{'unknown' if both & set(self.unknowns) else 'an integral'} at once"
                 )
-            refuse_asked(f"of in condition {c.name!r}", c.of, {**self.unknowns, **c.given})
+            refuse_asked(f"of in condition {c.name!r}", c.of, {**named, **c.given})
+        numbers = [name for name, p in self.unknowns.items() if isinstance(p, Unknown)]
+        for name, integral in self.integrals.items():
+            refuse_asked(f"of in the integral {name}", integral.of, self.unknowns)
+            if integral.kernel:
+                refuse_asked(f"the kernel of {name}", integral.kernel, numbers)
         terms = [self.residual, *(c.of for c in self.conditions)]
-        if idle := [n for n in self.unknowns if not any(n in asked_by(f, {n: 0}) for f in terms)]:
+        inner = [i.of for i in integrals] + [i.kernel for i in integrals if i.kernel]
+        idle = [n for n in self.unknowns if not any(asked_by(f, {n: 0}) for f in terms + inner)]
+        idle += [n for n in self.integrals if not any(asked_by(f, {n: 0}) for f in terms)]
+        if idle:
             raise ValueError(
                 f"no term asks for {', '.join(idle)}: write residual=lambda u, x, {', '.join(idle)}: …"
             )
@@ -328,14 +320,18 @@ class Problem:
                 "hard conditions make an ansatz of their own: give either them or ansatz(x, n)"
             )
         need_kind("unknowns", self.unknowns, Mapping, 'a dictionary, {"k": Unknown(0.2)}')
+        need_kind("integrals", self.integrals, Mapping, 'a dictionary, {"mass": Integral(...)}')
+        for name, integral in self.integrals.items():
+            need_kind(f"the integral {name}", integral, Integral, "Integral(points, weights)")
         need_whole("outputs", self.outputs, 1)
         need_whole("order", self.order, 0)
 
     def _refuse_names(self):
-        names = ["equation", *(c.name for c in self.conditions)]
-        if len(set(names)) < len(names):
+        names = ["equation", *(c.name for c in self.conditions), *self.integrals]
+        if len(set(names)) < len(names) or set(self.integrals) & set(self.unknowns):
             raise ValueError(
-                f"each term of the loss needs a name of its own; got {', '.join(names)}"
+                "each term of the loss, each integral and each unknown needs a name of its own; got "
+                f"{', '.join([*names, *self.unknowns])}"
             )
         if taken := RECORDED & {*names, *self.unknowns}:
             raise ValueError(
@@ -356,11 +352,19 @@ class Problem:
         return timed(form_of(self.domain, self.hard, self.outputs), self._equation)
 
     def _equation(self, u: Function, x: Tensor) -> Tensor:
-        named = {
-            name: Partials(value, x) if callable(value) else value
-            for name, value in self.guesses().items()
+        """The residual of a function u at points x, for the guesses of the unknowns."""
+        guesses = self.guesses()
+        numbers = {name: value for name, value in guesses.items() if not callable(value)}
+
+        def called(f: Callable[..., Tensor], x: Tensor, **more: Tensor) -> Tensor:
+            named = {n: Partials(v, x) if callable(v) else v for n, v in guesses.items()}
+            return f(Partials(u, x), x, **asked_by(f, {**named, **more}))
+
+        integrals = {
+            name: integral.value(name, self.domain, x, partial(called, integral.of), numbers)
+            for name, integral in asked_by(self.residual, self.integrals).items()
         }
-        return self.residual(Partials(u, x), x, **asked_by(self.residual, named))
+        return called(self.residual, x, **integrals)
 
     def guesses(self) -> dict[str, Any]:
         """{unknown: its guess, or its function as it is}."""
@@ -375,3 +379,17 @@ class Problem:
         """u as a function of x: the network inside the ansatz, if there is one."""
         form = self.form
         return network if form is None else lambda x: form(x, network(x))
+
+
+def refuse_outside(what: str, rows: str, points: Tensor, box: Box) -> None:
+    """Raise ValueError unless points are (rows, d), in the box."""
+    if points.shape[1] != box.dimension:
+        raise ValueError(
+            f"{what} has points {tuple(points.shape)}, but {box} has {box.dimension} axes: expected "
+            f"({rows}, {box.dimension})"
+        )
+    if (outside := box.centred(points).abs() > 1 + 1e-6).any():
+        raise ValueError(
+            f"{what} has {outside.any(1).sum()} of {len(points)} points outside {box}. Are the units the "
+            "same? Else make the box larger"
+        )
