@@ -258,7 +258,8 @@ def refuse_strangers(trial: Trial, x: Tensor) -> None:
             parts = trial.call(constants, lambda params: all_parts(problem, params, name, at.x))
         with torch.enable_grad():
             rows = trial.at(constants, {name: at}, None, parts)[name][0]
-        own = {constants.data_ptr(), at.x.data_ptr()}  # Partials differentiates by the points
+        points = [at.x, *at.given.values()]  # Partials differentiates by them
+        own = {constants.data_ptr(), *(x.data_ptr() for x in points)}
         strangers = [leaf for leaf in graph_leaves([rows]) if leaf.data_ptr() not in own]
         if strangers:
             whose = ", ".join(

@@ -53,7 +53,9 @@ class Condition:
 
     points: (k, d); values: (k, c), or one number for all. An edge, a start, or measured data. of(u, x)
     may ask for more by name: for unknowns and integrals of the problem, and for tables of `given`, each
-    with a row for each point, as normals. weight: one number, or one for each point (k, 1). sigma: the standard
+    with a row for each point, as normals. beside: {name: other points (k, d)}, one for each; by that name
+    of(u, x) gets the Partials of u there, to compare with those of u: both sides of an interface, the
+    other end of a period. weight: one number, or one for each point (k, 1). sigma: the standard
     deviation of measured values, in place of a weight 1/σ²; with it the fit gives error bars. All is
     kept as float64 tensors. Raises ValueError when shapes do not fit or numbers are complex, NaN or
     infinite, and for a weight, or a σ, that is not positive.
@@ -61,6 +63,8 @@ class Condition:
     >>> start = Condition("start", torch.tensor([[0.0]]).double(), 1.0)                # u(0) = 1
     >>> slope = Condition("slope", start.points, 0.0, of=lambda u, x: u(0))           # u′(0) = 0
     >>> robin = Condition("robin", start.points, of=lambda u, x, h: u(0) - h * u())   # h: an Unknown
+    >>> again = Condition("again", start.points, of=lambda u, x, end: u() - end(),    # u(0) = u(1)
+    ...                   beside={"end": start.points + 1})
     """
 
     name: str
@@ -70,6 +74,7 @@ class Condition:
     weight: Tensor | float = 1.0
     sigma: Tensor | float | None = None
     given: Mapping[str, Tensor] = field(default_factory=dict)
+    beside: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         need_function(f"of in condition {self.name!r}", self.of, "of(u, x) → (k, c)")
@@ -91,6 +96,21 @@ class Condition:
             self._refuse_shape(what, torch.as_tensor(table), what in tables)
         if not (torch.as_tensor(self.weight) > 0).all():
             raise ValueError(f"condition {self.name!r} needs a weight above 0; got {self.weight}")
+        self._keep_beside()
+
+    def _keep_beside(self):
+        said = f"condition {self.name!r}: beside"
+        need_kind(said, self.beside, Mapping, "a dictionary, {name: points}")
+        beside = {name: self._number(name, points) for name, points in self.beside.items()}
+        object.__setattr__(self, "beside", beside)
+        for name, points in beside.items():
+            if points.shape != self.points.shape:
+                raise ValueError(
+                    f"condition {self.name!r} has points {tuple(self.points.shape)} and {name} "
+                    f"{tuple(points.shape)} beside them; expected one for each, of the same shape"
+                )
+        if both := set(beside) & set(self.given):
+            raise ValueError(f"{said} and given have {', '.join(sorted(both))} both")
 
     def _kept(self, what, value):
         """Keep a field as a tensor; return it."""
@@ -273,6 +293,8 @@ class Problem:
             form_of(self.domain, self.hard, self.outputs)
         for c in self.conditions:
             refuse_outside(f"condition {c.name!r}", "k", c.points, self.domain)
+            for name, points in c.beside.items():
+                refuse_outside(f"{name} beside condition {c.name!r}", "k", points, self.domain)
         for name, integral in self.integrals.items():
             box = integral.box(self.domain)
             refuse_outside(f"the integral {name}", "m", integral.points, box)
@@ -283,12 +305,14 @@ class Problem:
         named, integrals = {**self.unknowns, **self.integrals}, self.integrals.values()
         refuse_asked("the residual", self.residual, named)
         for c in self.conditions:
-            if both := set(c.given) & set(named):
+            own = {**c.given, **c.beside}
+            if both := set(own) & set(named):
                 raise ValueError(
-                    f"condition {c.name!r}: {', '.join(sorted(both))} is given and "
+                    f"condition {c.name!r}: {', '.join(sorted(both))} is "
+                    f"{'given' if both & set(c.given) else 'beside it'} and "
                     f"{'unknown' if both & set(self.unknowns) else 'an integral'} at once"
                 )
-            refuse_asked(f"of in condition {c.name!r}", c.of, {**named, **c.given})
+            refuse_asked(f"of in condition {c.name!r}", c.of, {**named, **own})
         numbers = [name for name, p in self.unknowns.items() if isinstance(p, Unknown)]
         for name, integral in self.integrals.items():
             refuse_asked(f"of in the integral {name}", integral.of, self.unknowns)

@@ -28,7 +28,7 @@ class Points(NamedTuple):
     x: Tensor
     values: Tensor  # (n, c); (n, 0) for the equation
     weight: Tensor  # (n, 1) or (1, 1)
-    given: dict[str, Tensor]  # {name: (n, ·)}
+    given: dict[str, Tensor]  # {name: (n, ·)}, tables and the points beside these
 
     def take(self, rows: Any) -> "Points":
         """Some of the points, with their rows."""
@@ -71,7 +71,7 @@ def points_of(condition: Condition, like: Tensor) -> Points:
         condition.points.to(like),
         (values if values.ndim else values.expand(n, 1)).to(like),
         (weight if weight.ndim else weight.reshape(1, 1)).to(like),
-        {name: table.to(like) for name, table in condition.given.items()},
+        {n: table.to(like) for n, table in {**condition.given, **condition.beside}.items()},
     )
 
 
@@ -231,7 +231,10 @@ def rows_of(
         rows = integrand(u, at.x, **asked_by(integrand, named))
     else:
         condition = condition_of(problem, term)
-        rows = condition.residual(u, at.x, at.values, {**named, **at.given})
+        named |= at.given
+        for name in condition.beside:
+            named[name] = Partials(params["u"], at.given[name], u.method)
+        rows = condition.residual(u, at.x, at.values, named)
     if not isinstance(rows, torch.Tensor):
         raise TypeError(f"{term} returns a tensor (n, k); got {type(rows).__name__}")
     if rows.ndim != 2 or len(rows) != len(at.x):
