@@ -61,6 +61,7 @@ from companion.pinn import (
     Integral,
     LevenbergMarquardt,
     Problem,
+    Profile,
     Solution,
     Unknown,
     batch_of,
@@ -201,6 +202,9 @@ history: History = solution.history
 small: bool = (solution.error or 1.0) < 1e-4
 rate: Estimate = solution.unknowns["rate"]
 spread: float | None = rate.error
+scattered: Estimate = solution.scatter["rate"]
+profile: Profile = solution.profile("rate", [0.3, 0.4])
+low, high = profile.interval(3.84)
 slope_in_time: Tensor = solution.partials(points)(0)
 solution.save("u.pt")
 known: Solution = Solution.load("u.pt", heat, network)

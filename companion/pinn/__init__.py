@@ -24,7 +24,9 @@ loop.py           run: the loop, as one can see it
 training.py       fit: run with its usual parts
 windows.py        march: one time window after another
 parts.py          the parts: stop on NaN, record, progress, checkpoint
-solution.py       Solution, Estimate, History: what comes back
+estimates.py      Estimate: what the data know of the unknowns
+profiles.py       Profile: the same without a parabola
+solution.py       Solution, History: what comes back
 """
 
 import warnings
@@ -39,13 +41,15 @@ from companion.pinn.batches import Batches, refined, sampled
 from companion.pinn.checks import check
 from companion.pinn.conditions import Dirichlet, Neumann, Periodic, Start
 from companion.pinn.domain import Box
+from companion.pinn.estimates import Estimate
 from companion.pinn.integrals import Integral
 from companion.pinn.levenberg_marquardt import LevenbergMarquardt
 from companion.pinn.loop import run
 from companion.pinn.networks import MLP, Fourier, Siren
 from companion.pinn.problem import Condition, Field, Problem, Unknown
+from companion.pinn.profiles import Profile
 from companion.pinn.residuals import batch_of, residuals
-from companion.pinn.solution import Estimate, History, Solution
+from companion.pinn.solution import History, Solution
 from companion.pinn.stages import LBFGS
 from companion.pinn.training import fit
 from companion.pinn.trial import Causal
@@ -70,6 +74,7 @@ __all__ = [
     "Neumann",
     "Periodic",
     "Problem",
+    "Profile",
     "Siren",
     "Solution",
     "Start",

@@ -23,10 +23,11 @@ class Trial(nn.Module):
     """The network inside the ansatz, and the unknowns, under names; what learns of it is θ (P,).
 
     The unknown numbers are of the network's dtype, on its device: with a network in float32 they
-    have 7 digits. Raises ValueError for a network without parameters, or when all are frozen.
+    have 7 digits. held: the names of those that keep their value. Raises ValueError for a network without
+    parameters, or when all are frozen.
     """
 
-    def __init__(self, problem: Problem, network: nn.Module) -> None:
+    def __init__(self, problem: Problem, network: nn.Module, held: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.problem, self.network = problem, network
         parameters = list(network.parameters())
@@ -36,7 +37,7 @@ class Trial(nn.Module):
         self.fields = nn.ModuleDict({n: f.network for n, f in unknowns if isinstance(f, Field)})
         self.thetas = nn.ParameterDict(
             {
-                n: nn.Parameter(p.free().to(parameters[0]))
+                n: nn.Parameter(p.free().to(parameters[0]), requires_grad=n not in held)
                 for n, p in unknowns
                 if isinstance(p, Unknown)
             }
