@@ -17,10 +17,10 @@ from companion.pinn.arguments import need_number, need_whole
 from companion.pinn.estimates import believed, measured, place_of
 from companion.pinn.levenberg_marquardt import LevenbergMarquardt
 from companion.pinn.linearise import linearised, rows_at, scales_of
-from companion.pinn.problem import Unknown
 from companion.pinn.residuals import Batch
 from companion.pinn.stages import At
 from companion.pinn.trial import Objective, Trial
+from companion.pinn.unknowns import Unknown
 
 STIFF = (
     1e12  # times the squares of the data's J, at most those of another term: beyond, digits run out
@@ -182,9 +182,11 @@ def lowest(
     with torch.no_grad():
         scales = scales_of(objective.rows(theta, batch))
         chi2 = lambda theta: rows_at(objective, theta, batch, scales).square().sum().item()
-        at, after, gain = At(theta, stage.init(objective, theta, batch), 0), chi2(theta), math.inf
-        while at.made < steps and at.memory["idle"] < VAIN and not 0 < gain < ENOUGH:
+        at, least, gain = At(theta, stage.init(objective, theta, batch), 0), chi2(theta), math.inf
+        while at.made < steps and gain > ENOUGH:
             at, _ = stage.step(objective, at, batch, 1)
-            before, after = after, chi2(at.theta)
-            gain = before - after
-    return at.theta, after, gain
+            if (now := chi2(at.theta)) < least:
+                least, gain = now, least - now
+            elif at.memory["idle"] >= VAIN:
+                gain = 0.0
+    return at.theta, least, gain
