@@ -13,9 +13,10 @@ from companion.operators import Partials
 from companion.pinn import estimates, profiles
 from companion.pinn.estimates import Estimate
 from companion.pinn.files import read, write
-from companion.pinn.problem import Field, Function, Problem, Unknown
+from companion.pinn.problem import Function, Problem
 from companion.pinn.profiles import Profile
 from companion.pinn.trial import Trial, exact_of
+from companion.pinn.unknowns import Field, Unknown
 
 
 @dataclass

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from companion.pinn.problem import Field, Function, Problem, Unknown
+from companion.pinn.problem import Function, Problem
 from companion.pinn.residuals import Batch, Parts, Points, Rows, losses_of, residuals
+from companion.pinn.unknowns import Field, Unknown
 
 
 class Trial(nn.Module):

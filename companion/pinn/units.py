@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from companion.pinn.arguments import asked_by
-from companion.pinn.problem import Field, Function, Problem, Unknown
+from companion.pinn.problem import Function, Problem
 from companion.pinn.residuals import Batch, batch_of, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
+from companion.pinn.unknowns import Field, Unknown
 
 FAR = 1e3  # times 1 that a solution may be large, or small
 HUGE = 1e8  # the same for a first loss
