@@ -54,7 +54,7 @@ def solved(problem, net=None, steps=30, points=None):
 # --- the sandwich --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weak", [0.1, 1.0, 30.0])
+@pytest.mark.parametrize("weak", [0.1, 30.0])
 def test_the_scatter_is_that_of_the_weighted_fit(weak):
     """An estimate is a linear function of the data: its deviation is exact, and so is that of draws."""
     found = solved(line(weak)).scatter["k"]
@@ -83,9 +83,8 @@ def test_unknowns_within_bounds_scatter_in_their_own_units():
 # --- the profile ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bounds", [{}, {"low": 0.0}])
-def test_the_profile_of_a_linear_problem_is_the_parabola_of_its_error_bar(bounds):
-    solution = solved(line(3.0, **bounds))
+def test_the_profile_of_a_linear_problem_is_the_parabola_of_its_error_bar():
+    solution = solved(line(3.0, low=0.0))
     before = solution.trial.theta()
     error = solution.unknowns["k"].error
     best = solution.profile("k", [2.0]).best
