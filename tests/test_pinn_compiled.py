@@ -18,6 +18,7 @@ from companion.pinn import (
     Box,
     Causal,
     Condition,
+    Integral,
     Problem,
     Unknown,
     batch_of,
@@ -78,6 +79,18 @@ def tables():
     return Problem(oscillator().domain, lambda u, t: u(0, 0) + u(), (data, slope), order=2)
 
 
+def with_integrals():
+    """The mean of u, and a kernel."""
+    box = oscillator().domain
+    near = Integral(*box.quadrature(6), kernel=lambda t, s: torch.exp(-((t - s) ** 2)))
+    return Problem(
+        box,
+        lambda u, t, mean, near: u(0) + mean - near,
+        (Condition("level", torch.zeros(1, 1), 1.0, of=lambda u, t, mean: mean),),
+        integrals={"mean": Integral(*box.quadrature(6)), "near": near},
+    )
+
+
 FITS = {
     "soft conditions": {},
     "float32": {"dtype": torch.float32},
@@ -90,6 +103,7 @@ FITS = {
     "weights and tables of a row for each point": {"problem": tables()},
     "blocks that do not fit": {"resample": 5, "balance": 7},
     "reverse": {"method": "reverse"},
+    "integrals": {"problem": with_integrals()},
 }
 
 

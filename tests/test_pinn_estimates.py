@@ -89,6 +89,16 @@ def test_the_rates_of_an_epidemic_have_the_errors_of_scipys_least_squares():
         found = solution.unknowns[name]
         assert abs(found - value) < 0.5 * error
         assert found.error == pytest.approx(error, rel=0.25)
+        assert solution.scatter[name].error == pytest.approx(error, rel=0.05)
+    profile = solution.profile("beta", best.x[0] + 2 * errors[0] * np.array([-1, 1]))
+    assert profile.rise == pytest.approx(scanned(times, measured, profile.values, best), abs=0.3)
+
+
+def scanned(times, measured, betas, best):
+    """Δχ² at each β, by SciPy: γ fitted again."""
+    rows = lambda beta, gamma: (Epidemic(beta, gamma).solve(times)[1] - measured) / 0.01
+    found = [least_squares(lambda p, b=b: rows(b, p[0]), best.x[1:]).cost for b in betas]
+    return [2 * (cost - best.cost) for cost in found]
 
 
 @pytest.mark.filterwarnings("ignore:Levenberg–Marquardt could not improve")

@@ -58,8 +58,10 @@ from companion.pinn import (
     Estimate,
     Field,
     History,
+    Integral,
     LevenbergMarquardt,
     Problem,
+    Profile,
     Solution,
     Unknown,
     batch_of,
@@ -200,6 +202,9 @@ history: History = solution.history
 small: bool = (solution.error or 1.0) < 1e-4
 rate: Estimate = solution.unknowns["rate"]
 spread: float | None = rate.error
+scattered: Estimate = solution.scatter["rate"]
+profile: Profile = solution.profile("rate", [0.3, 0.4])
+low, high = profile.interval(3.84)
 slope_in_time: Tensor = solution.partials(points)(0)
 solution.save("u.pt")
 known: Solution = Solution.load("u.pt", heat, network)
@@ -213,6 +218,8 @@ source = Problem(
     box, lambda u, x, f: u(0) - f(), (data,), unknowns={"f": Field(MLP(box), axes=("t",))}
 )
 other: Problem = scaled(source)
+total = Integral(*box.quadrature((8, 8)), of=lambda u, y: u() ** 2)
+normed = Problem(box, lambda u, x, total: u(0) - total, integrals={"total": total})
 largest: dict[str, float] = check(poisson_square(), tolerance=1e-9)
 days = np.linspace(0, 60, 25)
 inverse: Problem = sir_inverse(days, Epidemic(days=60).solve(days)[1], sigma=0.01)

@@ -3,9 +3,12 @@
 domain.py         Box: the domain, and points in it and on its faces
 conditions.py     Start, Dirichlet, Neumann, Periodic: hard conditions by name
 forms.py          u = G + D n: the ansatz that they make
-problem.py        Condition, Unknown, Field, Problem: an equation as a declaration
+unknowns.py       Unknown, Field: a number, a function that is to be found
+problem.py        Condition, Problem: an equation as a declaration
+integrals.py      Integral: a norm, a mass, a kernel, by a quadrature that is given once
 residuals.py      residuals(problem, params, batch): the only evaluation there is
 checks.py         check, and all that fit looks at before it trains
+strangers.py      parameters that a term uses and nobody trains
 differences.py    the derivatives of a reference that leaves torch
 units.py          scaled: sizes far from 1, found and taken away
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
@@ -24,7 +27,9 @@ loop.py           run: the loop, as one can see it
 training.py       fit: run with its usual parts
 windows.py        march: one time window after another
 parts.py          the parts: stop on NaN, record, progress, checkpoint
-solution.py       Solution, Estimate, History: what comes back
+estimates.py      Estimate: what the data know of the unknowns
+profiles.py       Profile: the same without a parabola
+solution.py       Solution, History: what comes back
 """
 
 import warnings
@@ -39,17 +44,21 @@ from companion.pinn.batches import Batches, refined, sampled
 from companion.pinn.checks import check
 from companion.pinn.conditions import Dirichlet, Neumann, Periodic, Start
 from companion.pinn.domain import Box
+from companion.pinn.estimates import Estimate
+from companion.pinn.integrals import Integral
 from companion.pinn.levenberg_marquardt import LevenbergMarquardt
 from companion.pinn.loop import run
 from companion.pinn.networks import MLP, Fourier, Siren
-from companion.pinn.problem import Condition, Field, Problem, Unknown
+from companion.pinn.problem import Condition, Problem
+from companion.pinn.profiles import Profile
 from companion.pinn.residuals import batch_of, residuals
-from companion.pinn.solution import Estimate, History, Solution
+from companion.pinn.solution import History, Solution
 from companion.pinn.spreads import spread_of
 from companion.pinn.stages import LBFGS
 from companion.pinn.training import fit
 from companion.pinn.trial import Causal
 from companion.pinn.units import scaled
+from companion.pinn.unknowns import Field, Unknown
 from companion.pinn.windows import march
 
 __all__ = [
@@ -65,10 +74,12 @@ __all__ = [
     "Field",
     "Fourier",
     "History",
+    "Integral",
     "LevenbergMarquardt",
     "Neumann",
     "Periodic",
     "Problem",
+    "Profile",
     "Siren",
     "Solution",
     "Start",

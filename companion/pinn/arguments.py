@@ -6,6 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 
 def need_whole(what: str, value: Any, least: int, got: Any = None) -> None:
     """Raise ValueError unless a value is a whole number, so much or more; got: what the error shows."""
@@ -36,6 +40,26 @@ def need_function(what: str, value: Any, expected: str) -> None:
     """Raise TypeError unless a value can be called."""
     if not callable(value):
         raise TypeError(f"{what} is a function, {expected}; got {value!r}")
+
+
+def tensor_of(whose: str, what: str, value: Any) -> Tensor:
+    """A value as a float64 tensor. Raises ValueError unless all its numbers are real and finite."""
+    try:
+        found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{whose} needs {what} that are numbers; got {value!r}") from error
+    if found.is_complex():
+        raise ValueError(
+            f"{whose} has complex {what}: its imaginary part would be lost. Give the problem two "
+            "outputs, the real and the imaginary part, and torch.view_as_real(values)"
+        )
+    found = found.detach().double()
+    if wrong := (~found.isfinite()).sum().item():
+        raise ValueError(
+            f"{whose} has {wrong} of {found.numel()} {what} that are NaN or infinite; leave those "
+            "rows out"
+        )
+    return found
 
 
 def asked_by(f: Callable[..., Any], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from inspect import getclosurevars, signature
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -17,13 +16,22 @@ import torch
 from torch import Tensor, nn
 
 from companion.operators import Partials
-from companion.operators.graphs import graph_leaves
 from companion.pinn.arguments import need_number
 from companion.pinn.differences import by_differences, has_graph
 from companion.pinn.networks import Centred, Kinks
-from companion.pinn.problem import Field, Function, Problem
-from companion.pinn.residuals import Points, batch_of, equation_at, rows_of, term_rows
+from companion.pinn.problem import Function, Problem
+from companion.pinn.residuals import (
+    Points,
+    all_parts,
+    batch_of,
+    equation_at,
+    every_term,
+    rows_of,
+    term_rows,
+)
+from companion.pinn.strangers import refuse_strangers
 from companion.pinn.trial import Trial, exact_of
+from companion.pinn.unknowns import Field
 
 LOOSE = 1e-4  # tolerance of a reference that is differentiated by differences
 
@@ -134,8 +142,11 @@ def bend_coefficient(problem: Problem, params: Mapping[str, Any], x: Tensor, axi
     def bent(points: Tensor) -> Tensor:  # 0, with slope 0, at each point itself
         return exact(points) + (points[:, axis : axis + 1] - places) ** 2 / 2
 
-    plain = term_rows(problem, "equation", params, at)
-    return (term_rows(problem, "equation", {**params, "u": bent}, at) - plain).detach()
+    parts = all_parts(problem, params, "equation", x)  # the bend is at x, not in an integral
+    plain, answer = (
+        term_rows(problem, "equation", {**params, "u": u}, at, None, parts) for u in (exact, bent)
+    )
+    return (answer - plain).detach()
 
 
 def jumps(
@@ -230,79 +241,11 @@ def refuse_open(problem: Problem, network: Function, like: Tensor) -> None:
             )
 
 
-def hard_values(problem: Problem) -> list[Any]:
-    """The functions that the hard conditions are made of."""
-    found = [getattr(c, what, None) for c in problem.hard for what in ("values", "slopes")]
-    return [f for f in found if callable(f)]
-
-
-def refuse_strangers(trial: Trial, x: Tensor) -> None:
-    """Raise ValueError for a term that uses what wants a gradient and is not trained here.
-
-    With all that is trained taken as constants, no leaf of a term's graph may require a gradient.
-    """
-    constants = trial.theta()
-    for name, at in batch_of(trial.problem, x).items():
-        with torch.enable_grad():
-            rows = trial.at(constants, {name: at})[name][0]
-        own = {constants.data_ptr(), at.x.data_ptr()}  # Partials differentiates by the points
-        strangers = [leaf for leaf in graph_leaves([rows]) if leaf.data_ptr() not in own]
-        if strangers:
-            whose = ", ".join(
-                sorted(
-                    f"{named_leaf(trial.problem, leaf)} {tuple(leaf.shape)}" for leaf in strangers
-                )
-            )
-            raise ValueError(
-                f"{name} uses a parameter that this fit does not train: {whose}. Make it an unknown of "
-                "the problem, which the residual asks for by name: unknowns={'k': Unknown(0.2)} for a "
-                "number, {'a': Field(network)} for a network; or detach it"
-            )
-
-
-def named_leaf(problem: Problem, leaf: Tensor) -> str:
-    """What a tensor is called where a function of the problem finds it."""
-    functions = [
-        problem.residual,
-        *(c.of for c in problem.conditions),
-        problem.ansatz,
-        *hard_values(problem),
-    ]
-    for function in functions:
-        for name, value in seen_by(function).items():
-            if value is leaf:
-                return name
-            if isinstance(value, nn.Module):
-                for inner, parameter in value.named_parameters():
-                    if parameter is leaf:
-                        return f"{name}.{inner}"
-    return "a tensor"
-
-
-def seen_by(function: Any) -> dict[str, Any]:
-    """{name: value} of what a function sees beside its arguments."""
-    found: dict[str, Any] = {}
-    if isinstance(function, partial):
-        numbered = {f"argument {i + 1}": value for i, value in enumerate(function.args)}
-        return {**seen_by(function.func), **numbered, **function.keywords}
-    with suppress(TypeError):
-        seen = getclosurevars(function)
-        found |= {**seen.globals, **seen.nonlocals}
-    with suppress(TypeError, ValueError):
-        for name, parameter in signature(function).parameters.items():
-            found[name] = parameter.default
-    if not hasattr(function, "__code__"):  # an object that can be called
-        found |= getattr(function, "__dict__", {})
-        found |= getattr(function, "_parameters", {})
-        found |= getattr(function, "_modules", {})
-    return found
-
-
 def refuse_terms(problem: Problem, params: Mapping[str, Any], x: Tensor) -> None:
     """Raise ValueError for a term that cannot be evaluated at the points x (n, d), pairs each with
     all others, takes more derivatives than Problem(order=…) says, or draws at random.
     """
-    for name, at in batch_of(problem, x).items():
+    for name, at in every_term(problem, x).items():
         u = Partials(params["u"], at.x)
         try:
             rows = rows_of(problem, name, u, params, at)

@@ -2,7 +2,9 @@
 
 The rows of a residual are one for each point, so J is made point by point, by reverse mode over jets,
 all points at once (vmap). torch's operations for that are written down once, and run without Python
-between them. Where J would not fit into memory, its products with vectors are enough. Chapter 14.
+between them. What an integral is made of, its part, is the same at all points: rows are r(θ, I(θ)), and
+J = ∂r/∂θ + ∂r/∂I · ∂I/∂θ, so that no point repeats a quadrature. Where J would not fit into memory, its
+products with vectors are enough. Chapter 14.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,8 +19,8 @@ from torch.fx import Graph, GraphModule
 from companion import torch_private
 from companion.operators.tracing import Looking, first_line
 from companion.pinn.compiled import beside
-from companion.pinn.residuals import Batch, Points, Rows
-from companion.pinn.trial import Objective, Trial, point_rows
+from companion.pinn.residuals import Batch, Parts, Points, Rows, quadratures
+from companion.pinn.trial import Objective, point_rows
 
 Way: TypeAlias = Callable[
     ..., Any
@@ -38,14 +40,55 @@ class Linearised(NamedTuple):
 def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
     """r and J at θ, each row times √(weight / n): |r|² is the loss."""
     found, blocks = {}, {}
+    problem, known = objective.trial.problem, integrated(objective, theta, batch)
     for term, at in batch.items():
-        r, blocks[term] = ways(objective, term, theta, at)[0](theta, *arguments(at))
-        found[term] = r, at.weight
+        mine = [known[name] for name in quadratures(problem, [term], theta)]
+        inputs = joined(theta, [part for part, _ in mine])
+        r, j = ways(objective, term, inputs, at)[0](inputs, *arguments(at))
+        found[term], blocks[term] = (r, at.weight), chained(j, [slopes for _, slopes in mine])
     scales = scales_of(objective.weighted(found, batch))
     rows = {term: scales[term] * r for term, (r, _) in found.items()}
     jacobian = torch.cat([(scales[t][:, :, None] * j).flatten(0, 1) for t, j in blocks.items()])
     losses = {term: r.square().sum() for term, r in rows.items()}
     return Linearised(torch.cat([r.flatten() for r in rows.values()]), jacobian, scales, losses)
+
+
+def integrated(
+    objective: Objective, theta: Tensor, batch: Batch
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """{integral: (its part (q, c), ∂ part / ∂θ (q, c, P))} of those that the batch's terms ask for."""
+    problem, found = objective.trial.problem, {}
+    for name, at in quadratures(problem, batch, theta).items():
+        r, j = ways(objective, name, theta, at)[0](theta, *arguments(at))
+        integral = problem.integrals[name]
+        found[name] = integral.part(r), integral.part(j)
+        objective.kept["part", name] = found[name][0].shape
+    return found
+
+
+def joined(theta: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    """(θ, parts) as one vector: all that the rows of a term depend on beside the points."""
+    return torch.cat([theta, *[part.flatten() for part in parts]]) if parts else theta
+
+
+def parted(objective: Objective, term: str, inputs: Tensor) -> tuple[Tensor, Parts]:
+    """θ and the parts of a term's integrals, from both in one vector."""
+    names = list(quadratures(objective.trial.problem, [term], inputs))
+    if not names:
+        return inputs, {}
+    shapes = [objective.kept["part", name] for name in names]
+    sizes = [shape.numel() for shape in shapes]
+    theta, *flat = inputs.split([len(inputs) - sum(sizes), *sizes])
+    return theta, {name: part.view(shape) for name, part, shape in zip(names, flat, shapes)}
+
+
+def chained(j: Tensor, slopes: Sequence[Tensor]) -> Tensor:
+    """J (n, k, P) by the chain rule, from (∂r/∂θ, ∂r/∂I) side by side and each ∂I/∂θ (q, c, P)."""
+    if not slopes:
+        return j
+    through = torch.cat([slope.flatten(0, 1) for slope in slopes])
+    direct, by_part = j.split([j.shape[2] - len(through), len(through)], 2)
+    return direct + by_part @ through
 
 
 def scales_of(found: Rows) -> dict[str, Tensor]:
@@ -58,16 +101,22 @@ def scales_of(found: Rows) -> dict[str, Tensor]:
 
 def rows_at(objective: Objective, theta: Tensor, batch: Batch, scales: dict[str, Tensor]) -> Tensor:
     """r (N,) at another θ, under the same weights; J is never made."""
-    found = []
+    problem = objective.trial.problem
     with torch.no_grad():
-        for term, at in batch.items():
-            known = objective.kept.get(key_of(term, at))
-            if known:
-                r = known[1](theta, *arguments(at))
-            else:
-                r = objective.trial.at(theta, {term: at}, objective.method)[term][0]
-            found.append((scales[term] * r).flatten())
-    return torch.cat(found)
+        parts: Parts = {}
+        for name, at in quadratures(problem, batch, theta).items():
+            parts[name] = problem.integrals[name].part(alone_at(objective, name, theta, at, parts))
+        rows = {term: alone_at(objective, term, theta, at, parts) for term, at in batch.items()}
+    return torch.cat([(scales[term] * r).flatten() for term, r in rows.items()])
+
+
+def alone_at(objective: Objective, term: str, theta: Tensor, at: Points, parts: Parts) -> Tensor:
+    """The rows (n, k) of a term without J: as they were traced, if they were."""
+    known = objective.kept.get(key_of(term, at))
+    if not known:
+        return objective.trial.at(theta, {term: at}, objective.method, parts)[term][0]
+    mine = [parts[name] for name in quadratures(objective.trial.problem, [term], theta)]
+    return known[1](joined(theta, mine), *arguments(at))
 
 
 def key_of(term: str, at: Points) -> tuple[str, str, torch.Size]:
@@ -80,17 +129,22 @@ def arguments(at: Points) -> list[Tensor]:
     return [at.x, at.values, *at.given.values()]
 
 
-def ways(objective: Objective, term: str, theta: Tensor, at: Points) -> tuple[Way, Way]:
-    """How (r, J) of a term is computed at so many points, and r alone; found out at the first call."""
+def ways(objective: Objective, term: str, inputs: Tensor, at: Points) -> tuple[Way, Way]:
+    """How (r, J) of a term is computed at so many points, and r alone; found out at the first call.
+
+    inputs: θ, and after it the parts of its integrals. J is that by all of them.
+    """
     key = key_of(term, at)
     if key not in objective.kept:
         tables = list(at.given)
 
-        def of_point(theta: Tensor, x: Tensor, values: Tensor, *given: Tensor) -> Tensor:
-            return point_rows(objective.trial, term, theta, x, values, dict(zip(tables, given)))
+        def of_point(inputs: Tensor, x: Tensor, values: Tensor, *given: Tensor) -> Tensor:
+            theta, parts = parted(objective, term, inputs)
+            named = dict(zip(tables, given))
+            return point_rows(objective.trial, term, theta, parts, x, values, named)
 
-        found = first_way(objective, term, of_point, theta, at)
-        refuse_mixing(found[1], objective.trial, term, theta, at)
+        found = first_way(objective, term, of_point, inputs, at)
+        refuse_mixing(found[1], objective, term, inputs, at)
         objective.kept[key] = found
     return objective.kept[key]
 
@@ -164,14 +218,15 @@ def refuse_own_fault(term: str, of_point: Way, inputs: Sequence[Tensor], error: 
         raise ValueError(f"{untraceable(term)} torch says: {first_line(error)}") from error
 
 
-def refuse_mixing(alone: Way, trial: Trial, term: str, theta: Tensor, at: Points) -> None:
+def refuse_mixing(alone: Way, objective: Objective, term: str, inputs: Tensor, at: Points) -> None:
     """Raise ValueError unless the residual, point by point, is that of all points at once.
 
     It is taken at another θ and other points than those of the tracing: near a solution there would
     be rounding alone to be compared.
     """
-    moved, at = 1.01 * theta + 0.01, at._replace(x=beside(at.x))
-    together = trial.at(moved, {term: at}, "taylor")[term][0]
+    moved, at = 1.01 * inputs + 0.01, at._replace(x=beside(at.x))
+    theta, parts = parted(objective, term, moved)
+    together = objective.trial.at(theta, {term: at}, "taylor", parts)[term][0]
     size = together.nan_to_num(0, 0, 0).abs().max().clamp(min=1e-6).item()
     limit = 10 * torch.finfo(theta.dtype).eps ** 0.5 * size
     r = alone(moved, *arguments(at))

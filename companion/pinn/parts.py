@@ -25,11 +25,11 @@ from tqdm import tqdm
 
 from companion.pinn.arguments import need_whole
 from companion.pinn.loop import Event
-from companion.pinn.problem import Unknown
 from companion.pinn.residuals import losses_of
 from companion.pinn.solution import Solution, relative_error
 from companion.pinn.state import State, save
 from companion.pinn.trial import Objective
+from companion.pinn.unknowns import Unknown
 
 Metric: TypeAlias = Callable[[Solution], Any]
 Measured: TypeAlias = tuple[dict[str, Tensor], dict[str, Tensor]]  # losses and norms, by term

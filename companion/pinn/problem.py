@@ -1,7 +1,7 @@
 """A differential equation as a declaration: domain, residual, conditions, unknowns.
 
 >>> oscillator = Problem(
-...     domain=Box(t=(0.0, 2 * math.pi)),
+...     domain=Box(t=(0.0, 2 * torch.pi)),
 ...     residual=lambda u, x: u(0, 0) + u(),
 ...     ansatz=lambda x, n: x * (1 + x * n),          # u(0) = 0 and u′(0) = 1, whatever n is
 ...     exact=torch.sin,
@@ -13,16 +13,13 @@ network and an exact solution go through the same door, so check(problem) can te
 before anything is trained. Chapter 12.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from numbers import Real
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from companion.operators import Partials
 from companion.pinn.arguments import (
@@ -31,10 +28,13 @@ from companion.pinn.arguments import (
     need_kind,
     need_whole,
     refuse_asked,
+    tensor_of,
 )
 from companion.pinn.conditions import KINDS, Hard, closed
 from companion.pinn.domain import Box
 from companion.pinn.forms import form_of, timed
+from companion.pinn.integrals import Integral
+from companion.pinn.unknowns import Field, Unknown
 
 Function: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → u (n, outputs)
 Ansatz: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (x, n) → u
@@ -51,8 +51,10 @@ class Condition:
     """What u must be at some points: of(u, x) = values, in the sense of least squares.
 
     points: (k, d); values: (k, c), or one number for all. An edge, a start, or measured data. of(u, x)
-    may ask for more by name: for unknowns of the problem, and for tables of `given`, each with a row
-    for each point, as normals. weight: one number, or one for each point (k, 1). sigma: the standard
+    may ask for more by name: for unknowns and integrals of the problem, and for tables of `given`, each
+    with a row for each point, as normals. beside: {name: other points (k, d)}, one for each; by that name
+    of(u, x) gets the Partials of u there, to compare with those of u: both sides of an interface, the
+    other end of a period. weight: one number, or one for each point (k, 1). sigma: the standard
     deviation of measured values, in place of a weight 1/σ²; with it the fit gives error bars. All is
     kept as float64 tensors. Raises ValueError when shapes do not fit or numbers are complex, NaN or
     infinite, and for a weight, or a σ, that is not positive.
@@ -60,6 +62,8 @@ class Condition:
     >>> start = Condition("start", torch.tensor([[0.0]]).double(), 1.0)                # u(0) = 1
     >>> slope = Condition("slope", start.points, 0.0, of=lambda u, x: u(0))           # u′(0) = 0
     >>> robin = Condition("robin", start.points, of=lambda u, x, h: u(0) - h * u())   # h: an Unknown
+    >>> again = Condition("again", start.points, of=lambda u, x, end: u() - end(),    # u(0) = u(1)
+    ...                   beside={"end": start.points + 1})
     """
 
     name: str
@@ -69,6 +73,7 @@ class Condition:
     weight: Tensor | float = 1.0
     sigma: Tensor | float | None = None
     given: Mapping[str, Tensor] = field(default_factory=dict)
+    beside: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         need_function(f"of in condition {self.name!r}", self.of, "of(u, x) → (k, c)")
@@ -90,6 +95,21 @@ class Condition:
             self._refuse_shape(what, torch.as_tensor(table), what in tables)
         if not (torch.as_tensor(self.weight) > 0).all():
             raise ValueError(f"condition {self.name!r} needs a weight above 0; got {self.weight}")
+        self._keep_beside()
+
+    def _keep_beside(self):
+        said = f"condition {self.name!r}: beside"
+        need_kind(said, self.beside, Mapping, "a dictionary, {name: points}")
+        beside = {name: self._number(name, points) for name, points in self.beside.items()}
+        object.__setattr__(self, "beside", beside)
+        for name, points in beside.items():
+            if points.shape != self.points.shape:
+                raise ValueError(
+                    f"condition {self.name!r} has points {tuple(self.points.shape)} and {name} "
+                    f"{tuple(points.shape)} beside them; expected one for each, of the same shape"
+                )
+        if both := set(beside) & set(self.given):
+            raise ValueError(f"{said} and given have {', '.join(sorted(both))} both")
 
     def _kept(self, what, value):
         """Keep a field as a tensor; return it."""
@@ -109,26 +129,7 @@ class Condition:
         object.__setattr__(self, "weight", 1 / sigma**2)
 
     def _number(self, what, value):
-        """value as a float64 tensor, if all its numbers are real and finite."""
-        try:
-            found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"condition {self.name!r} needs {what} that are numbers; got {value!r}"
-            ) from error
-        if found.is_complex():
-            raise ValueError(
-                f"condition {self.name!r} has complex {what}: its imaginary part would be lost. Give "
-                "the problem two outputs, the real and the imaginary part, and "
-                "torch.view_as_real(values)"
-            )
-        found = found.detach().double()
-        if wrong := (~found.isfinite()).sum().item():
-            raise ValueError(
-                f"condition {self.name!r} has {wrong} of {found.numel()} {what} that are NaN or "
-                "infinite; leave those rows out"
-            )
-        return found
+        return tensor_of(f"condition {self.name!r}", what, value)
 
     def _refuse_shape(self, what, found, table):
         columns = "c" if what == "values" or table else "1"
@@ -157,111 +158,24 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Unknown:
-    """A physical parameter to be fitted, from a guess, within open bounds.
-
-    It is trained as a free number θ and seen as its value: low + eᶿ, high − eᶿ, or a sigmoid
-    between the two; without bounds, scale · θ. truth: where it is known, to test with. Raises
-    ValueError when the guess, or the truth, is not inside.
-
-    A bound is also a door that closes: near it θ runs off, and the value hardly moves any more. When
-    a fit ends at a bound, omit the bound and look again (chapter 17).
-
-    >>> rate = Unknown(0.4, low=0.0)
-    >>> round(float(rate.value(rate.free())), 6)
-    0.4
-    """
-
-    guess: float
-    low: float = -math.inf
-    high: float = math.inf
-    truth: float | None = None
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        for what in ("guess", "low", "high"):
-            need_kind(what, getattr(self, what), Real, "a number")
-        if not self.low < self.guess < self.high or not math.isfinite(self.guess):
-            raise ValueError(
-                f"expected low < guess < high; got {self.low}, {self.guess}, {self.high}"
-            )
-        if self.truth is not None and not self.low <= self.truth <= self.high:
-            raise ValueError(f"the truth {self.truth} lies outside ({self.low}, {self.high})")
-        if not 0 < self.scale < math.inf:
-            raise ValueError(f"scale is a number above 0, and finite; got {self!r}")
-
-    def free(self) -> Tensor:
-        """θ of the guess."""
-        guess, low, high = (
-            torch.tensor(v, dtype=torch.float64) for v in (self.guess, self.low, self.high)
-        )
-        if math.isfinite(self.low) and math.isfinite(self.high):
-            return torch.logit((guess - low) / (high - low))
-        if math.isfinite(self.low):
-            return torch.log(guess - low)
-        return torch.log(high - guess) if math.isfinite(self.high) else guess / self.scale
-
-    def value(self, theta: Tensor) -> Tensor:
-        """The parameter that θ stands for."""
-        if math.isfinite(self.low) and math.isfinite(self.high):
-            return self.low + (self.high - self.low) * torch.sigmoid(theta)
-        if math.isfinite(self.low):
-            return self.low + torch.exp(theta)
-        return self.high - torch.exp(theta) if math.isfinite(self.high) else self.scale * theta
-
-
-@dataclass(frozen=True)
-class Field:
-    """An unknown function of the points, as a network: a coefficient a(x), a source f(t).
-
-    A residual that names it gets its Partials at the same points. axes: the names of the axes that
-    it depends on, all when there are none; its network is made for these. truth: x (n, d) → (n, ·),
-    where it is known. Raises TypeError for what is no module.
-
-    >>> from companion.pinn import MLP
-    >>> plane = Box(t=(0.0, 1.0), x=(-1.0, 1.0))
-    >>> conductivity = Field(MLP(Box(x=(-1.0, 1.0)), (8,)), axes=("x",))
-    >>> Problem(plane, lambda u, x, a: u(0) - a() * u(1, 1) - a(1) * u(1),
-    ...         unknowns={"a": conductivity}, order=2).domain
-    Box(t=(0, 1), x=(-1, 1))
-    """
-
-    network: nn.Module
-    axes: tuple[str, ...] = ()
-    truth: Function | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.network, nn.Module):
-            raise TypeError(
-                f"a Field has a network, an nn.Module; got {type(self.network).__name__}"
-            )
-
-    def function(self, box: Box) -> Function:
-        """x (n, d) → (n, ·), for the points of a box."""
-        if not self.axes:
-            return self.network
-        columns = [box.column(name) for name in self.axes]
-        return lambda x: self.network(x[:, columns])
-
-
-@dataclass(frozen=True)
 class Problem:
     """Find u on the domain with residual(u, x) = 0 and every condition met.
 
     residual(u, x) → (n, k), from the Partials u at points x (n, d); the unknowns that it names are
-    handed over, residual(u, x, beta): an Unknown as its value, a Field as its Partials. hard: conditions
-    that hold whatever the network is: Start, Dirichlet, Neumann, Periodic; make the network for
-    `problem.domain`, which knows of them. Or ansatz(x, n) → u builds u from the network's n by a formula
-    of one's own. exact: x (n, d) → (n, outputs), a closed form or a reference. order: the highest
-    derivative that the residual takes. Raises ValueError for two terms of one name, for a condition
-    whose points do not lie in the domain, for hard conditions that contradict each other, and for a
-    residual or a condition that asks for what is not there.
+    handed over, residual(u, x, beta): an Unknown as its value, a Field as its Partials; and so are the
+    integrals, each as a row (1, c), or (n, c) where it has a kernel. hard: conditions that hold whatever
+    the network is: Start, Dirichlet, Neumann, Periodic; make the network for `problem.domain`, which
+    knows of them. Or ansatz(x, n) → u builds u from the network's n by a formula of one's own. exact:
+    x (n, d) → (n, outputs), a closed form or a reference. order: the highest derivative that the residual
+    takes. Raises ValueError for two terms of one name, for points of a condition or of an integral that
+    do not lie in the domain, for hard conditions that contradict each other, and for a residual or a
+    condition that asks for what is not there.
 
     >>> from companion.pinn import Dirichlet, Start
     >>> wave = Problem(
     ...     Box(t=(0.0, 1.0), x=(0.0, 1.0)),
     ...     lambda u, x: u(0, 0) - 4 * u(1, 1),
-    ...     hard=(Start(lambda x: torch.sin(math.pi * x[:, 1:]), 0.0), Dirichlet("x")),
+    ...     hard=(Start(lambda x: torch.sin(torch.pi * x[:, 1:]), 0.0), Dirichlet("x")),
     ...     order=2,
     ... )
     >>> wave.solution(lambda x: x[:, :1])(torch.tensor([[0.0, 0.5]]).double()).tolist()
@@ -279,6 +193,7 @@ class Problem:
     outputs: int = 1
     order: int = 1
     hard: tuple[Hard, ...] = ()
+    integrals: Mapping[str, Integral] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._refuse_kinds()
@@ -288,25 +203,37 @@ class Problem:
             object.__setattr__(self, "domain", closed(self.domain, self.hard))
             form_of(self.domain, self.hard, self.outputs)
         for c in self.conditions:
-            if c.points.shape[1] != self.domain.dimension:
-                raise ValueError(
-                    f"condition {c.name!r} has points {tuple(c.points.shape)}, but {self.domain} "
-                    f"has {self.domain.dimension} axes: expected (k, {self.domain.dimension})"
-                )
-            if (outside := self.domain.centred(c.points).abs() > 1 + 1e-6).any():
-                raise ValueError(
-                    f"condition {c.name!r} has {outside.any(1).sum()} of {len(c.points)} points outside "
-                    f"{self.domain}. Are the units the same? Else make the box larger"
-                )
-        refuse_asked("the residual", self.residual, self.unknowns)
+            refuse_outside(f"condition {c.name!r}", "k", c.points, self.domain)
+            for name, points in c.beside.items():
+                refuse_outside(f"{name} beside condition {c.name!r}", "k", points, self.domain)
+        for name, integral in self.integrals.items():
+            box = integral.box(self.domain)
+            refuse_outside(f"the integral {name}", "m", integral.points, box)
+        self._refuse_asked()
+
+    def _refuse_asked(self):
+        """Each function asks for what is there, and all that is there is asked for."""
+        named, integrals = {**self.unknowns, **self.integrals}, self.integrals.values()
+        refuse_asked("the residual", self.residual, named)
         for c in self.conditions:
-            if both := set(c.given) & set(self.unknowns):
+            own = {**c.given, **c.beside}
+            if both := set(own) & set(named):
                 raise ValueError(
-                    f"condition {c.name!r}: {', '.join(sorted(both))} is given and unknown at once"
+                    f"condition {c.name!r}: {', '.join(sorted(both))} is "
+                    f"{'given' if both & set(c.given) else 'beside it'} and "
+                    f"{'unknown' if both & set(self.unknowns) else 'an integral'} at once"
                 )
-            refuse_asked(f"of in condition {c.name!r}", c.of, {**self.unknowns, **c.given})
+            refuse_asked(f"of in condition {c.name!r}", c.of, {**named, **own})
+        numbers = [name for name, p in self.unknowns.items() if isinstance(p, Unknown)]
+        for name, integral in self.integrals.items():
+            refuse_asked(f"of in the integral {name}", integral.of, self.unknowns)
+            if integral.kernel:
+                refuse_asked(f"the kernel of {name}", integral.kernel, numbers)
         terms = [self.residual, *(c.of for c in self.conditions)]
-        if idle := [n for n in self.unknowns if not any(n in asked_by(f, {n: 0}) for f in terms)]:
+        inner = [i.of for i in integrals] + [i.kernel for i in integrals if i.kernel]
+        idle = [n for n in self.unknowns if not any(asked_by(f, {n: 0}) for f in terms + inner)]
+        idle += [n for n in self.integrals if not any(asked_by(f, {n: 0}) for f in terms)]
+        if idle:
             raise ValueError(
                 f"no term asks for {', '.join(idle)}: write residual=lambda u, x, {', '.join(idle)}: …"
             )
@@ -328,14 +255,18 @@ class Problem:
                 "hard conditions make an ansatz of their own: give either them or ansatz(x, n)"
             )
         need_kind("unknowns", self.unknowns, Mapping, 'a dictionary, {"k": Unknown(0.2)}')
+        need_kind("integrals", self.integrals, Mapping, 'a dictionary, {"mass": Integral(...)}')
+        for name, integral in self.integrals.items():
+            need_kind(f"the integral {name}", integral, Integral, "Integral(points, weights)")
         need_whole("outputs", self.outputs, 1)
         need_whole("order", self.order, 0)
 
     def _refuse_names(self):
-        names = ["equation", *(c.name for c in self.conditions)]
-        if len(set(names)) < len(names):
+        names = ["equation", *(c.name for c in self.conditions), *self.integrals]
+        if len(set(names)) < len(names) or set(self.integrals) & set(self.unknowns):
             raise ValueError(
-                f"each term of the loss needs a name of its own; got {', '.join(names)}"
+                "each term of the loss, each integral and each unknown needs a name of its own; got "
+                f"{', '.join([*names, *self.unknowns])}"
             )
         if taken := RECORDED & {*names, *self.unknowns}:
             raise ValueError(
@@ -356,11 +287,19 @@ class Problem:
         return timed(form_of(self.domain, self.hard, self.outputs), self._equation)
 
     def _equation(self, u: Function, x: Tensor) -> Tensor:
-        named = {
-            name: Partials(value, x) if callable(value) else value
-            for name, value in self.guesses().items()
+        """The residual of a function u at points x, for the guesses of the unknowns."""
+        guesses = self.guesses()
+        numbers = {name: value for name, value in guesses.items() if not callable(value)}
+
+        def called(f: Callable[..., Tensor], x: Tensor, **more: Tensor) -> Tensor:
+            named = {n: Partials(v, x) if callable(v) else v for n, v in guesses.items()}
+            return f(Partials(u, x), x, **asked_by(f, {**named, **more}))
+
+        integrals = {
+            name: integral.value(name, self.domain, x, partial(called, integral.of), numbers)
+            for name, integral in asked_by(self.residual, self.integrals).items()
         }
-        return self.residual(Partials(u, x), x, **asked_by(self.residual, named))
+        return called(self.residual, x, **integrals)
 
     def guesses(self) -> dict[str, Any]:
         """{unknown: its guess, or its function as it is}."""
@@ -375,3 +314,17 @@ class Problem:
         """u as a function of x: the network inside the ansatz, if there is one."""
         form = self.form
         return network if form is None else lambda x: form(x, network(x))
+
+
+def refuse_outside(what: str, rows: str, points: Tensor, box: Box) -> None:
+    """Raise ValueError unless points are (rows, d), in the box."""
+    if points.shape[1] != box.dimension:
+        raise ValueError(
+            f"{what} has points {tuple(points.shape)}, but {box} has {box.dimension} axes: expected "
+            f"({rows}, {box.dimension})"
+        )
+    if (outside := box.centred(points).abs() > 1 + 1e-6).any():
+        raise ValueError(
+            f"{what} has {outside.any(1).sum()} of {len(points)} points outside {box}. Are the units the "
+            "same? Else make the box larger"
+        )

@@ -3,12 +3,14 @@
     params   {"u": x ↦ u(x), unknown: its value, or the function that it is}
     batch    {term: Points}, the equation's and every condition's
     found    {term: (rows (n, k), weight (n, 1) or (1, 1))}
+    parts    {integral: what it is made of, wherever it is asked for}, see Integral.part; of one along
+             some axes, its values
 
 A loss is Σ over the terms of mean over the points of weight · |row|². A network, an exact solution and
 a test function go through the same door. Chapters 12 to 14.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from companion.operators import Partials
 from companion.pinn.arguments import asked_by, need_kind
+from companion.pinn.integrals import Integral
 from companion.pinn.problem import Condition, Problem
 
 
@@ -25,7 +28,7 @@ class Points(NamedTuple):
     x: Tensor
     values: Tensor  # (n, c); (n, 0) for the equation
     weight: Tensor  # (n, 1) or (1, 1)
-    given: dict[str, Tensor]  # {name: (n, ·)}
+    given: dict[str, Tensor]  # {name: (n, ·)}, tables and the points beside these
 
     def take(self, rows: Any) -> "Points":
         """Some of the points, with their rows."""
@@ -36,6 +39,7 @@ class Points(NamedTuple):
 
 Batch: TypeAlias = dict[str, Points]  # by term
 Rows: TypeAlias = dict[str, tuple[Tensor, Tensor]]  # {term: (rows, weight)}
+Parts: TypeAlias = dict[str, Tensor]  # {integral: its part (1, c), (m, c) with a kernel}
 
 
 def equation_at(x: Tensor) -> Points:
@@ -67,17 +71,95 @@ def points_of(condition: Condition, like: Tensor) -> Points:
         condition.points.to(like),
         (values if values.ndim else values.expand(n, 1)).to(like),
         (weight if weight.ndim else weight.reshape(1, 1)).to(like),
-        {name: table.to(like) for name, table in condition.given.items()},
+        {n: table.to(like) for n, table in {**condition.given, **condition.beside}.items()},
     )
 
 
+def integrals_of(problem: Problem, terms: Iterable[str]) -> dict[str, Integral]:
+    """{name: Integral} of those that terms ask for; an integral itself asks for none."""
+    found: dict[str, Integral] = {}
+    for term in terms:
+        if term == "equation":
+            found |= asked_by(problem.residual, problem.integrals)
+        elif term not in problem.integrals:
+            found |= asked_by(condition_of(problem, term).of, problem.integrals)
+    return found
+
+
+def quadratures(problem: Problem, terms: Iterable[str], like: Tensor) -> Batch:
+    """{integral: its points} of those that terms ask for, if these are the same everywhere.
+
+    The integrand of an integral is a term like others.
+    """
+    found = integrals_of(problem, terms)
+    return {n: equation_at(i.points.to(like)) for n, i in found.items() if not i.axes}
+
+
+def parts_of(
+    problem: Problem,
+    params: Mapping[str, Any],
+    terms: Iterable[str],
+    like: Tensor,
+    method: str | None = None,
+) -> Parts:
+    """The parts of the integrals that terms ask for; they are the same at all points of all terms."""
+    return {
+        name: problem.integrals[name].part(term_rows(problem, name, params, at, method))
+        for name, at in quadratures(problem, terms, like).items()
+    }
+
+
+def along_axes(
+    problem: Problem, params: Mapping[str, Any], term: str, x: Tensor, method: str | None = None
+) -> Parts:
+    """{integral: (n, c)} of those along some axes that a term asks for, at its points x (n, d)."""
+    found: Parts = {}
+    for name, integral in integrals_of(problem, [term]).items():
+        if integral.axes:
+
+            def rows(y: Tensor, name: str = name) -> Tensor:
+                return term_rows(problem, name, params, equation_at(y), method)
+
+            found[name] = integral.value(name, problem.domain, x, rows, numbers_of(params))
+    return found
+
+
+def every_term(problem: Problem, x: Tensor) -> Batch:
+    """The batch with the equation at points x, and the integrands of the integrals beside it."""
+    batch, moving = batch_of(problem, x), {}
+    for name, integral in integrals_of(problem, batch).items():
+        if integral.axes:
+            moving[name] = equation_at(integral.nodes(problem.domain, x)[0].flatten(0, 1))
+    return {**quadratures(problem, batch, x), **moving, **batch}
+
+
+def all_parts(problem: Problem, params: Mapping[str, Any], term: str, x: Tensor) -> Parts:
+    """What the integrals of a term are made of, those along some axes at the points x too."""
+    fixed = parts_of(problem, params, [term], x)
+    return {**fixed, **along_axes(problem, params, term, x)}
+
+
+def numbers_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The unknown numbers among what the residuals are functions of."""
+    return {name: value for name, value in params.items() if not callable(value)}
+
+
+def condition_of(problem: Problem, term: str) -> Condition:
+    """The condition of a name."""
+    return next(c for c in problem.conditions if c.name == term)
+
+
 def residuals(
-    problem: Problem, params: Mapping[str, Any], batch: Batch, method: str | None = None
+    problem: Problem,
+    params: Mapping[str, Any],
+    batch: Batch,
+    method: str | None = None,
+    parts: Parts | None = None,
 ) -> Rows:
     """{term: (rows (n, k), weight)} of a problem, for the functions and numbers in params.
 
-    method: how the Partials are computed. Raises TypeError or ValueError for rows that are not one
-    for each point.
+    method: how the Partials are computed. parts: of the integrals, where they are known. Raises
+    TypeError or ValueError for rows that are not one for each point.
 
     >>> from companion.pinn.problem import Box
     >>> decay = Problem(Box(t=(0, 1)), lambda u, t: u(0) + u())
@@ -92,11 +174,14 @@ def residuals(
         raise ValueError(
             f"params lack {', '.join(sorted(missing))}: residuals(problem, {{name: …}}, …)"
         )
-    terms = ["equation", *(c.name for c in problem.conditions)]
+    terms = ["equation", *(c.name for c in problem.conditions), *problem.integrals]
     if strange := set(batch) - set(terms):
         raise ValueError(f"{', '.join(sorted(strange))}: this problem has {', '.join(terms)}")
+    if parts is None and batch:
+        like = next(iter(batch.values())).x
+        parts = parts_of(problem, params, batch, like, method)
     return {
-        term: (term_rows(problem, term, params, at, method), at.weight)
+        term: (term_rows(problem, term, params, at, method, parts), at.weight)
         for term, at in batch.items()
     }
 
@@ -107,28 +192,49 @@ def term_rows(
     params: Mapping[str, Any],
     at: Points,
     method: str | None = None,
+    parts: Parts | None = None,
 ) -> Tensor:
-    """The residual (n, k) of one term at its points."""
+    """The residual (n, k) of one term at its points; of an integral, its integrand (m, c)."""
     u = Partials(params["u"], at.x, method)
     if term == "equation" and method == "taylor" and problem.domain.dimension == 1:
         u(*[0] * problem.order)  # asked for first, one jet serves the lower orders too
-    return rows_of(problem, term, u, params, at)
+    return rows_of(problem, term, u, params, at, parts)
 
 
 def rows_of(
-    problem: Problem, term: str, u: Partials, params: Mapping[str, Any], at: Points
+    problem: Problem,
+    term: str,
+    u: Partials,
+    params: Mapping[str, Any],
+    at: Points,
+    parts: Parts | None = None,
 ) -> Tensor:
     """The same, from the Partials u at the points."""
-    named = {
+    named: dict[str, Any] = {
         name: Partials(value, at.x, u.method) if callable(value) else value
         for name, value in params.items()
         if name != "u"
     }
+    if parts is None:
+        parts = parts_of(problem, params, [term], at.x, u.method)
+    for name, integral in integrals_of(problem, [term]).items():
+        if not integral.axes:
+            named[name] = integral.at(name, at.x, parts[name], numbers_of(params))
+        elif name in parts:
+            named[name] = parts[name]
+        else:
+            named |= along_axes(problem, params, term, at.x, u.method)
     if term == "equation":
         rows = problem.residual(u, at.x, **asked_by(problem.residual, named))
+    elif term in problem.integrals:
+        integrand = problem.integrals[term].of
+        rows = integrand(u, at.x, **asked_by(integrand, named))
     else:
-        condition = next(c for c in problem.conditions if c.name == term)
-        rows = condition.residual(u, at.x, at.values, {**named, **at.given})
+        condition = condition_of(problem, term)
+        named |= at.given
+        for name in condition.beside:
+            named[name] = Partials(params["u"], at.given[name], u.method)
+        rows = condition.residual(u, at.x, at.values, named)
     if not isinstance(rows, torch.Tensor):
         raise TypeError(f"{term} returns a tensor (n, k); got {type(rows).__name__}")
     if rows.ndim != 2 or len(rows) != len(at.x):

@@ -1,6 +1,6 @@
 """What a fit gives back: a function, its partial derivatives, the unknowns, the history. Chapter 12."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from companion.operators import Partials
+from companion.pinn import estimates, profiles
+from companion.pinn.estimates import Estimate
 from companion.pinn.files import read, write
-from companion.pinn.problem import Field, Function, Problem, Unknown
-from companion.pinn.residuals import batch_of
+from companion.pinn.problem import Function, Problem
+from companion.pinn.profiles import Profile
 from companion.pinn.trial import Trial, exact_of
+from companion.pinn.unknowns import Field, Unknown
 
 
 @dataclass
@@ -42,27 +45,6 @@ class History:
     def column(self, name: str) -> list[Any]:
         """One entry of all records."""
         return [record.get(name) for record in self.records]
-
-
-class Estimate(float):
-    """A number with its standard error; error is None where no σ of data is known.
-
-    >>> Estimate(0.0983, 0.0012)
-    0.0983 ± 0.0012
-    """
-
-    error: float | None
-
-    def __new__(cls, value: float, error: float | None = None) -> "Estimate":
-        found = super().__new__(cls, value)
-        found.error = error
-        return found
-
-    def __repr__(self) -> str:
-        if self.error is None or not 0 < self.error < math.inf:
-            return f"{float(self):.6g}" + (" ± ∞" if self.error == math.inf else "")
-        digits = max(0, 1 - math.floor(math.log10(self.error)))
-        return f"{float(self):.{digits}f} ± {self.error:.{digits}f}"
 
 
 class Solution(nn.Module):
@@ -108,11 +90,39 @@ class Solution(nn.Module):
 
     @cached_property
     def unknowns(self) -> dict[str, Estimate]:
-        """{name: its value, with its standard error} of the unknown numbers."""
+        """{name: its value, with its standard error} of the unknown numbers.
+
+        Where a condition has the σ of its data: of who believes the equation up to what the training has
+        left of it. scatter has the bars of who believes the equation.
+        """
+        return self._estimates(estimates.standard_errors)
+
+    @cached_property
+    def scatter(self) -> dict[str, Estimate]:
+        """{name: its value, and how far it would scatter under new noise in the data}.
+
+        For a fit by the weights of the problem. What these weights make of the estimate is not in it:
+        an equation that weighs too little bends to the noise.
+        """
+        return self._estimates(estimates.scatter)
+
+    def _estimates(self, errors_of):
         params, unknowns = self.trial.params(), self.problem.unknowns
         names = [name for name, p in unknowns.items() if isinstance(p, Unknown)]
-        errors = standard_errors(self.trial, names)
+        errors = errors_of(self.trial, names)
         return {name: Estimate(params[name].item(), errors.get(name)) for name in names}
+
+    def profile(self, name: str, values: Sequence[float], steps: int = 60) -> Profile:
+        """How much χ² rises when an unknown is held at each of the values and all else fitted again.
+
+        The bars of `unknowns` trust that χ² is a parabola; a profile does not, and shows where the data
+        do not bound an unknown at all: profile(...).interval(3.84) is that of 95 %. steps: of
+        Levenberg–Marquardt, at most, for each value. Raises ValueError for what is no unknown number, for
+        a value out of its bounds, and where no data have a σ; warns of a fit that has not settled.
+
+        Source: Raue et al., *Structural and practical identifiability analysis* (2009); chapter 17.
+        """
+        return profiles.profile(self.trial, name, values, steps)
 
     def save(self, path: str | Path) -> None:
         """Write the parameters and the history; Solution.load(path, problem, network) reads them.
@@ -154,73 +164,3 @@ def relative_error(u_of: Function, problem: Problem, n: int = 1000) -> float:
     with torch.no_grad():
         exact = exact_of(problem)(x)
         return ((u_of(x.to(like)).to(exact) - exact).norm() / exact.norm()).item()
-
-
-def standard_errors(trial: Trial, names: list[str]) -> dict[str, float]:
-    """{unknown: its standard error} by linearisation, if a condition has the σ of its data.
-
-    The data count with 1/σ², the equation and all else with 1 over the mean square that is left of
-    their rows: H = Σ Jᵀ W J over all that is trained, and the variances stand on the diagonal of H⁻¹.
-    """
-    measured = {c.name for c in trial.problem.conditions if c.sigma is not None}
-    if not names or not measured:
-        return {}
-    like = next(trial.parameters())
-    x = trial.problem.domain.points(256).to(like)
-    batch, theta = batch_of(trial.problem, x), trial.theta()
-    blocks = []
-    for term, at in batch.items():
-
-        def rows(theta: Tensor, term: str = term, at: Any = at) -> Tensor:
-            r, weight = trial.at(theta, {term: at}, "taylor")[term]
-            left = r.detach().square().mean().clamp(min=1e-20)
-            return ((weight if term in measured else 1 / left).sqrt() * r).flatten()
-
-        blocks.append(jacobian(rows, theta))
-    j = torch.cat(blocks).double()
-    found = dict(zip(trial.shapes, _starts(trial)))
-    places = [found[f"thetas.{name}"] for name in names]
-    return {
-        name: error * abs(slope)
-        for name, error, slope in zip(
-            names, _deviations(j, places), _value_slopes(trial, names), strict=True
-        )
-    }
-
-
-def jacobian(rows: Any, theta: Tensor) -> Tensor:
-    """J (N, P) of rows(θ), by as many walks back as there are rows at once."""
-    return torch.func.jacrev(rows, chunk_size=64)(theta)
-
-
-def _starts(trial):
-    start = 0
-    for shape in trial.shapes.values():
-        yield start
-        start += shape.numel()
-
-
-def _deviations(j, places):
-    """√ of the diagonal of (JᵀJ)⁻¹ at these places; what nothing determines is infinite.
-
-    The other parameters are many and some are idle: they are projected out by least squares.
-    """
-    rest = torch.ones(j.shape[1], dtype=torch.bool)
-    rest[places] = False
-    others, mine = j[:, rest], j[:, places]
-    left = mine - others @ torch.linalg.lstsq(others, mine, driver="gelsd").solution
-    _, sizes, ways = torch.linalg.svd(left, full_matrices=False)
-    known = sizes > 1e-12 * mine.norm()
-    variances = (ways[known] / sizes[known, None]).square().sum(0)
-    idle = (ways[~known].square() > 1e-6).any(0)  # a part of it is in a way that changes no row
-    return torch.where(idle, math.inf, variances.sqrt()).tolist()
-
-
-def _value_slopes(trial, names):
-    """∂value/∂θ of each."""
-    found = []
-    for name in names:
-        theta = trial.thetas[name].detach().double().requires_grad_()
-        (slope,) = torch.autograd.grad(trial.problem.unknowns[name].value(theta), theta)
-        found.append(slope.item())
-    return found

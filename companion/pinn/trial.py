@@ -15,18 +15,20 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from companion.pinn.problem import Field, Function, Problem, Unknown
-from companion.pinn.residuals import Batch, Points, Rows, losses_of, residuals
+from companion.pinn.problem import Function, Problem
+from companion.pinn.residuals import Batch, Parts, Points, Rows, losses_of, residuals
+from companion.pinn.unknowns import Field, Unknown
 
 
 class Trial(nn.Module):
     """The network inside the ansatz, and the unknowns, under names; what learns of it is θ (P,).
 
     The unknown numbers are of the network's dtype, on its device: with a network in float32 they
-    have 7 digits. Raises ValueError for a network without parameters, or when all are frozen.
+    have 7 digits. held: the names of those that keep their value. Raises ValueError for a network without
+    parameters, or when all are frozen.
     """
 
-    def __init__(self, problem: Problem, network: nn.Module) -> None:
+    def __init__(self, problem: Problem, network: nn.Module, held: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.problem, self.network = problem, network
         parameters = list(network.parameters())
@@ -36,7 +38,7 @@ class Trial(nn.Module):
         self.fields = nn.ModuleDict({n: f.network for n, f in unknowns if isinstance(f, Field)})
         self.thetas = nn.ParameterDict(
             {
-                n: nn.Parameter(p.free().to(parameters[0]))
+                n: nn.Parameter(p.free().to(parameters[0]), requires_grad=n not in held)
                 for n, p in unknowns
                 if isinstance(p, Unknown)
             }
@@ -49,9 +51,9 @@ class Trial(nn.Module):
             )
         self.shapes = {name: p.shape for name, p in free.items()}  # of what learns, in order
 
-    def forward(self, batch: Batch, method: str | None = None) -> Rows:
+    def forward(self, batch: Batch, method: str | None = None, parts: Parts | None = None) -> Rows:
         """The residuals at the parameters as they are."""
-        return residuals(self.problem, self.params(), batch, method)
+        return residuals(self.problem, self.params(), batch, method, parts)
 
     def params(self) -> dict[str, Any]:
         """{"u": the solution, unknown: its value, or its function}, see residuals."""
@@ -80,13 +82,19 @@ class Trial(nn.Module):
             for name, part in self.split(theta).items():
                 parameters[name].copy_(part)
 
-    def at(self, theta: Tensor, batch: Batch, method: str | None = None) -> Rows:
-        """The residuals as a function of θ.
+    def at(
+        self,
+        theta: Tensor,
+        batch: Batch,
+        method: str | None = None,
+        parts: Parts | None = None,
+    ) -> Rows:
+        """The residuals as a function of θ; and of the parts of the integrals, where they are given.
 
         While they are computed the parameters are those of θ, whoever reads them: so a parameter of
         the network that a residual names, or a call of the network, is part of what learns.
         """
-        return functional_call(self, self.split(theta), (batch, method))
+        return functional_call(self, self.split(theta), (batch, method, parts))
 
     def call(self, theta: Tensor, function: Callable[..., Any], *args: Any) -> Any:
         """function(params, …) while the parameters are those of θ."""
@@ -226,9 +234,15 @@ def exact_of(problem: Problem) -> Function:
 
 
 def point_rows(
-    trial: Trial, term: str, theta: Tensor, x: Tensor, values: Tensor, given: dict[str, Tensor]
+    trial: Trial,
+    term: str,
+    theta: Tensor,
+    parts: Parts,
+    x: Tensor,
+    values: Tensor,
+    given: dict[str, Tensor],
 ) -> Tensor:
-    """The residual (k,) of one term at one point x (d,), as a function of θ, by jets."""
+    """The residual (k,) of one term at one point x (d,), as a function of θ and of parts, by jets."""
     one = {name: table[None] for name, table in given.items()}
     batch = {term: Points(x[None], values[None], x.new_ones(1, 1), one)}
-    return trial.at(theta, batch, "taylor")[term][0][0]
+    return trial.at(theta, batch, "taylor", parts)[term][0][0]

@@ -14,14 +14,16 @@ import torch
 from torch import Tensor
 
 from companion.pinn.arguments import asked_by
-from companion.pinn.problem import Field, Function, Problem, Unknown
+from companion.pinn.problem import Function, Problem
 from companion.pinn.residuals import Batch, batch_of, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
+from companion.pinn.unknowns import Field, Unknown
 
 FAR = 1e3  # times 1 that a solution may be large, or small
 HUGE = 1e8  # the same for a first loss
 TINY = 1e-12  # rows that are nothing
+SMALL = 1e-6  # a size at which a nonlinear residual shows its lowest power
 PROBES = 4  # smooth functions that stand for a network
 
 
@@ -66,12 +68,15 @@ def size_of_output(
     one[c] = 1.0
     rest = rows_at(problem, params, batch, 0 * ones, 0)
     for term in batch:
-        small = 1e-6  # a slope by a difference: the residual may be nonlinear
-        found = [rows_at(problem, params, batch, small * one, s)[term] for s in range(PROBES)]
-        moved = max(largest(rows - rest[term]) for rows in found) / small
+        found, twice = (
+            [rows_at(problem, params, batch, size * one, s)[term] for s in range(PROBES)]
+            for size in (SMALL, 2 * SMALL)
+        )
+        moved, more = (max(largest(r - rest[term]) for r in rows) for rows in (found, twice))
         asked = largest(rest[term][:, touched(found, rest[term])])
-        if 0 < moved < math.inf and 1e-12 < asked < math.inf:
-            return torch.tensor(asked / moved, dtype=torch.float64)
+        if 0 < moved < math.inf and more < math.inf and 1e-12 < asked < math.inf:
+            power = max(1, round(math.log2(more / moved)))  # 1 of a slope, 2 of a norm ∫ u²
+            return torch.tensor(SMALL * (asked / moved) ** (1 / power), dtype=torch.float64)
     return torch.ones((), dtype=torch.float64)
 
 
@@ -133,12 +138,12 @@ def scaled(problem: Problem) -> Problem:
         large = sizes.outputs.to(n) * n
         return large if outer is None else outer(x, large)
 
-    def residual(u: Any, x: Tensor, **unknowns: Any) -> Tensor:
-        return inner(u, x, **unknowns) / size.to(x)
+    def residual(u: Any, x: Tensor, **named: Any) -> Tensor:
+        return inner(u, x, **named) / size.to(x)
 
     return replace(
         problem,
-        residual=like(residual, inner, problem.unknowns),
+        residual=like(residual, inner, {**problem.unknowns, **problem.integrals}),
         ansatz=ansatz,
         hard=(),
         conditions=tuple(

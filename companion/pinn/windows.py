@@ -325,6 +325,16 @@ def refuse_march(problem: Problem, network_of: Any, windows: int, folder: Any) -
             "an ansatz of your own holds at the first start alone: give hard=(Start(…),), or a Condition"
         )
     i = time_column(problem)
+    time = problem.domain.names[i]
+    across = [
+        n for n, whole in problem.integrals.items() if time in whole.box(problem.domain).names
+    ]
+    across += [c.name for c in problem.conditions if c.beside or asked_by(c.of, problem.integrals)]
+    if across:
+        raise ValueError(
+            f"{', '.join(across)}: an integral along {time}, or a condition with an integral or with points "
+            "beside it, may see other windows: use fit"
+        )
     first = [(c.points[:, i] == problem.domain.low[i]).all() for c in problem.conditions]
     if not any(first) and not any(isinstance(c, Start) for c in problem.hard):
         raise ValueError(
