@@ -8,6 +8,7 @@ from torch import Tensor
 
 from companion.operators import Partials
 from companion.pinn import Box, Dirichlet, Problem, Start
+from companion.pinn.problem import Function
 
 T, X = 0, 1
 VISCOSITY = 0.01 / math.pi
@@ -37,7 +38,7 @@ def burgers(viscosity: float = VISCOSITY) -> Problem:
     )
 
 
-def cole_hopf(viscosity: float, nodes: int = 160):
+def cole_hopf(viscosity: float, nodes: int = 160) -> Function:
     """(t, x) (n, 2) → u (n, 1): two integrals over the start, by Gauss and Hermite's rule.
 
     u = −∫ sin π(x − η) w dη / ∫ w dη, w = exp(−cos π(x − η) / (2πν) − η² / (4νt)).

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from companion.operators import Partials
-from companion.pinn import Box, Condition, Dirichlet, Problem, Start
+from companion.pinn import Box, Condition, Dirichlet, Integral, Problem, Start, Unknown
 
 PI = math.pi
 
@@ -45,7 +45,7 @@ def poisson_cube(dimension: int = 5, edge_points: int = 100, weight: float = 100
 
     Source: E & Yu, *The deep Ritz method* (2018), for the dimension; manufactured.
     """
-    box = Box(**{f"x{i}": (0.0, 1.0) for i in range(1, dimension + 1)})
+    box = Box(None, **{f"x{i}": (0.0, 1.0) for i in range(1, dimension + 1)})
 
     def exact(x: Tensor) -> Tensor:
         return torch.sin(PI * x / 2).sum(1, keepdim=True)
@@ -88,6 +88,29 @@ def heat_space() -> Problem:
             *(Dirichlet(name) for name in "xyz"),
         ),
         exact=exact,
+        order=2,
+    )
+
+
+def eigenvalue(guess: float = 1.3) -> Problem:
+    """−u″ = λ u on [0, π], u = 0 at both ends, ∫ u² = π/2; the first: u = sin x, λ = 1.
+
+    >>> from companion.pinn import check
+    >>> max(check(eigenvalue()).values()) < 1e-10
+    True
+
+    Source: Courant & Hilbert, *Methods of mathematical physics* (1953); the norm is an Integral.
+    """
+    box = Box(x=(0.0, PI))
+    end = box.edge(1, x=0.0)
+    return Problem(
+        box,
+        lambda u, x, k: u(0, 0) + k * u(),
+        (Condition("norm", end, PI / 2, of=lambda u, x, norm: norm),),
+        hard=(Dirichlet("x"),),
+        exact=torch.sin,
+        unknowns={"k": Unknown(guess, truth=1.0)},
+        integrals={"norm": Integral(*box.quadrature(32), of=lambda u, y: u() ** 2)},
         order=2,
     )
 

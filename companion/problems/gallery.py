@@ -1,0 +1,144 @@
+"""GALLERY: standard problems of the field, each with the settings that solve it in a minute. The gallery.
+
+>>> from companion.problems.gallery import GALLERY
+>>> beam = GALLERY["beam"]
+>>> beam.solve(beam.problem(), seed=0).error < 1e-4
+True
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from companion.pinn import (
+    MLP,
+    LevenbergMarquardt,
+    Problem,
+    Solution,
+    fit,
+    march,
+    scaled,
+)
+from companion.problems.burgers import burgers
+from companion.problems.closed import beam, eigenvalue, heat_space, kovasznay, poisson_cube
+from companion.problems.reactions import allen_cahn, gray_scott
+from companion.problems.systems import heat_inverse, lorenz_inverse, lotka_volterra, van_der_pol
+from companion.problems.waves import advection, helmholtz, wave
+
+Solve: TypeAlias = Callable[[Problem, int], Solution]
+Spread: TypeAlias = float | dict[str, float]
+
+
+def trained(
+    widths: tuple[int, ...], spread: Spread, steps: int, points: Any, **options: Any
+) -> Solve:
+    """The whole network by Levenberg–Marquardt, over the whole domain."""
+
+    def solve(problem: Problem, seed: int) -> Solution:
+        network = MLP(problem.domain, widths, problem.outputs, spread=spread, seed=seed)
+        stages = [LevenbergMarquardt(steps)]
+        return fit(problem, network, stages, points=points, seed=seed, progress=False, **options)
+
+    return solve
+
+
+def frozen(ramps: int, spread: Spread, points: int, steps: int = 6) -> Solve:
+    """One layer of ramps that stay as they were drawn: the sum of them alone is fitted, by least squares."""
+
+    def solve(problem: Problem, seed: int) -> Solution:
+        network = MLP(problem.domain, (ramps,), problem.outputs, spread=spread, seed=seed)
+        network.layers[0].requires_grad_(False)
+        stages = [LevenbergMarquardt(steps, damping=1e-13, acceleration=0)]
+        return fit(problem, network, stages, points=points, resample=0, seed=seed, progress=False)
+
+    return solve
+
+
+def marched(
+    windows: int, widths: tuple[int, ...], spread: Spread, steps: int, points: Any
+) -> Solve:
+    """Window after window in time, the whole network by Levenberg–Marquardt in each."""
+
+    def solve(problem: Problem, seed: int) -> Solution:
+        def network_of(part: Problem) -> MLP:
+            return MLP(part.domain, widths, part.outputs, spread=spread, seed=seed)
+
+        stages = [LevenbergMarquardt(steps)]
+        return march(problem, network_of, stages, windows, points=points, seed=seed, progress=False)
+
+    return solve
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A problem(), the settings that solve(problem, seed) it, and what was difficult, in a sentence."""
+
+    problem: Callable[[], Problem]
+    solve: Solve
+    difficulty: str
+
+
+GALLERY = {
+    "advection": Entry(
+        advection,
+        frozen(800, {"t": 8.0, "x": 0.5}, 2500),
+        "five waves in time, one in space: a ramp must be steeper along t",
+    ),
+    "wave": Entry(
+        wave,
+        frozen(1200, {"t": 4.0, "x": 2.0}, 4000),
+        "two frequencies, and a start that must not be felt too long",
+    ),
+    "Helmholtz": Entry(
+        helmholtz, frozen(800, 2.0, 2500), "waves of one length, and no time to march along"
+    ),
+    "Burgers": Entry(
+        burgers,
+        trained((20, 20, 20), 1.0, 150, 1200),
+        "a layer of the width 0.02 that the points must find",
+    ),
+    "Allen-Cahn": Entry(
+        lambda: allen_cahn(weight=1000.0),
+        marched(10, (24, 24), {"t": 1.0, "x": 6.0}, 50, 900),
+        "a start with a kink, layers that sharpen, and a wrong solution near by, u = 0",
+    ),
+    "Gray-Scott": Entry(
+        gray_scott,
+        marched(4, (20, 20), {"t": 1.0, "x": 6.0}, 40, 500),
+        "two species whose spots grow and part",
+    ),
+    "van der Pol, μ = 1": Entry(
+        lambda: van_der_pol(1.0),
+        marched(20, (20,), 3.0, 60, 60),
+        "many turns: an error of the phase stays",
+    ),
+    "van der Pol, μ = 5": Entry(
+        van_der_pol, marched(25, (20,), 3.0, 60, 60), "jumps, in which u″ is 50 times as large"
+    ),
+    "Lotka-Volterra": Entry(
+        lotka_volterra, marched(20, (24,), 3.0, 60, 60), "four turns with sharp peaks"
+    ),
+    "Lorenz, inverse": Entry(
+        lorenz_inverse, trained((60,), 6.0, 150, 200), "three unknowns at once, from a far guess"
+    ),
+    "heat, inverse": Entry(
+        heat_inverse, trained((20,), 1.5, 60, 300), "noise: the bar counts, not the digits"
+    ),
+    "beam": Entry(
+        lambda: scaled(beam()),
+        trained((16,), 1.5, 60, 40),
+        "the fourth derivative, of a solution of the size 0.1",
+    ),
+    "Poisson, 5 dimensions": Entry(
+        poisson_cube, trained((60,), 1.0, 60, 1000), "ten faces, and no grid"
+    ),
+    "heat, 3 + 1 dimensions": Entry(
+        heat_space, trained((100,), 1.0, 80, 1500), "four axes, of which three have edges"
+    ),
+    "eigenvalue": Entry(
+        eigenvalue, trained((16,), 2.0, 40, 40), "a norm that is an integral, else u = 0"
+    ),
+    "Kovasznay": Entry(
+        kovasznay, trained((40,), 2.0, 80, 500), "three unknown functions, no condition on p"
+    ),
+}
