@@ -1,6 +1,7 @@
 """Where points come from: fixed, drawn anew, refined where the residual is, mini-batches of data."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from companion.pinn import (
+    LBFGS,
     MLP,
     Adam,
     Batches,
@@ -17,11 +19,15 @@ from companion.pinn import (
     Problem,
     batch_of,
     fit,
+    grown,
     refined,
     run,
     sampled,
 )
-from companion.pinn.batches import fixed
+from companion.pinn.batches import fixed, mixed, shares, systematic
+from companion.pinn.residuals import Points
+from companion.pinn.training import usual_resample
+from companion.pinn.trial import Trial
 from companion.problems import oscillator
 from tests.fits import LINE, bits, column, train
 
@@ -100,46 +106,222 @@ def test_a_source_sees_the_residual_of_the_fit_as_it_stands():
         assert not seen[number].requires_grad
 
 
+# --- in two axes or more -----------------------------------------------------------------------
+
+
+def changes(problem, stages, **rest):
+    """After how many steps the points of the equation were others, in a fit."""
+    seen, found = [], []
+
+    def look(event):
+        x = event.state.batch["equation"].x
+        if seen and not torch.equal(x, seen[-1]):
+            found.append(event.before.step)
+        seen.append(x)
+
+    net = MLP(problem.domain, (4,))
+    fit(problem, net, stages, callbacks=[look], progress=False, **({"points": 16} | rest))
+    return found
+
+
+FLAT_PLANE = Problem(PLANE, lambda u, x: u(0) + u(1) - 1)
+FEW = torch.rand(16, 2, generator=torch.Generator().manual_seed(0)).double() + PLANE.low
+
+
+@pytest.mark.parametrize(
+    ("problem", "stages", "options", "expected"),
+    [
+        (FLAT_PLANE, [Adam(25)], {}, [10, 20]),
+        (FLAT_PLANE, [LevenbergMarquardt(12), Adam(13)], {"sampler": "uniform"}, [10, 20]),
+        (FLAT_PLANE, [Adam(25)], {"resample": 0}, []),
+        (FLAT_PLANE, [Adam(9)], {"resample": 4}, [4, 8]),
+        (FLAT_PLANE, [Adam(25)], {"sampler": "grid"}, []),
+        (FLAT_PLANE, [Adam(25)], {"points": (4, 4), "sampler": "grid"}, []),
+        (FLAT_PLANE, [Adam(25)], {"points": FEW}, []),
+        (FLAT_PLANE, [Adam(25)], {"points": sampled(PLANE, 16)}, []),
+        (oscillator(), [Adam(25)], {}, []),
+    ],
+)
+def test_points_in_two_axes_or_more_move_unless_told_otherwise(problem, stages, options, expected):
+    assert changes(problem, stages, **options) == expected
+
+
+def test_compiled_steps_fit_between_two_draws():
+    usual = usual_resample(FLAT_PLANE, [Adam(100, compiled=25), Adam(50, compiled=5)], 16, "sobol")
+    assert usual == 25
+
+
 # --- refined -----------------------------------------------------------------------------------
+
+
+def at(x, weight=1.0):
+    """Points of the equation."""
+    return Points(x, x[:, :0], torch.full((len(x), 1), weight).double(), {})
+
+
+def drawn(source, number, squares=FLAT, last=None):
+    """The points of a draw, without their weights."""
+    found = source.draw(number, squares, last)
+    return found[0] if isinstance(found, tuple) else found
+
+
+BUMP = lambda x: torch.exp(-((x[:, 0] - 0.3) ** 2) / 0.005)
 
 
 def test_refined_points_are_drawn_with_a_chance_that_grows_with_the_residual():
     """Against NumPy: the share of points in each tenth of the line is that of the chances there."""
     box = Box(x=(0.0, 1.0))
-    squares = lambda x: torch.exp(-((x[:, 0] - 0.3) ** 2) / 0.005)
-    drawn = torch.cat([refined(box, 200, 1, seed=s).draw(1, squares) for s in range(40)])
+    sources = [refined(box, 100, 1, 4000, renewed=1.0, seed=s) for s in range(40)]
+    points = torch.cat([drawn(source, 1, BUMP) for source in sources])
     x = np.linspace(0, 1, 100_001)
     size = np.exp(-((x - 0.3) ** 2) / 0.005)
     chance = 1 + size / size.mean()
     shares = [chance[(x >= a) & (x < a + 0.1)].sum() / chance.sum() for a in np.arange(10) / 10]
-    found = np.histogram(drawn[:, 0], 10, (0, 1))[0] / len(drawn)
-    assert 0.4 < shares[2] + shares[3] < found[2] + found[3] + 0.15
-    assert found[2] + found[3] > 0.38 and found.argmax() in (2, 3)
-    assert found.min() > 0.02  # nowhere none
+    found = np.histogram(points[:, 0], 10, (0, 1))[0] / len(points)
+    assert np.allclose(found, shares, atol=0.01)
+
+
+@pytest.mark.parametrize("candidates", [110, 400, 4000])
+def test_with_its_weights_a_refined_mean_is_that_of_all_candidates(candidates):
+    """Unbiased, where some candidates are taken for sure too; nearer where the residual is."""
+    box = Box(x=(0.0, 1.0))
+    means, plain = [], []
+    for seed in range(200):
+        x, weight = refined(box, 100, 1, candidates, renewed=1.0, seed=seed).draw(1, BUMP, None)
+        means.append((weight[:, 0] * BUMP(x)).mean().item())
+        x = box.points(100, "uniform", seed)
+        plain.append(BUMP(x).mean().item())
+    exact = (
+        math.sqrt(math.pi * 0.005) * (math.erf(0.7 / 0.005**0.5) + math.erf(0.3 / 0.005**0.5)) / 2
+    )
+    assert abs(np.mean(means) - exact) < 4 * np.std(means) / 200**0.5 + 1e-4
+    assert np.std(means) < 0.5 * np.std(plain)
+
+
+def test_without_weights_all_count_alike():
+    _, weight = refined(PLANE, 16, 1, weighted=False).draw(1, BUMP, at(PLANE.points(16)))
+    assert torch.equal(weight, torch.ones(16, 1).double())
+
+
+@pytest.mark.parametrize("n", [1, 7, 30, 59, 60])
+@pytest.mark.parametrize("power", [0.0, 1.0, 4.0])
+def test_shares_are_chances_at_most_1_and_systematic_draws_keep_them(n, power):
+    """Each candidate is taken as often as its share says, and never twice at a time."""
+    chance = torch.rand(60, generator=torch.Generator().manual_seed(1)).double() ** -power
+    share = shares(chance, n)
+    assert share.sum().item() == pytest.approx(n) and share.max() <= 1
+    free = share < 1 - 1e-9
+    ratio = (share / chance)[free]
+    assert not len(ratio) or torch.allclose(ratio, ratio[0].expand_as(ratio))
+    assert free.all() or chance[~free].min() >= (chance[free].max() if free.any() else 0)
+    counts = torch.zeros(60).double()
+    for seed in range(400):
+        taken = systematic(share, seed)
+        assert len(taken) == n == len(set(taken.tolist()))
+        counts[taken] += 1 / 400
+    assert (counts - share).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 3.0])
 def test_the_power_says_how_sharply(power):
     box = Box(x=(-1.0, 1.0))
     squares = lambda x: torch.exp(-(x[:, 0] ** 2) / 0.02)
-    x = refined(box, 400, 1, power=power).draw(1, squares)
+    x = drawn(refined(box, 400, 1, power=power, renewed=1.0), 1, squares)
     near = (x.abs() < 0.2).double().mean().item()
     assert {0.0: 0.15, 1.0: 0.4, 3.0: 0.42}[power] < near < {0.0: 0.25, 1.0: 0.7, 3.0: 0.8}[power]
 
 
 def test_the_first_points_are_spread_and_no_point_comes_twice():
-    source = refined(PLANE, 64, 1)
-    assert torch.equal(source.draw(0, FLAT), PLANE.points(64))
-    x = source.draw(1, lambda x: 1e6 * (x[:, 0] > 0.5))
+    source = refined(PLANE, 64, 1, renewed=1.0)
+    assert torch.equal(drawn(source, 0), PLANE.points(64))
+    x = drawn(source, 1, lambda x: 1e6 * (x[:, 0] > 0.5))
     assert x.shape == (64, 2) and len({tuple(p) for p in x.tolist()}) == 64
     assert ((x >= PLANE.low) & (x <= PLANE.high)).all()
+
+
+def test_a_share_of_the_points_is_new_each_time_in_place_of_the_oldest():
+    source = refined(PLANE, 20, 1, renewed=0.25)
+    before = at(PLANE.points(20), weight=3.0)
+    x, weight = source.draw(1, FLAT, before)
+    assert x.shape == (20, 2) and torch.equal(x[:15], before.x[5:])
+    assert torch.equal(weight[:15], before.weight[5:])
+    assert not {tuple(p) for p in x[15:].tolist()} & {tuple(p) for p in before.x.tolist()}
+    for number in range(2, 5):
+        x, weight = source.draw(number, FLAT, at(x))
+    assert not {tuple(p) for p in x.tolist()} & {tuple(p) for p in before.x.tolist()}
+    assert torch.equal(
+        source.draw(1, FLAT, before)[0],
+        refined(PLANE, 20, 1, renewed=0.25).draw(1, FLAT, before)[0],
+    )
 
 
 @pytest.mark.parametrize(
     "squares", [lambda x: 0 * x[:, 0], lambda x: x[:, 0] / 0, lambda x: x[:, 0] * math.nan]
 )
-def test_a_residual_of_zero_or_without_a_value_is_no_harm(squares):
-    assert refined(PLANE, 16, 1).draw(3, squares).shape == (16, 2)
+@pytest.mark.parametrize("make", [refined, partial(grown, more=3)])
+def test_a_residual_of_zero_or_without_a_value_is_no_harm(make, squares):
+    x = drawn(make(PLANE, 16, 1), 3, squares, at(PLANE.points(16)))
+    assert x.shape == (16 + 3 * (make is not refined), 2) and x.isfinite().all()
+
+
+def test_a_grown_set_keeps_its_points_and_adds_those_where_the_residual_is_greatest():
+    box = Box(x=(0.0, 1.0))
+    source = grown(box, 20, 1, more=5, candidates=500)
+    first = drawn(source, 0)
+    assert torch.equal(first, box.points(20))
+    x = drawn(source, 1, BUMP, at(first))
+    assert torch.equal(x[:20], first) and x.shape == (25, 1)
+    candidates = box.points(500, "sobol", mixed(0, 1))
+    best = sorted(candidates[:, 0].tolist(), key=lambda c: abs(c - 0.3))[:5]
+    assert sorted(x[20:, 0].tolist()) == sorted(best)
+    again = drawn(source, 2, BUMP, at(x))
+    assert torch.equal(again[:25], x) and len(set(again[:, 0].tolist())) == 30
+
+
+STAGES = {
+    "Adam": Adam(9, lr=1e-2),
+    "LBFGS": LBFGS(5, inner=4),
+    "LevenbergMarquardt": LevenbergMarquardt(6),
+    "cg": LevenbergMarquardt(6, solver="cg"),
+    "qr": LevenbergMarquardt(6, solver="qr"),
+}
+SOURCES = {
+    "refined": refined(LINE, 12, 2),
+    "grown": grown(LINE, 12, 2, more=2),
+    "rows": Batches(lambda number, squares: LINE.points(12, "uniform", number), 1, {"data": 20}),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_every_stage_learns_from_every_source(source, stage):
+    problem, net = measured(), MLP(LINE, (6,))
+    every = batch_of(problem, LINE.points(64))
+    losses = []
+    for event in run(problem, net, [stage], source):
+        losses.append(
+            sum(v.sum().item() for v in event.objective.losses(event.state.theta, every).values())
+        )
+    start = event.objective.losses(Trial(problem, MLP(LINE, (6,))).theta(), every)
+    assert losses[-1] < 0.7 * sum(v.item() for v in start.values())
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+def test_the_weights_of_points_are_those_of_the_loss(solver):
+    """A point of weight 3 is three points: the same loss, the same step."""
+    x = LINE.points(8)
+    weight = torch.ones(8, 1).double()
+    weight[2] = 3.0
+    thrice = torch.cat([x, x[2:3], x[2:3]])
+    problem = Problem(LINE, lambda u, t: u(0) - 3 * t**2)
+    steps = []
+    for source in (Batches(lambda n, s: (x, weight * 8 / 10)), fixed(thrice)):
+        for stage in (Adam(1), LevenbergMarquardt(1, solver=solver)):
+            (event,) = run(problem, MLP(LINE, (4,)), [stage], source)
+            steps.append((event.losses["equation"], event.state.theta))
+    for one, other in ((0, 2), (1, 3)):
+        assert torch.allclose(steps[one][0], steps[other][0], rtol=1e-12)
+        assert torch.allclose(steps[one][1], steps[other][1], rtol=1e-7)
 
 
 def test_in_a_fit_refined_points_are_where_the_residual_is():
@@ -154,7 +336,7 @@ def test_in_a_fit_refined_points_are_where_the_residual_is():
         seen = points_of(points, 12, problem, LevenbergMarquardt(12))
         return ((seen[-1] - 0.37).abs() < 0.1).double().mean().item()
 
-    assert share(refined(box, 60, 3, 1000)) > 2 * share(sampled(box, 60, every=3))
+    assert share(refined(box, 60, 3, 1000, renewed=0.5)) > 2 * share(sampled(box, 60, every=3))
 
 
 # --- mini-batches ------------------------------------------------------------------------------
@@ -229,6 +411,17 @@ def gives(x):
         (lambda: refined(LINE, 0, 1), "n is a whole number, 1 or more; got 0"),
         (lambda: refined(LINE, 8, 0), "every is a whole number, 1 or more; got 0"),
         (lambda: refined(LINE, 8, 1, candidates=7), "candidates is a whole number, 8 or more; got 7"),
+        (lambda: refined(LINE, 8, 1, renewed=0), "renewed is a number above 0, and finite; got 0"),
+        (lambda: refined(LINE, 8, 1, renewed=1.5), "renewed is a share of .* at most 1; got 1.5"),
+        (lambda: refined(LINE, 8, 1, weighted="no"), "weighted is True or False; got 'no'"),
+        (lambda: grown(LINE, 0, 1, 1), "n is a whole number, 1 or more; got 0"),
+        (lambda: grown(LINE, 8, 0, 1), "every is a whole number, 1 or more; got 0"),
+        (lambda: grown(LINE, 8, 1, 0), "more is a whole number, 1 or more; got 0"),
+        (lambda: grown(LINE, 8, 1, 9, 8), "candidates is a whole number, 9 or more; got 8"),
+        (lambda: train([Adam(1)], points=gives((column(0.5), torch.ones(1)))), r"got \(1,\) for draw 0. Wr"),
+        (lambda: train([Adam(1)], points=gives((column(0.5), column(-1.0)))), "a weight above 0"),
+        (lambda: train([Adam(1)], points=gives((column(0.5), 2.0))), r"as weights is .*\(n, 1\); got 2.0"),
+        (lambda: train([Adam(1)], points=gives([column(0.5)])), r"with weights, \(x, weight\); got"),
         (lambda: train([Adam(1)], points=gives(torch.zeros(4, 2))), r"points \(n, 1\).*\(4, 2\).*for draw 0"),
         (lambda: train([Adam(1)], points=gives(torch.zeros(4))), r"got .*\(4,\).*for draw 0"),
         (lambda: train([Adam(1)], points=gives(torch.zeros(0, 1))), r"one or more.*\(0, 1\)"),

@@ -23,6 +23,7 @@ from companion.pinn import (
     LevenbergMarquardt,
     Problem,
     Unknown,
+    grown,
     refined,
     sampled,
 )
@@ -45,6 +46,7 @@ OPTIONS = {
     "float32": {"float32": True},
     "causal": {"causal": Causal("t", 1e-3)},
     "refined": {"points": refined(oscillator().domain, 16, every=2)},
+    "grown": {"points": grown(oscillator().domain, 16, every=3, more=2)},
     "mini-batches": {
         "points": Batches(lambda number, squares: oscillator().domain.points(16), 1, {"start": 1})
     },

@@ -13,7 +13,7 @@ differences.py    the derivatives of a reference that leaves torch
 units.py          scaled: sizes far from 1, found and taken away
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
 spreads.py        spread_of: how steep its first layer should be along each axis
-batches.py        Batches, sampled, refined: where the points come from
+batches.py        Batches, sampled, refined, grown: where the points come from
 trial.py          Trial, Objective: what is trained, as one vector θ, and its loss; Causal weights
 stages.py         what a stage is; LBFGS
 adam.py           Adam
@@ -40,7 +40,7 @@ from companion._project import require
 require(__name__, "pinn", "scipy", "torch", "tqdm")
 
 from companion.pinn.adam import Adam
-from companion.pinn.batches import Batches, refined, sampled
+from companion.pinn.batches import Batches, grown, refined, sampled
 from companion.pinn.checks import check
 from companion.pinn.conditions import Dirichlet, Neumann, Periodic, Start
 from companion.pinn.domain import Box
@@ -87,6 +87,7 @@ __all__ = [
     "batch_of",
     "check",
     "fit",
+    "grown",
     "march",
     "refined",
     "residuals",

@@ -226,13 +226,18 @@ def shares(chance: Tensor, n: int) -> Tensor:
 def systematic(share: Tensor, seed: int) -> Tensor:
     """The places of those that are taken: each with the chance π, Σ π of them, none of them twice.
 
+    Marks at equal distances on the sum of the shares, in an order by chance: in their own, points of
+    Sobol's sequence would come from one half of the box.
+
     Source: Madow, *On the theory of systematic sampling, II* (1949).
     """
-    ends = share.cumsum(0)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(share), generator=generator)
+    ends = share[order].cumsum(0)
     n = round(ends[-1].item())
-    offset = torch.rand(1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    offset = torch.rand(1, generator=generator, dtype=torch.float64)
     marks = (torch.arange(n) + offset) * (ends[-1] / n)
-    return torch.searchsorted(ends, marks, right=True).clamp(max=len(share) - 1)
+    return order[torch.searchsorted(ends, marks, right=True).clamp(max=len(share) - 1)]
 
 
 def grown(
