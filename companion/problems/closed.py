@@ -106,7 +106,7 @@ def eigenvalue(guess: float = 1.3) -> Problem:
     return Problem(
         box,
         lambda u, x, k: u(0, 0) + k * u(),
-        (Condition("norm", end, PI / 2, of=lambda u, x, norm: norm),),
+        (Condition("size", end, PI / 2, of=lambda u, x, norm: norm),),
         hard=(Dirichlet("x"),),
         exact=torch.sin,
         unknowns={"k": Unknown(guess, truth=1.0)},
