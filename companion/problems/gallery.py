@@ -94,7 +94,7 @@ GALLERY = {
     ),
     "Burgers": Entry(
         burgers,
-        trained((20, 20, 20), 1.0, 150, 1200),
+        trained((20, 20, 20), 1.0, 350, 1200),
         "a layer of the width 0.02 that the points must find",
     ),
     "Allen-Cahn": Entry(
@@ -136,7 +136,7 @@ GALLERY = {
         heat_space, trained((100,), 1.0, 80, 1500), "four axes, of which three have edges"
     ),
     "eigenvalue": Entry(
-        eigenvalue, trained((16,), 2.0, 40, 40), "a norm that is an integral, else u = 0"
+        eigenvalue, trained((20,), 2.0, 100, 60), "a norm that is an integral, else u = 0"
     ),
     "Kovasznay": Entry(
         kovasznay, trained((40,), 2.0, 80, 500), "three unknown functions, no condition on p"
