@@ -21,6 +21,9 @@ INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 # These look at the book, its pins and its stored runs.
 BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book chapter_rules conformance error_messages maths mutation mutation_operators notebooks own_copies package page_numbers peers plain_nodes plain_notebooks project readme redirects rosetta types)) $(wildcard tests/test_experiments*.py)
 
+# Where it is set, each process compiles again all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: book test rooms notebooks lab write bench conformance lock clean
 .DEFAULT_GOAL := book
 
@@ -30,6 +33,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c '$(NEEDS_311)'
 	@echo "$(VENV): installing what requirements.txt pins, about 160 packages, 2 GB; one to five minutes."
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade pip  # an old one thinks about the list for half a minute
 	$(BIN)/python -m pip install --progress-bar on --no-compile --requirement requirements.txt
 	$(BIN)/python -m pip $(INSTALL_COMPANION)
 	@touch $@

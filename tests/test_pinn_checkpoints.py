@@ -4,8 +4,6 @@ import dataclasses
 import os
 import pickle
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -23,12 +21,14 @@ from companion.pinn import (
     LevenbergMarquardt,
     Problem,
     Unknown,
+    fit,
     grown,
     refined,
     sampled,
 )
 from companion.problems import oscillator
 from tests.fits import LINE, bits, inverse, train
+from tests.processes import FORKED
 
 SOFT = oscillator(hard=False)
 STAGES = {
@@ -146,22 +146,24 @@ def test_more_steps_of_a_stage_are_the_same_fit_longer(make, tmp_path):
     assert torch.equal(bits(longer), bits(whole))
 
 
+def part_of_a_fit(seed, count, path):
+    """The first stages of a fit, in a process of its own."""
+    problem = oscillator(hard=False)
+    net = MLP(problem.domain, (8,), seed=seed)
+    stages = STAGES["a mixture"][:count]
+    fit(problem, net, stages, points=16, progress=False, resample=3, checkpoint=path)
+    torch.save([p.detach() for p in net.parameters()], f"{path}.bits")
+
+
 def test_another_process_goes_on_to_the_same_bits(tmp_path):
-    program = """
-import sys, torch
-from companion.pinn import LBFGS, MLP, Adam, LevenbergMarquardt, fit
-from companion.problems import oscillator
-problem = oscillator(hard=False)
-net = MLP(problem.domain, (8,), seed=int(sys.argv[1]))
-stages = [Adam(5), LBFGS(4, inner=3), LevenbergMarquardt(3), Adam(4)][: int(sys.argv[2])]
-fit(problem, net, stages, points=16, progress=False, resample=3, checkpoint=sys.argv[3])
-torch.save([p.detach() for p in net.parameters()], sys.argv[3] + ".bits")
-"""
     found = {}
     for name, counts in {"whole": (4,), "parts": (2, 4)}.items():
         for seed, count in enumerate(counts):
-            arguments = [str(seed), str(count), str(tmp_path / name)]
-            subprocess.run([sys.executable, "-c", program, *arguments], check=True)
+            arguments = seed, count, str(tmp_path / name)
+            process = FORKED.Process(target=part_of_a_fit, args=arguments)
+            process.start()
+            process.join()
+            assert process.exitcode == 0
         found[name] = torch.load(tmp_path / f"{name}.bits")
     assert all(torch.equal(a, b) for a, b in zip(found["whole"], found["parts"], strict=True))
 

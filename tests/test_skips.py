@@ -34,7 +34,7 @@ def test_a_skip_is_a_failure_on_ci(ci: str, counts: str, tmp_path: Path) -> None
     done = subprocess.run(
         [*command, f"--rootdir={tmp_path}", str(tmp_path)],
         cwd=ROOT,
-        env=os.environ | {"CI": ci, "PYTEST_ADDOPTS": ""},
+        env=os.environ | {"CI": ci, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         text=True,
         capture_output=True,
     )
