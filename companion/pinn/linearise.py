@@ -40,17 +40,29 @@ class Linearised(NamedTuple):
 def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
     """r and J at θ, each row times √(weight / n): |r|² is the loss."""
     found, blocks = {}, {}
-    problem, known = objective.trial.problem, integrated(objective, theta, batch)
+    known = integrated(objective, theta, batch)  # the integrals, once for all points
     for term, at in batch.items():
-        mine = [known[name] for name in quadratures(problem, [term], theta)]
-        inputs = joined(theta, [part for part, _ in mine])
-        r, j = ways(objective, term, inputs, at)[0](inputs, *arguments(at))
-        found[term], blocks[term] = (r, at.weight), chained(j, [slopes for _, slopes in mine])
+        r, blocks[term] = of_term(objective, term, theta, at, known)
+        found[term] = r, at.weight
     scales = scales_of(objective.weighted(found, batch))
     rows = {term: scales[term] * r for term, (r, _) in found.items()}
     jacobian = torch.cat([(scales[t][:, :, None] * j).flatten(0, 1) for t, j in blocks.items()])
     losses = {term: r.square().sum() for term, r in rows.items()}
     return Linearised(torch.cat([r.flatten() for r in rows.values()]), jacobian, scales, losses)
+
+
+def of_term(
+    objective: Objective,
+    term: str,
+    theta: Tensor,
+    at: Points,
+    known: dict[str, tuple[Tensor, Tensor]],
+) -> tuple[Tensor, Tensor]:
+    """r (n, k) of one term and J (n, k, P), from the parts of the integrals and their Jacobians."""
+    mine = [known[name] for name in quadratures(objective.trial.problem, [term], theta)]
+    inputs = joined(theta, [part for part, _ in mine])
+    r, j = ways(objective, term, inputs, at)[0](inputs, *arguments(at))
+    return r, chained(j, [slopes for _, slopes in mine])
 
 
 def integrated(
