@@ -157,6 +157,7 @@ def killed(folder):
         monitor_interval=0.1,
         start_method="fork",
     )
+    os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # see processes.joined
     elastic_launch(config, train.main)([str(file)])
 
 

@@ -130,6 +130,16 @@ def test_what_several_processes_cannot_do_is_refused():
         Adam(9, compiled=3).init(goal, goal.trial.theta(), batch)
 
 
+def test_a_restart_that_would_find_the_addresses_of_the_dead_is_refused(monkeypatch):
+    there = {"WORLD_SIZE": "2", "TORCHELASTIC_MAX_RESTARTS": "3"}
+    for name, value in (there | {"TORCHELASTIC_USE_AGENT_STORE": "True"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(
+        RuntimeError, match=r"--max-restarts=3 keeps .* Write TORCH_DISABLE_SHARE_R"
+    ):
+        joined()
+
+
 def test_j_transposed_j_counts_where_memory_is_short(monkeypatch):
     """Few rows and many parameters: one process makes JJᵀ, two would make JᵀJ."""
     from companion.pinn import levenberg_marquardt

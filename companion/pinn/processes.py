@@ -118,7 +118,7 @@ def joined() -> Processes:
     """The processes that torchrun started this one among; this one alone, where nobody did.
 
     With COMPANION_DEVICE=cuda each process of a machine takes a GPU of its own, and they speak by
-    nccl; else by gloo.
+    nccl; else by gloo. Raises RuntimeError where a restart would find the addresses of the dead.
 
     >>> joined()
     Processes(rank=0, count=1, group=None)
@@ -126,8 +126,24 @@ def joined() -> Processes:
     if not dist.is_initialized():
         if "WORLD_SIZE" not in os.environ:
             return ALONE
+        refuse_stale_addresses()
         cuda = device().type == "cuda"
         if cuda:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         dist.init_process_group("nccl" if cuda else "gloo")
     return Processes(dist.get_rank(), dist.get_world_size())
+
+
+def refuse_stale_addresses() -> None:
+    """Raise RuntimeError if torchrun is to restart processes, and shares its store with them.
+
+    There the addresses of those that died stay, and who is faster than the new ones calls them: see
+    findings/restart_meets_the_dead.py.
+    """
+    restarts = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))
+    if restarts and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise RuntimeError(
+            f"torchrun --max-restarts={restarts} keeps the addresses of processes that died, and those "
+            "that it starts again may call them. Write TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before "
+            "torchrun"
+        )

@@ -1,6 +1,6 @@
 """A fit from the command line, on as many processes as torchrun starts. Chapter 19.
 
-    torchrun --nproc-per-node=4 --max-restarts=3 -m companion.pinn.train oscillator.py
+    torchrun --nproc-per-node=4 -m companion.pinn.train oscillator.py
 
 The file is Python; it defines a problem, a network, stages, and what else fit is to be called with:
 
@@ -13,10 +13,12 @@ The file is Python; it defines a problem, a network, stages, and what else fit i
     stages = [LevenbergMarquardt(40)]
     options = {"points": 400, "log_interval": 10}
 
-Each process runs the file. A checkpoint, oscillator.checkpoint, is written at each report: where a
-process dies, torchrun starts all of them again and they go on from it. At the end stands
-oscillator.solution, for Solution.load. Without torchrun, python -m companion.pinn.train does the same
-in one process.
+Each process runs the file. A checkpoint, oscillator.checkpoint, is written at each report, and who
+begins again goes on from it. At the end stands oscillator.solution, for Solution.load. Without
+torchrun, python -m companion.pinn.train does the same in one process. Where a process may die, let
+torchrun start all of them again:
+
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nproc-per-node=4 --max-restarts=3 -m …
 """
 
 import argparse
