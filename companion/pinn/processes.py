@@ -138,7 +138,7 @@ def refuse_stale_addresses() -> None:
     """Raise RuntimeError if torchrun is to restart processes, and shares its store with them.
 
     There the addresses of those that died stay, and who is faster than the new ones calls them: see
-    findings/restart_meets_the_dead.py.
+    findings/torchrun_restart_calls_the_dead.sh.
     """
     restarts = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))
     if restarts and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
