@@ -8,6 +8,7 @@
 #   make write   open the sources of the chapters in JupyterLab, to change the book
 #   make bench   compare with other packages, in environments of their own
 #   make conformance  try other projects' lists of functions; ARGUMENTS="--seed 7" draws other samples
+#   make gpu     run the book on a GPU: chapters, the tests that need one, what a step costs
 #   make lock    renew requirements.txt from requirements.in
 #   make clean   remove what was built (the environments stay: rm -r .venv .venv-bench .venv-peers)
 
@@ -21,7 +22,7 @@ INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 # These look at the book, its pins and its stored runs.
 BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book chapter_rules conformance error_messages maths mutation mutation_operators notebooks own_copies package peers plain_nodes plain_notebooks project readme redirects rosetta types)) $(wildcard tests/test_experiments*.py)
 
-.PHONY: book test rooms notebooks lab write bench conformance lock clean
+.PHONY: book test rooms notebooks lab write bench conformance gpu lock clean
 .DEFAULT_GOAL := book
 
 # The stamp is newer than the lists when the environment matches them. What is imported is compiled when it is
@@ -79,6 +80,9 @@ bench: $(VENV)/.ready $(BENCH_VENV)/.ready $(VENV)/.ready
 conformance: $(VENV)/.ready
 	@echo "make conformance: some 900 functions and 100000 random programs, on all cores; a quarter of an hour on two."
 	$(BIN)/python -m conformance $(ARGUMENTS)
+
+gpu: $(VENV)/.ready
+	@$(BIN)/python -m experiments.gpu
 
 # torch's wheel brings its own GPU packages, or none, so they are not pinned.
 lock:

@@ -46,7 +46,7 @@ STAGES = {
 WIDTH = 30  # units of both layers where the width is not what is varied
 POINTS = {
     "Adam": (1000, 3000, 10_000, 30_000, 100_000),
-    "Adam, compiled": (1000, 3000, 10_000, 30_000, 100_000),
+    "Adam, compiled": (1000, 10_000, 100_000),
     "Levenberg-Marquardt": (1000, 3000, 10_000, 30_000),
 }
 WIDTHS = {
@@ -54,12 +54,12 @@ WIDTHS = {
     "Levenberg-Marquardt": (8, 16, 30, 52),
 }
 AT = {"Adam": 1000, "Levenberg-Marquardt": 4000}  # points, where the parameters are varied
-DIMENSIONS = (1, 2, 3, 5, 7, 10)
+DIMENSIONS = (1, 2, 5, 10)
 COUNTS = (1, 2, 4)
 SHARED = {"Adam": (500, 20_000), "Levenberg-Marquardt": (500, 8000)}  # points, over processes
 NUMBERS = (1, 100, 10_000, 100_000, 1_000_000)  # of a message
 SEEDS = range(5)
-TURNS = 5
+TURNS = 4
 CHAPTER_13 = [
     (kind, weight, seed) for kind in ("Tanh", "Sine") for weight in (1.0, 10.0) for seed in (0, 1)
 ]
