@@ -32,7 +32,7 @@ MINUTES = {"notebooks": 4.0, "tests": 1.5}  # the steps take about one
 SKIPPED = "there is no GPU here"  # what the tests say that are skipped elsewhere
 STAGES = {
     "Adam": Adam(1000),
-    "Adam, compiled": Adam(1000, compiled=20),
+    "Adam, compiled": Adam(1000, compiled=5),
     "Levenberg-Marquardt": LevenbergMarquardt(1000),
 }
 POINTS = (1000, 10_000, 100_000)

@@ -40,7 +40,7 @@ KEPT = ROOT / "_build" / "scale.jsonl"
 FORK = multiprocessing.get_context("fork") if os.name == "posix" else None
 STAGES = {
     "Adam": Adam(1000),
-    "Adam, compiled": Adam(1000, compiled=20),
+    "Adam, compiled": Adam(1000, compiled=5),
     "Levenberg-Marquardt": LevenbergMarquardt(1000),
 }
 WIDTH = 30  # units of both layers where the width is not what is varied
