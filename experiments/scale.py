@@ -231,10 +231,12 @@ def swept(workers):
     """A row: all jobs by so many workers of the queue, which have begun and have read the chapters."""
     from joblib import Parallel, delayed
 
+    from experiments.scale import one as task  # by its name, which a worker can import too
+
     with Parallel(n_jobs=workers) as queue:
-        queue(delayed(one)(job) for job in workers * [jobs()[0], jobs()[-1]])
+        queue(delayed(task)(job) for job in workers * [jobs()[0], jobs()[-1]])
         begun = time.perf_counter()
-        found = queue(delayed(one)(job) for job in jobs())
+        found = queue(delayed(task)(job) for job in jobs())
     return {"workers": workers, "jobs": len(found)} | {
         "seconds": round(time.perf_counter() - begun, 2),
         "found": found,
