@@ -8,6 +8,7 @@
 #   make write   open the sources of the chapters in JupyterLab, to change the book
 #   make bench   compare with other packages, in environments of their own
 #   make conformance  try other projects' lists of functions; ARGUMENTS="--seed 7" draws other samples
+#   make gpu     run the book on a GPU: chapters, the tests that need one, what a step costs
 #   make lock    renew requirements.txt from requirements.in
 #   make clean   remove what was built (the environments stay: rm -r .venv .venv-bench .venv-peers)
 
@@ -24,7 +25,7 @@ BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book chapter_ru
 # Where it is set, each process compiles again all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test rooms notebooks lab write bench conformance lock clean
+.PHONY: book test rooms notebooks lab write bench conformance gpu lock clean
 .DEFAULT_GOAL := book
 
 # The stamp is newer than the lists when the environment matches them. What is imported is compiled when it is
@@ -83,6 +84,9 @@ bench: $(VENV)/.ready $(BENCH_VENV)/.ready $(VENV)/.ready
 conformance: $(VENV)/.ready
 	@echo "make conformance: some 900 functions and 100000 random programs, on all cores; a quarter of an hour on two."
 	$(BIN)/python -m conformance $(ARGUMENTS)
+
+gpu: $(VENV)/.ready
+	@$(BIN)/python -m experiments.gpu
 
 # torch's wheel brings its own GPU packages, or none, so they are not pinned.
 lock:

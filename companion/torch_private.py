@@ -241,7 +241,10 @@ def repeated(
     graph.output(tuple(graph.call_function(getitem, (found, i)) for i in range(len(state))))
     if inside:  # a loop is traced on tensors without values, of which no two are views of one
         mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
-        inputs = [mode.from_tensor(value.clone(), static_shapes=True) for value in inputs]
+        alone = [
+            torch.empty_strided(v.shape, v.stride(), dtype=v.dtype, device=v.device) for v in inputs
+        ]
+        inputs = [mode.from_tensor(value, static_shapes=True) for value in alone]
     return program(GraphModule({}, graph), inputs)
 
 

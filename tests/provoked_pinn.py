@@ -1,8 +1,10 @@
 """A program for each message of companion.pinn in the index of error messages."""
 
 import math
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -17,10 +19,13 @@ from companion.pinn import (
     LevenbergMarquardt,
     Problem,
     Unknown,
+    batch_of,
     check,
     fit,
     levenberg_marquardt,
 )
+from companion.pinn.processes import Processes, joined
+from companion.pinn.trial import Objective, Trial
 from companion.problems import Epidemic, oscillator
 
 LINE = Box(t=(0.0, 1.0))
@@ -58,6 +63,19 @@ def of_no_fit():
         path = Path(folder) / "fit.pt"
         path.write_text("no checkpoint")
         fit(oscillator(), MLP(LINE, (4,)), [Adam(1)], checkpoint=path, progress=False)
+
+
+def compiled_among_two():
+    problem = oscillator()
+    network, x = MLP(problem.domain, (4,)), problem.domain.points(4)
+    goal = Objective(Trial(problem, network), processes=Processes(0, 2))
+    Adam(2, compiled=2).init(goal, goal.trial.theta(), batch_of(problem, x))
+
+
+def joined_after_restarts():
+    there = {"WORLD_SIZE": "2", "TORCHELASTIC_MAX_RESTARTS": "3"}
+    with patch.dict(os.environ, there | {"TORCHELASTIC_USE_AGENT_STORE": "True"}):
+        joined()
 
 
 def without_room():
@@ -107,6 +125,8 @@ PROVOKED = {
     "pinn-nan": lambda: trained(lambda u, t: torch.log(u() - 1e9)),
     "pinn-products": without_room,
     "pinn-farsighted": lambda: trained(lambda u, t: u() - u().mean(), stage=LevenbergMarquardt(1)),
+    "pinn-alone": compiled_among_two,
+    "pinn-restarts": joined_after_restarts,
     "pinn-frozen": lambda: trained(network=MLP(LINE, (4,)).requires_grad_(False)),
     "pinn-whole": lambda: Adam(2.5),
     "pinn-above": lambda: LevenbergMarquardt(5, damping=0.0),

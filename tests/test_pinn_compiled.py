@@ -335,3 +335,11 @@ def test_a_thin_product_becomes_a_sum_of_the_same_numbers(k):
     left = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default)
     assert len(left) == (k > 3)
     assert torch.allclose(graph(a, b), a @ b + 1, rtol=1e-14)
+
+
+def test_a_table_with_gaps_is_compiled_with_its_strides(monkeypatch):
+    """As the ends of a box of several axes are: columns of one table."""
+    table, seen = torch.ones(3, 2, dtype=torch.float64), []
+    monkeypatch.setattr(torch_private, "program", lambda graph, inputs: seen.extend(inputs))
+    torch_private.repeated(lambda a, b: [a + b], 2, [table[:, 0].clone()], [table[:, 1]])
+    assert [t.stride() for t in seen] == [(1,), (2,)]

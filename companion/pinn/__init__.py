@@ -26,6 +26,8 @@ arguments.py      what an argument must be
 loop.py           run: the loop, as one can see it
 training.py       fit: run with its usual parts
 windows.py        march: one time window after another
+processes.py      one fit on several processes: shares, and sums over all
+train.py          a fit from the command line, for torchrun
 parts.py          the parts: stop on NaN, record, progress, checkpoint
 estimates.py      Estimate: what the data know of the unknowns
 profiles.py       Profile: the same without a parabola

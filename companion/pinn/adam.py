@@ -48,6 +48,11 @@ class Adam(Stage):
 
     def init(self, objective: Objective, theta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The moments, m = v = 0."""
+        if self.compiled and objective.processes.count > 1:
+            raise ValueError(
+                f"{self} makes its steps in one program, which hears nothing of the other "
+                f"{objective.processes.count - 1} processes: take Adam(..., compiled=0)"
+            )
         if self.compiled:
             compiled.refuse_untraceable(objective, one_step(objective, batch), theta, batch)
         return torch.zeros_like(theta), torch.zeros_like(theta)

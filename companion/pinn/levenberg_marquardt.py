@@ -16,6 +16,7 @@ from torch import Tensor
 
 from companion.pinn.arguments import need_number, need_whole
 from companion.pinn.linearise import Linearised, Products, linearised, rows_at
+from companion.pinn.processes import ALONE, Processes
 from companion.pinn.residuals import Batch
 from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.trial import Objective
@@ -88,10 +89,12 @@ class LevenbergMarquardt(Stage):
         if (self.solver or chosen(objective, theta, batch)) == "cg":
             line = Products(objective, theta, batch)
             slope = line.transposed(line.rows.detach())
-            peak = line.forward(slope).square().sum() / slope.square().sum()
+            (image,) = objective.processes.total(line.forward(slope).square().sum())
+            peak = image / slope.square().sum()
         else:
             j = linearised(objective, theta, batch).jacobian
-            peak = j.new_ones(()) if self.marquardt else j.square().sum(0).max()
+            (squares,) = objective.processes.total(j.square().sum(0))
+            peak = j.new_ones(()) if self.marquardt else squares.max()
         peak = torch.where(peak > 0, peak, 1.0).double()
         zero = torch.zeros_like(peak)
         return {
@@ -113,7 +116,7 @@ class LevenbergMarquardt(Stage):
         if self.acceleration and model.factored:
             h = bent(model, h, line.rows, rows(NEAR * h), self.acceleration)
         new = at.theta - h / model.units
-        before, after = line.rows.square().sum(), rows(h).square().sum()
+        before, after = objective.processes.total(line.rows.square().sum(), rows(h).square().sum())
         taken = after < before  # not if it is NaN
         memory = next_damping(at.memory, (before - after) / predicted, taken)
         small = (before - after).abs() <= torch.finfo(before.dtype).eps * before
@@ -133,7 +136,7 @@ class LevenbergMarquardt(Stage):
             products = Products(objective, theta, batch)
             return products, by_products(products, damping, self.iterations)
         line, factor = linearised(objective, theta, batch), by_qr if solver == "qr" else by_cholesky
-        return line, by_matrix(line, damping, self.marquardt, factor)
+        return line, by_matrix(line, damping, self.marquardt, factor, objective.processes)
 
     def finished(self, memory: Memory) -> str | None:
         """Why no further step is of use, or None; for a report, since it looks at values."""
@@ -209,24 +212,31 @@ def next_damping(memory: Memory, gain: Tensor, taken: Tensor) -> Memory:
 
 
 def by_matrix(
-    line: Linearised, damping: Tensor, marquardt: bool, factor: Callable[[Tensor, Tensor], Solve]
+    line: Linearised,
+    damping: Tensor,
+    marquardt: bool,
+    factor: Callable[[Tensor, Tensor, Processes], Solve],
+    processes: Processes = ALONE,
 ) -> Model:
     """The model from J itself; D² is the diagonal of JᵀJ, or 1."""
     j = line.jacobian
     units = torch.ones((), dtype=j.dtype, device=j.device)
     if marquardt:
-        units = j.norm(dim=0).clamp(min=torch.finfo(j.dtype).tiny)
+        units = processes.norm(j, 0).clamp(min=torch.finfo(j.dtype).tiny)
         j = j / units
-    return Model(factor(j, damping), lambda h: j @ h, units, j.T @ line.rows, j.norm())
+    (slope,) = processes.total(j.T @ line.rows)
+    solve = factor(j, damping, processes)
+    return Model(solve, lambda h: j @ h, units, slope, processes.norm(j))
 
 
-def by_cholesky(j: Tensor, damping: Tensor) -> Solve:
+def by_cholesky(j: Tensor, damping: Tensor, processes: Processes = ALONE) -> Solve:
     """(JᵀJ + μI)⁻¹ Jᵀr, or the same as Jᵀ(JJᵀ + μI)⁻¹ r where J has fewer rows than columns.
 
-    NaN where there is no Cholesky factor: the try is in vain.
+    Several processes always take the first, the sum of their JᵀJ. NaN where there is no Cholesky
+    factor: the try is in vain.
     """
-    wide = len(j) < j.shape[1]
-    gram = gram_of(j.T if wide else j)
+    wide = processes.count == 1 and len(j) < j.shape[1]
+    (gram,) = processes.total(gram_of(j.T if wide else j))
     gram.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(gram)
 
@@ -234,17 +244,20 @@ def by_cholesky(j: Tensor, damping: Tensor) -> Solve:
         if wide:
             h = j.T @ torch.cholesky_solve(rows[:, None], factor)[:, 0]
         else:
-            h = torch.cholesky_solve((j.T @ rows)[:, None], factor)[:, 0]
+            (left,) = processes.total(j.T @ rows)
+            h = torch.cholesky_solve(left[:, None], factor)[:, 0]
         return torch.where(failed == 0, h, math.nan)
 
     return solve
 
 
-def by_qr(j: Tensor, damping: Tensor) -> Solve:
+def by_qr(j: Tensor, damping: Tensor, processes: Processes = ALONE) -> Solve:
     """The same from the QR factors of J over √μ I: JᵀJ, which squares the condition, is not made.
 
     Where J has fewer rows than columns, of Jᵀ over √μ I: that is the smaller matrix then.
     """
+    if processes.count > 1:
+        return by_qr_of_shares(j, damping, processes)
     wide = len(j) < j.shape[1]
     tall = j.T if wide else j
     eye = torch.eye(tall.shape[1], dtype=j.dtype, device=j.device)
@@ -255,6 +268,26 @@ def by_qr(j: Tensor, damping: Tensor) -> Solve:
         if wide:
             return q @ torch.linalg.solve_triangular(upper.T, rows[:, None], upper=False)[:, 0]
         return torch.linalg.solve_triangular(upper, (q.T @ rows)[:, None], upper=True)[:, 0]
+
+    return solve
+
+
+def by_qr_of_shares(j: Tensor, damping: Tensor, processes: Processes) -> Solve:
+    """The same where each process has some rows of J: Jₛ = QₛRₛ, and all Rₛ over √μ I = Q̂ R.
+
+    Then the rows of Q that belong to Jₛ are Qₛ Q̂ₛ, so Qᵀr = Σₛ Q̂ₛᵀ Qₛᵀ rₛ.
+
+    Source: Demmel, Grigori, Hoemmen & Langou, *Communication-optimal parallel and sequential QR and LU
+    factorizations* (2012).
+    """
+    own, share = torch.linalg.qr(j)
+    eye = torch.eye(j.shape[1], dtype=j.dtype, device=j.device)
+    q, upper = torch.linalg.qr(torch.cat([processes.gathered(share), damping.sqrt() * eye]))
+    q = own @ q[processes.rank * len(share) :][: len(share)]
+
+    def solve(rows: Tensor) -> Tensor:
+        (left,) = processes.total(q.T @ rows)
+        return torch.linalg.solve_triangular(upper, left[:, None], upper=True)[:, 0]
 
     return solve
 
@@ -278,7 +311,9 @@ def by_products(line: Products, damping: Tensor, iterations: int) -> Model:
             direction, size = left + (new / size) * direction, new
         return h
 
-    largest = line.forward(slope).norm() / slope.norm()  # of ‖J‖, what the gradient sees
+    largest = (
+        line.processes.norm(line.forward(slope)) / slope.norm()
+    )  # of ‖J‖, what the gradient sees
     return Model(solve, line.forward, torch.ones_like(damping), slope, largest, factored=False)
 
 
@@ -301,7 +336,11 @@ def gram_of(j: Tensor, into: Tensor | None = None) -> Tensor:
 
 def chosen(objective: Objective, theta: Tensor, batch: Batch) -> str:
     """The solver where none is named."""
-    rows = sum(len(at.x) * objective.trial.problem.outputs for at in batch.values())
+    processes = objective.processes
+    counts = [len(at.x) for at in processes.share(batch).values()]
+    rows = sum(counts) * objective.trial.problem.outputs
+    if processes.count > 1:  # JᵀJ is made, however few the rows
+        rows = max(rows, len(theta))
     needed = rows * len(theta) * theta.element_size()
     if needed <= ROOM:
         return "qr" if theta.dtype == torch.float32 else "cholesky"

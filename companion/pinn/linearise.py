@@ -29,7 +29,10 @@ NAME = "Levenberg–Marquardt"
 
 
 class Linearised(NamedTuple):
-    """The weighted rows r (N,), J = ∂r/∂θ (N, P), and the weights under which they are."""
+    """The weighted rows r (N,), J = ∂r/∂θ (N, P), and the weights under which they are.
+
+    Where there are several processes, those of the share of this one; the losses are those of all.
+    """
 
     rows: Tensor
     jacobian: Tensor
@@ -39,7 +42,7 @@ class Linearised(NamedTuple):
 
 def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
     """r and J at θ, each row times √(weight / n): |r|² is the loss."""
-    found, blocks = {}, {}
+    found, blocks, batch = {}, {}, objective.processes.share(batch)
     known = integrated(objective, theta, batch)  # the integrals, once for all points
     for term, at in batch.items():
         r, blocks[term] = of_term(objective, term, theta, at, known)
@@ -47,7 +50,8 @@ def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
     scales = scales_of(objective.weighted(found, batch))
     rows = {term: scales[term] * r for term, (r, _) in found.items()}
     jacobian = torch.cat([(scales[t][:, :, None] * j).flatten(0, 1) for t, j in blocks.items()])
-    losses = {term: r.square().sum() for term, r in rows.items()}
+    losses = objective.processes.total(*[r.square().sum() for r in rows.values()])
+    losses = dict(zip(rows, losses))
     return Linearised(torch.cat([r.flatten() for r in rows.values()]), jacobian, scales, losses)
 
 
@@ -113,7 +117,7 @@ def scales_of(found: Rows) -> dict[str, Tensor]:
 
 def rows_at(objective: Objective, theta: Tensor, batch: Batch, scales: dict[str, Tensor]) -> Tensor:
     """r (N,) at another θ, under the same weights; J is never made."""
-    problem = objective.trial.problem
+    problem, batch = objective.trial.problem, objective.processes.share(batch)
     with torch.no_grad():
         parts: Parts = {}
         for name, at in quadratures(problem, batch, theta).items():
@@ -260,9 +264,13 @@ def untraceable(term: str) -> str:
 
 
 class Products:
-    """J v and Jᵀ w of the weighted rows, by reverse mode over its own graph: no J is kept."""
+    """J v and Jᵀ w of the weighted rows, by reverse mode over its own graph: no J is kept.
+
+    Where there are several processes, J v and w are rows of this one's share, and Jᵀ w is that of all.
+    """
 
     def __init__(self, objective: Objective, theta: Tensor, batch: Batch) -> None:
+        self.processes = objective.processes
         with torch.enable_grad():
             self.theta = theta.detach().requires_grad_()
             found = objective.rows(self.theta, batch)
@@ -273,7 +281,8 @@ class Products:
             (self.linear,) = torch.autograd.grad(
                 self.rows, self.theta, self.probe, create_graph=True, materialize_grads=True
             )  # Jᵀ probe: linear in the probe, so its derivative by it is J
-        self.losses = {term: r.detach().square().sum() for term, r in weighted.items()}
+        losses = self.processes.total(*[r.detach().square().sum() for r in weighted.values()])
+        self.losses = dict(zip(weighted, losses))
 
     def forward(self, v: Tensor) -> Tensor:
         """J v (N,)."""
@@ -283,6 +292,7 @@ class Products:
 
     def transposed(self, w: Tensor) -> Tensor:
         """Jᵀ w (P,)."""
-        return torch.autograd.grad(
+        found = torch.autograd.grad(
             self.rows, self.theta, w, retain_graph=True, materialize_grads=True
-        )[0]
+        )
+        return self.processes.total(*found)[0]

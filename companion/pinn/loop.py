@@ -17,10 +17,11 @@ from companion.pinn.arguments import need_kind, need_whole
 from companion.pinn.batches import Batches
 from companion.pinn.checks import refuse_misfits
 from companion.pinn.problem import Problem
+from companion.pinn.processes import ALONE, Processes
 from companion.pinn.residuals import equation_at
 from companion.pinn.solution import History, Solution
 from companion.pinn.stages import At, Losses, Stage
-from companion.pinn.state import State
+from companion.pinn.state import State, fingerprint
 from companion.pinn.trial import Causal, Objective, Trial
 
 
@@ -82,12 +83,14 @@ def run(
     causal: Causal | None = None,
     balance: int = 0,
     method: str | None = None,
+    processes: Processes = ALONE,
     state: State | None = None,
 ) -> Iterator[Event]:
     """Train the network step by step; each event is the caller's to look at, to record or to stop.
 
     stages, batches: what makes the steps, and where. balance: every so many steps the weights of the
-    conditions move towards equal gradient norms; 0: never. state: where to go on from. When the loop
+    conditions move towards equal gradient norms; 0: never. processes: joined(), where several make
+    this fit; each runs this loop and sees the same events. state: where to go on from. When the loop
     ends, however it does, the network's parameters are those of the last event. Raises what cannot
     work before the first step.
 
@@ -106,7 +109,7 @@ def run(
     need_kind("batches", batches, Batches, "Batches, as sampled(problem.domain, 256) gives")
     need_whole("balance", balance, 0)
     need_kind("state", state, (State, type(None)), "the State of an event")
-    objective = started(problem, network, stages, causal, method)
+    objective = started(problem, network, stages, causal, method, processes)
     state = state or first_state(objective, batches)
     refuse_untrainable(objective, stages, state)
     return steps(objective, stages, batches, balance, state)
@@ -118,11 +121,13 @@ def started(
     stages: Sequence[Stage],
     causal: Causal | None = None,
     method: str | None = None,
+    processes: Processes = ALONE,
 ) -> Objective:
     """The objective of a fit, once everything is looked at that can be before the first step."""
     need_kind("problem", problem, Problem, "a Problem")
     need_kind("network", network, nn.Module, "an nn.Module, MLP(problem.domain) for one")
     need_kind("causal", causal, (Causal, type(None)), "Causal(axis, epsilon) or None")
+    need_kind("processes", processes, Processes, "joined(), of companion.pinn.processes")
     if method not in (None, "reverse", "taylor"):
         raise ValueError(f'method is "reverse", "taylor" or None; got {method!r}')
     refuse_stages(stages)
@@ -130,7 +135,7 @@ def started(
     if trial.problem is not problem:  # a solution goes on, in another problem
         trial = continued(problem, trial)
     refuse_misfits(trial)
-    return Objective(trial, causal and causal.on(problem), method)
+    return Objective(trial, causal and causal.on(problem), method, processes)
 
 
 def continued(problem: Problem, old: Trial) -> Trial:
@@ -148,9 +153,25 @@ def continued(problem: Problem, old: Trial) -> Trial:
 
 def refuse_untrainable(objective: Objective, stages: Sequence[Stage], state: State) -> None:
     """Raise what any stage would raise when it begins, the last one too, before the first step."""
+    refuse_different(objective, state)
     batch = state.weighted()
     for stage in stages[state.stage :]:
         stage.init(objective, state.theta, batch)
+
+
+def refuse_different(objective: Objective, state: State) -> None:
+    """Raise RuntimeError unless all processes begin with the same θ, points, steps and problem."""
+    if objective.processes.count > 1:
+        points = [t.flatten() for at in state.weighted().values() for t in at[:3]]
+        problem = [number for term in fingerprint(objective.trial).values() for number in term]
+        objective.processes.refuse_different(
+            {
+                "parameters": state.theta,
+                "points": torch.cat(points),
+                "steps": state.theta.new_tensor([state.step, state.stage, state.made]),
+                "problem": state.theta.new_tensor(problem),
+            }
+        )
 
 
 def first_state(objective: Objective, batches: Batches) -> State:

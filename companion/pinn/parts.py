@@ -167,13 +167,14 @@ def hidden(objective: Objective, state: State) -> dict[str, float]:
     """Under causal weights: the loss without them, and the smallest of them."""
     if objective.causal is None:
         return {}
-    batch = state.weighted()
+    processes, batch = objective.processes, objective.processes.share(state.weighted())
     with torch.no_grad():
         found = objective.trial.at(state.theta, batch, objective.method)
-    rows, _ = found["equation"]
-    smallest = objective.causal.weights(rows, batch["equation"].x).min().item()
-    whole = torch.stack(list(losses_of(found).values())).sum().item()
-    return {"unweighted": whole, "smallest_weight": smallest}
+    rows, weight = found["equation"]
+    causal = objective.causal.weights(weight.sqrt() * rows, batch["equation"].x, processes)
+    (whole,) = processes.total(torch.stack(list(losses_of(found).values())).sum())
+    smallest = processes.gathered(causal.min()[None]).min()
+    return {"unweighted": whole.item(), "smallest_weight": smallest.item()}
 
 
 def number(name: str, value: Any, taken: Mapping[str, Any]) -> float:
@@ -226,7 +227,10 @@ def said_of(event: Event) -> dict[str, str]:
 
 
 class Checkpoint:
-    """Write the state to a file, whole or not at all; where that fails, the run ends."""
+    """Write the state to a file, whole or not at all; where that fails, the run ends.
+
+    Of several processes the first one writes, and tells the others whether it could.
+    """
 
     def __init__(self, path: str | Path, identity: dict[str, Any]) -> None:
         self.path, self.identity = Path(path), identity
@@ -236,18 +240,28 @@ class Checkpoint:
         begun = event.state.stage + 1
         identity = self.identity | {"stages": self.identity["stages"][:begun]}
         state = event.state.next_stage() if event.ended else event.state
+        processes, failed = event.objective.processes, ""
         try:
-            save(self.path, state, event.objective.trial, identity)
+            if not processes.rank:
+                save(self.path, state, event.objective.trial, identity)
         except OSError as error:
-            event.break_off(str(error))
+            failed = str(error)
+        if processes.any(bool(failed), state.theta):
+            event.break_off(failed or f"the checkpoint {self.path} cannot be written")
 
 
 class Interrupt:
-    """Ctrl-C inside this block waits until a step is finished; a second one does not."""
+    """Ctrl-C inside this block waits until a step is finished; a second one does not.
+
+    alone: else it ends this process where it is, for the others may be at another step.
+    """
+
+    def __init__(self, alone: bool = True) -> None:
+        self.alone = alone
 
     def __enter__(self) -> "Interrupt":
         self.pressed, self._before = False, None
-        if threading.current_thread() is threading.main_thread():
+        if self.alone and threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._press)
         return self
 

@@ -21,6 +21,7 @@ from companion.pinn.batches import Batches, fixed, refuse_points, sampled
 from companion.pinn.loop import Event, first_state, refuse_untrainable, started, steps
 from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, record
 from companion.pinn.problem import Problem
+from companion.pinn.processes import ALONE, Processes
 from companion.pinn.solution import History, Solution
 from companion.pinn.stages import Stage
 from companion.pinn.state import State, load
@@ -51,6 +52,7 @@ def fit(
     checkpoint: str | Path | None = None,
     progress: bool = True,
     method: str | None = None,
+    processes: Processes = ALONE,
 ) -> Solution:
     """Train the network (in place) until it obeys the problem; returns the Solution.
 
@@ -68,6 +70,8 @@ def fit(
     where a record was made it is event.record; event.stop("why") ends the fit. checkpoint: a file;
     written with every record and when the fit is interrupted, and if it is there the fit goes on from
     it, to the same bits; more stages may follow those it was written in, and other log intervals.
+    processes: joined(), where several make this fit (see pinn.processes): each calls fit with the same
+    arguments and gets the same solution; the first shows the bar and writes the checkpoint.
 
     Ctrl-C keeps what was reached; a NaN goes back to the last parameters with a finite loss, and
     leaves the checkpoint alone; a checkpoint that cannot be written ends the fit; all three warn. So
@@ -78,7 +82,8 @@ def fit(
     Source: chapter 12.
     """
     refuse_settings(seed, balance, metrics, callbacks, checkpoint)
-    objective = started(problem, network, stages, causal, method)
+    objective = started(problem, network, stages, causal, method, processes)
+    refuse_times(log_interval, processes)
     if resample is None:
         resample = usual_resample(problem, stages, points, sampler)
     batches = source(problem, points, sampler, seed, resample)
@@ -89,12 +94,12 @@ def fit(
         Due(log_interval),
         Guard(state, lambda good: steps(objective, stages, batches, balance, good, most=1)),
         metrics or {},
-        Progress(progress, sum(stage.steps for stage in stages), state.step),
+        Progress(progress and not processes.rank, sum(stage.steps for stage in stages), state.step),
         Checkpoint(checkpoint, identity) if checkpoint else None,
     )
     if not state.step and not isinstance(network, Solution):
         warn_of_units(objective, state)
-    with Interrupt() as ctrl_c, parts.progress:
+    with Interrupt(processes.count == 1) as ctrl_c, parts.progress:
         event = None
         for event in steps(objective, stages, batches, balance, state):
             if ctrl_c.pressed:
@@ -156,6 +161,7 @@ class Parts:
 
     def look(self, event: Event) -> None:
         """A report: whether all is finite, the record, and whether the stage has arrived."""
+        event.objective.processes.refuse_different({"parameters": event.state.theta})
         record(event, self.guard.look(event), self.metrics)
         finished = getattr(event.stage, "finished", None)
         if finished and not (event.stopped or event.last) and finished(event.state.memory):
@@ -199,6 +205,15 @@ def usual_resample(problem: Problem, stages: Sequence[Stage], points: Any, sampl
     if problem.domain.dimension == 1 or sampler == "grid" or not isinstance(points, Integral):
         return 0
     return max(OFTEN, *(getattr(stage, "compiled", 0) for stage in stages))
+
+
+def refuse_times(log_interval: Any, processes: Processes) -> None:
+    """Raise ValueError for reports by the time, which is another one in each process."""
+    if processes.count > 1 and isinstance(log_interval, timedelta):
+        raise ValueError(
+            f"{processes.count} processes make a report after the same step, not at the same time: "
+            f"log_interval=100, a number of steps; got {log_interval!r}"
+        )
 
 
 def source(problem: Problem, points: Any, sampler: str, seed: int, resample: int) -> Batches:

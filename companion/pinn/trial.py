@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from companion.pinn.problem import Function, Problem
+from companion.pinn.processes import ALONE, Processes
 from companion.pinn.residuals import Batch, Parts, Points, Rows, losses_of, residuals
 from companion.pinn.unknowns import Field, Unknown
 
@@ -153,16 +154,17 @@ class Causal:
             )
         return Causal(column, self.epsilon)
 
-    def weights(self, rows: Tensor, x: Tensor) -> Tensor:
+    def weights(self, rows: Tensor, x: Tensor, processes: Processes = ALONE) -> Tensor:
         """(n, 1), for the residual (n, k) at the points x; no gradient flows through them.
 
-        Points of the same time have the same weight.
+        Points of the same time have the same weight. What is earlier is so among all processes.
         """
-        times = x[:, int(self.axis or 0)].detach().contiguous()
+        own = x[:, int(self.axis or 0)].detach().contiguous()
+        times = processes.gathered(own)
         order = times.argsort(stable=True)
-        squares = rows.detach().square().sum(1)[order] / len(rows)
+        squares = processes.gathered(rows.detach().square().sum(1) / len(rows))[order]
         earlier = squares.cumsum(0) - squares
-        first = torch.searchsorted(times[order], times)  # the first point of the same time
+        first = torch.searchsorted(times[order], own)  # the first point of the same time
         return torch.exp(-self.epsilon * earlier[first])[:, None]
 
 
@@ -170,17 +172,21 @@ class Causal:
 class Objective:
     """The residuals of a trial under all weights, as a function of θ and a batch.
 
-    kept: what was compiled or traced for it, by whoever did; said: what was warned of, once in a fit.
+    Where there are several processes a batch is that of all: rows and losses are those of this one's
+    share of it, gradient and norms those of the whole. kept: what was compiled or traced for it, by
+    whoever did; said: what was warned of, once in a fit.
     """
 
     trial: Trial
     causal: Causal | None = None
     method: str | None = None
+    processes: Processes = ALONE
     kept: dict[Any, Any] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
 
     def rows(self, theta: Tensor, batch: Batch, method: str | None = None) -> Rows:
         """{term: (rows, weight)}, causal weights included."""
+        batch = self.processes.share(batch)
         return self.weighted(self.trial.at(theta, batch, method or self.method), batch)
 
     def weighted(self, found: Rows, batch: Batch) -> Rows:
@@ -188,7 +194,8 @@ class Objective:
         if self.causal is None or "equation" not in found:
             return found
         rows, weight = found["equation"]
-        causal = self.causal.weights(rows, batch["equation"].x)
+        own = weight.sqrt() * rows  # of a row that only fills up a share, nothing
+        causal = self.causal.weights(own, batch["equation"].x, self.processes)
         return {**found, "equation": (rows, weight * causal)}
 
     def losses(self, theta: Tensor, batch: Batch, method: str | None = None) -> dict[str, Tensor]:
@@ -204,19 +211,19 @@ class Objective:
             losses = self.losses(leaf, batch, method)
             total = torch.stack(list(losses.values())).sum()
             (slope,) = torch.autograd.grad(total, leaf, materialize_grads=True)
-        return {term: loss.detach() for term, loss in losses.items()}, slope
+        slope, *values = self.processes.total(slope, *[loss.detach() for loss in losses.values()])
+        return dict(zip(losses, values)), slope
 
     def norms(self, theta: Tensor, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """({term: its loss}, {term: ‖∂ its loss / ∂θ‖})."""
         with torch.enable_grad():
             leaf = theta.detach().requires_grad_()
-            losses, found = self.losses(leaf, batch), {}
-            for term, loss in losses.items():
-                (slope,) = torch.autograd.grad(
-                    loss, leaf, materialize_grads=True, retain_graph=True
-                )
-                found[term] = slope.norm()
-        return {term: loss.detach() for term, loss in losses.items()}, found
+            losses = self.losses(leaf, batch)
+            slopes: list[Tensor] = []
+            for loss in losses.values():
+                slopes += torch.autograd.grad(loss, leaf, materialize_grads=True, retain_graph=True)
+        found = self.processes.total(*[loss.detach() for loss in losses.values()], *slopes)
+        return dict(zip(losses, found)), {t: s.norm() for t, s in zip(losses, found[len(losses) :])}
 
     def warn(self, subject: str, message: str) -> None:
         """Warn of a subject once in a fit."""

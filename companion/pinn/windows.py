@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from companion.pinn.arguments import asked_by, need_function, need_kind, need_number, need_whole
 from companion.pinn.conditions import Dirichlet, Start
