@@ -194,7 +194,7 @@ def refined(
     fresh = max(1, round(renewed * n))
 
     def draw(number: int, squares: Squares, last: Points | None) -> Drawn:
-        if not number:
+        if not number or last is None:
             return box.points(n, "sobol", seed), torch.ones(n, 1, dtype=torch.float64)
         x = box.points(many, "sobol", mixed(seed, number))
         size = squares(x).detach().cpu().double() ** power
@@ -266,7 +266,7 @@ def grown(
     need_whole("candidates", many, more)
 
     def draw(number: int, squares: Squares, last: Points | None) -> Tensor:
-        if not number:
+        if not number or last is None:
             return box.points(n, "sobol", seed)
         x = box.points(many, "sobol", mixed(seed, number))
         size = squares(x).detach().cpu().double().nan_to_num(0.0, 0.0, 0.0)

@@ -181,7 +181,7 @@ def along_axes(what: str, value: float | Mapping[str, float], box: Box) -> Tenso
     need_kind(
         what, value, (Real, Mapping), f"a number above 0, or one for each axis, {{{first!r}: 2.0}}"
     )
-    if isinstance(value, Real):
+    if not isinstance(value, Mapping):
         need_number(what, value, above=0)
         value = dict.fromkeys(box.names, value)
     if strange := [str(name) for name in value if name not in box.names]:
