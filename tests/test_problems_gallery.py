@@ -126,5 +126,5 @@ def test_the_settings_solve():
     line = eigenvalue()
     assert GALLERY["eigenvalue"].solve(line, 1).unknowns["k"] == pytest.approx(1.0, abs=1e-6)
     assert frozen(150, {"t": 2.0, "x": 0.5}, 500)(advection(6.0), 0).error < 1e-4
-    assert trained((12,), 2.0, 15, 150)(heat_inverse(), 0).error < 0.05
+    assert trained((12,), 2.0, 40, 150)(heat_inverse(), 0).error < 0.05
     assert marched(2, (12,), 2.0, 15, 40)(van_der_pol(1.0, 2.0), 0).error < 1e-3

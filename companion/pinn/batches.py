@@ -17,9 +17,9 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from companion.pinn.arguments import need_function, need_kind, need_number, need_whole
+from companion.pinn.arguments import asked_by, need_function, need_kind, need_number, need_whole
 from companion.pinn.domain import Box
-from companion.pinn.problem import Problem, asked_by
+from companion.pinn.problem import Problem
 from companion.pinn.residuals import Batch, Points, batch_of
 
 Squares: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → |residual of the equation|² (n,)
@@ -194,7 +194,7 @@ def refined(
     fresh = max(1, round(renewed * n))
 
     def draw(number: int, squares: Squares, last: Points | None) -> Drawn:
-        if not number or last is None:
+        if not number:
             return box.points(n, "sobol", seed), torch.ones(n, 1, dtype=torch.float64)
         x = box.points(many, "sobol", mixed(seed, number))
         size = squares(x).detach().cpu().double() ** power
@@ -202,7 +202,7 @@ def refined(
         share = shares(chance, fresh)
         taken = systematic(share, mixed(seed, number))
         weight = fresh / (many * share[taken, None]) if weighted else torch.ones(fresh, 1).double()
-        if fresh == n:
+        if fresh == n or last is None:
             return x[taken], weight
         old, known = (t.cpu().double()[fresh:] for t in (last.x, last.weight.expand(n, 1)))
         return torch.cat([old, x[taken]]), torch.cat([known, weight])
