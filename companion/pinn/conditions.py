@@ -7,7 +7,7 @@
 
 G fulfils all of them, and D is 0 where u is given, so that D n changes nothing there (forms.py). Slopes and periods
 are those of the network itself, whose first columns have them: cos and sin of a periodic axis, ξ² and
-ξ³ of one that is flat at its end. Chapter 12.
+ξ³ of one that is flat at its end. The gallery.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,7 @@ class Start:
     (0.0, 1.0)
 
     Source: Lagaris, Likas & Fotiadis, *Artificial neural networks for solving ordinary and partial
-    differential equations* (1998); chapter 12.
+    differential equations* (1998); the gallery.
     """
 
     values: Values
@@ -85,7 +85,7 @@ class Dirichlet:
     >>> plane.solution(lambda x: x[:, :1].exp())(torch.tensor([[1.0, 0.25]]).double()).tolist()
     [[0.25]]
 
-    Source: chapter 12.
+    Source: the gallery.
     """
 
     axis: str
@@ -114,7 +114,7 @@ class Neumann:
     >>> round(u(0).item(), 12)
     0.5
 
-    Source: chapter 12.
+    Source: the gallery.
     """
 
     axis: str
@@ -140,7 +140,7 @@ class Periodic:
     True
 
     Source: Dong & Ni, *A method for representing periodic functions and enforcing exactly periodic
-    boundary conditions with deep neural networks* (2021); chapter 12.
+    boundary conditions with deep neural networks* (2021); the gallery.
     """
 
     axis: str

@@ -1,4 +1,4 @@
-"""u = G + D n: the ansatz that hard conditions make, and the time scale that it has. Chapter 12."""
+"""u = G + D n: the ansatz that hard conditions make, and the time scale that it has. The gallery."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

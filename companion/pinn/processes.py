@@ -3,7 +3,7 @@
 A loss is a mean over points, so with the points in p shares it is a sum over these, and its gradient
 is one, and so are the matrices of the method of Levenberg and Marquardt:
 
-    L = Σₛ Lₛ    ∂L/∂θ = Σₛ ∂Lₛ/∂θ    JᵀJ = Σₛ JₛᵀJₛ    Jᵀr = Σₛ Jₛᵀrₛ    |r|² = Σₛ |rₛ|²
+    L = Σₛ Lₛ    ∂L/∂θ = Σₛ ∂Lₛ/∂θ    JᵀJ = Σₛ JₛᵀJₛ    Jᵀr = Σₛ Jₛᵀrₛ    rᵀr = Σₛ rₛᵀrₛ
 
 A process computes the terms of its own share, torch.distributed adds them up (total), and every
 process is given the same bits. What follows from the sums, a step, each computes for itself from the

@@ -3,8 +3,7 @@
     params   {"u": x ↦ u(x), unknown: its value, or the function that it is}
     batch    {term: Points}, the equation's and every condition's
     found    {term: (rows (n, k), weight (n, 1) or (1, 1))}
-    parts    {integral: what it is made of, wherever it is asked for}, see Integral.part; of one along
-             some axes, its values
+    parts    {integral: what it is made of, or, along some axes, its values}, see Integral.part
 
 A loss is Σ over the terms of mean over the points of weight · |row|². A network, an exact solution and
 a test function go through the same door. Chapters 12 to 14.

@@ -1,4 +1,4 @@
-"""march: one time window after another, the end of one the start of the next. Chapter 12.
+"""march: one time window after another, the end of one the start of the next. The gallery.
 
 Over a long time a network must hold many turns at once, and a fit finds the solution that stands still
 before it finds the right one. Over a window it holds a few, and begins where it is right.
@@ -68,7 +68,7 @@ def march(
     True
 
     Source: Wang & Perdikaris, *Long-time integration of parametric evolution equations with
-    physics-informed DeepONets* (2023); chapter 12.
+    physics-informed DeepONets* (2023); the gallery.
     """
     refuse_march(problem, network_of, windows, checkpoint)
     if tolerance is not None:

@@ -116,7 +116,7 @@ GALLERY = {
         van_der_pol, marched(25, (20,), 3.0, 60, 60), "jumps, in which u″ is 50 times as large"
     ),
     "Lotka-Volterra": Entry(
-        lotka_volterra, marched(30, (24,), 3.0, 60, 60), "four turns with sharp peaks"
+        lotka_volterra, marched(30, (24,), 3.0, 90, 80), "four turns with sharp peaks"
     ),
     "Lorenz, inverse": Entry(
         lorenz_inverse, trained((60,), 6.0, 150, 200), "three unknowns at once, from a far guess"
@@ -136,7 +136,7 @@ GALLERY = {
         heat_space, trained((120,), 1.0, 120, 1500), "four axes, of which three have edges"
     ),
     "eigenvalue": Entry(
-        eigenvalue, trained((20,), 2.0, 100, 60), "a norm that is an integral, else u = 0"
+        eigenvalue, trained((16,), 2.0, 150, 80), "a norm that is an integral, else u = 0"
     ),
     "Kovasznay": Entry(
         kovasznay, trained((40,), 2.0, 80, 500), "three unknown functions, no condition on p"
