@@ -70,6 +70,16 @@ def test_one_number_is_the_same_along_every_axis_and_an_axis_left_out_has_1(make
     assert torch.equal(make(BOX, **{name: {}})(x), make(BOX)(x))
 
 
+def test_all_columns_of_an_axis_have_its_spread():
+    """A periodic axis has two, cos and sin."""
+    box = BOX.closed(["x"], [])
+    first = MLP(box, widths=(4000,), spread={"t": 6.0, "x": 2.0}).layers[0]
+    t, cosine, sine = first.weight.detach().abs().mean(0).tolist()
+    assert t / 3 == pytest.approx(cosine, rel=0.05) and cosine == pytest.approx(sine, rel=0.05)
+    sizes = Fourier(box, features=4000, size={"x": 0.5}).frequencies.std(0) / 2 / math.pi
+    assert sizes.tolist() == pytest.approx([1.0, 0.5, 0.5], rel=0.05)
+
+
 def test_fourier_features_have_the_frequencies_asked_for_along_each_axis():
     sizes = Fourier(BOX, features=4000, size={"t": 3.0, "x": 0.5}).frequencies.std(0) / 2 / math.pi
     assert sizes.tolist() == pytest.approx([3.0, 0.5], rel=0.05)

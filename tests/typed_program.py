@@ -57,6 +57,7 @@ from companion.pinn import (
     Condition,
     Estimate,
     Field,
+    Fourier,
     History,
     Integral,
     LevenbergMarquardt,
@@ -67,11 +68,13 @@ from companion.pinn import (
     batch_of,
     check,
     fit,
+    grown,
     refined,
     residuals,
     run,
     sampled,
     scaled,
+    spread_of,
 )
 from companion.pinn.residuals import Batch
 from companion.pinn.stages import At, Losses
@@ -208,7 +211,10 @@ low, high = profile.interval(3.84)
 slope_in_time: Tensor = solution.partials(points)(0)
 solution.save("u.pt")
 known: Solution = Solution.load("u.pt", heat, network)
-for event in run(heat, network, stages, refined(box, 100, every=10)):
+steep = MLP(box, (10,), spread=spread_of(heat))
+waves = Fourier(box, size={"x": 2.0})
+more_and_more = grown(box, 100, every=50, more=10)
+for event in run(heat, steep, stages, refined(box, 100, every=10)):
     if event.step == 20:
         event.next_stage()
 several = Batches(lambda number, squares: box.points(64, "uniform", number), 1, {"start": 10})

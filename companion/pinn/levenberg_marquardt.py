@@ -154,7 +154,8 @@ class LevenbergMarquardt(Stage):
             f"Levenberg–Marquardt could not improve in its last {idle} steps (damping "
             f"{memory['damping'].item():.0e}, gradient {slope:.0e} of what the residuals could give). "
             "Are the units far from 1? Train scaled(problem). Are the digits of float32 used up? Take "
-            'solver="qr", or float64. Else begin with Adam'
+            'solver="qr", or float64. Is the first layer too flat for the solution? Take '
+            "MLP(..., spread=spread_of(problem)). Else begin with Adam"
         )
 
 
