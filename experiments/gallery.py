@@ -1,7 +1,7 @@
 """The gallery: every problem of companion.problems.gallery by its settings, seeds 0 to 4.
 
 It writes companion/data/gallery.json, which the page reads, after every run, and goes on where it was
-stopped: seed 0 of all problems first, then seed 1, and so on. One thread; about half an hour on a quiet core:
+stopped: seed 0 of all problems and the draws of the noise first, then seed 1, and so on. One thread; about half an hour on a quiet core:
 
     OMP_NUM_THREADS=1 .venv/bin/python -m experiments.gallery
 """
@@ -67,11 +67,11 @@ def main(names):
                 rows.append(run(name, seed))
                 print(rows[-1], flush=True)
                 keep()
-    for seed in DRAWS if not names else ():
-        if seed not in {row["seed"] for row in draws}:
-            draws.append(draw(seed))
-            print(draws[-1], flush=True)
-            keep()
+        for number in DRAWS if not names else ():
+            if number not in {row["seed"] for row in draws}:
+                draws.append(draw(number))
+                print(draws[-1], flush=True)
+                keep()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from companion.pinn import (
     Solution,
     fit,
     march,
+    refined,
     scaled,
 )
 from companion.problems.burgers import burgers
@@ -94,7 +95,7 @@ GALLERY = {
     ),
     "Burgers": Entry(
         burgers,
-        trained((20, 20, 20), 1.0, 350, 1200),
+        trained((20, 20, 20), 1.0, 220, refined(burgers().domain, 2000, every=5)),
         "a layer of the width 0.02 that the points must find",
     ),
     "Allen-Cahn": Entry(
