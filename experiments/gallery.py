@@ -1,7 +1,8 @@
 """The gallery: every problem of companion.problems.gallery by its settings, seeds 0 to 4.
 
 It writes companion/data/gallery.json, which the page reads, after every run, and goes on where it was
-stopped: seed 0 of all problems and the draws of the noise first, then seed 1, and so on. One thread; about half an hour on a quiet core:
+stopped: seed 0 of all problems and the draws of the noise first, then seed 1, and so on. One thread; about
+half an hour on a quiet core:
 
     OMP_NUM_THREADS=1 .venv/bin/python -m experiments.gallery
 """
