@@ -17,7 +17,7 @@ VISCOSITY = 0.01 / math.pi
 def burgers(viscosity: float = VISCOSITY) -> Problem:
     """u_t + u u_x = ν u_xx on t ∈ [0, 1], x ∈ [−1, 1]; u = −sin πx at first, u = 0 at both ends.
 
-    With ν = 0.01/π the slope at x = 0 reaches −152 at t = 0.51, in a layer of the width 0.02.
+    With ν = 0.01/π the slope at x = 0 reaches −152 at t = 0.51.
 
     >>> from companion.pinn import check
     >>> check(burgers(0.1))["equation"] < 1e-10

@@ -96,7 +96,7 @@ GALLERY = {
     "Burgers": Entry(
         burgers,
         trained((20, 20, 20), 1.0, 220, refined(burgers().domain, 2000, every=5)),
-        "a layer of the width 0.02 that the points must find",
+        "a thin layer that the points must find",
     ),
     "Allen-Cahn": Entry(
         lambda: allen_cahn(weight=1000.0),
@@ -114,7 +114,7 @@ GALLERY = {
         "many turns: an error of the phase stays",
     ),
     "van der Pol, μ = 5": Entry(
-        van_der_pol, marched(25, (20,), 3.0, 60, 60), "jumps, in which u″ is 50 times as large"
+        van_der_pol, marched(25, (20,), 3.0, 60, 60), "jumps between slow stretches"
     ),
     "Lotka-Volterra": Entry(
         lotka_volterra, marched(30, (24,), 3.0, 90, 80), "four turns with sharp peaks"
@@ -128,7 +128,7 @@ GALLERY = {
     "beam": Entry(
         lambda: scaled(beam()),
         trained((16,), 1.0, 300, 40),
-        "the fourth derivative, of a solution of the size 0.1",
+        "the fourth derivative of a small solution",
     ),
     "Poisson, 5 dimensions": Entry(
         poisson_cube, trained((60,), 1.0, 60, 1000), "ten faces, and no grid"

@@ -12,7 +12,7 @@ from companion.problems.solved import by_dop853
 def van_der_pol(mu: float = 5.0, end: float = 20.0) -> Problem:
     """y″ − μ (1 − y²) y′ + y = 0 on [0, end], y = 2 and y′ = 0 at first.
 
-    Slow along two branches, fast between them: with μ = 5 the jumps take a twentieth of a period.
+    Slow along two branches, fast between them, the more so the larger μ is.
 
     >>> van_der_pol().exact(torch.zeros(1, 1).double()).tolist()
     [[2.0]]
