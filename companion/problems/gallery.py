@@ -106,7 +106,7 @@ GALLERY = {
     "Gray-Scott": Entry(
         gray_scott,
         marched(4, (20, 20), {"t": 1.0, "x": 6.0}, 40, 500),
-        "two species whose spots grow and part",
+        "two species, slow fronts, and a long time",
     ),
     "van der Pol, μ = 1": Entry(
         lambda: van_der_pol(1.0),
