@@ -84,6 +84,7 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.filterwarnings("ignore")  # JAX, where another test imported it, warns of every fork
 def test_memory_and_time_are_those_of_a_process_of_its_own():
     """100 MB more are seen as 100 MB more."""
     found, mebibytes = scale.alone(lambda n: torch.ones(n).sum().item(), 25 * 2**20)

@@ -157,8 +157,8 @@ def test_every_issue_form_is_checked_and_a_fault_is_reported_with_the_doctor() -
     assert "python -m companion --json" in (folder / "bug.yml").read_text("utf-8")
 
 
-def test_every_room_of_the_companion_has_its_place_on_the_api_page() -> None:
-    page = (ROOT / "chapters" / "api.md").read_text()
+def test_every_room_of_the_companion_has_its_place_on_the_pages_of_the_api() -> None:
+    page = "".join((ROOT / "chapters" / f"{name}.md").read_text() for name in ("api", "api_pinn"))
     rooms = {
         ".".join(file.relative_to(ROOT).with_suffix("").parts)
         for file in (ROOT / "companion").rglob("[!_]*.py")

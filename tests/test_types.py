@@ -15,7 +15,9 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "chapters" / "api.md").read_text("utf-8")
+PAGE = "".join(
+    (ROOT / "chapters" / f"{name}.md").read_text("utf-8") for name in ("api", "api_pinn")
+)
 ROOMS = re.findall(r"^\.\. automodule:: (\S+)$", PAGE, re.MULTILINE)
 STUBBED = "companion.series"  # imports nothing, typing included: its types are in a stub
 PROGRAM = ROOT / "tests" / "typed_program.py"
