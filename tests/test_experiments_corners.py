@@ -22,7 +22,8 @@ HERE = [
     column for column, (_, needs) in corners.COLUMNS.items() if not needs
 ]  # the book's own environment
 
-# One processor's functions differ from another's in the last bit; by that bit SciPy's quotient ends in success.
+# The quotient that SciPy makes of these is 0 on two processors; its flag `success` was False on one, True on
+# the other. Why was not looked into.
 BY_THE_PROCESSOR = [((f, {"x": 0.0}, "x"), "SciPy 1.17.1", 0.0) for f in ("sinc(x)", "i0(x)")]
 
 

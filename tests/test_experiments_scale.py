@@ -84,7 +84,10 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-@pytest.mark.filterwarnings("ignore")  # JAX, where another test imported it, warns of every fork
+@pytest.mark.filterwarnings(
+    "ignore:os.fork:RuntimeWarning"
+)  # by JAX, where another test imported it
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the same, raised
 def test_memory_and_time_are_those_of_a_process_of_its_own():
     """100 MB more are seen as 100 MB more."""
     found, mebibytes = scale.alone(lambda n: torch.ones(n).sum().item(), 25 * 2**20)
