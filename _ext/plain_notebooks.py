@@ -4,11 +4,12 @@ They are made from the tree that Sphinx has resolved, when the pages are done, a
 and beside the pages: prose is plain Markdown (_ext/plain_markdown.py) with the book's numbers, every link is
 absolute, pictures are inside, code cells are those of the chapter with the outputs that the page shows.
 
-A solution holds code cells, and no front end lets a cell stand inside another. So its prose is folded in
-`<details>`, and each of its code cells stands where it stood, to be run in its turn, with source and output
-collapsed by the metadata that JupyterLab and Colab obey (`jupyter.source_hidden`, `cellView`). The code is not
-in the `<details>` as well: a reader would edit a copy that does nothing. VS Code keeps the folding of cells to
-itself and shows them; there the folded summary is a line between the exercise and its solution.
+A solution, or what is folded to look closer, holds code cells, and no front end lets a cell stand inside
+another. So its prose is folded in `<details>`, and each of its code cells stands where it stood, to be run in
+its turn, with source and output collapsed by the metadata that JupyterLab and Colab obey
+(`jupyter.source_hidden`, `cellView`). The code is not in the `<details>` as well: a reader would edit a copy
+that does nothing. VS Code keeps the folding of cells to itself and shows them; there the folded summary is a
+line above them.
 
 A drawing in the HTML of an output becomes an image: JupyterLab takes SVG out of a notebook that it does not
 trust yet, and it trusts none that it has not run.
@@ -32,6 +33,7 @@ import nbformat
 import plain_markdown as markdown
 from docutils import nodes
 from jupyter_cache import get_cache
+from look_closer import look_closer, look_closer_title
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
@@ -49,13 +51,13 @@ DRAWING = re.compile(r"<svg\b(?P<attributes>[^>]*)>(?P<body>.*?)</svg>", re.DOTA
 class Prose:
     text: str
     begins_a_cell: bool = False
-    solution: str = ""  # the title of the solution it belongs to
+    folded_as: str = ""  # the title of the folded part that it belongs to
 
 
 @dataclass(frozen=True)
 class Code:
     index: int  # in the executed notebook
-    solution: str = ""
+    folded_as: str = ""
 
 
 def is_code_cell(node: nodes.Node) -> bool:
@@ -63,26 +65,30 @@ def is_code_cell(node: nodes.Node) -> bool:
 
 
 def pieces(
-    node: nodes.Element, page: markdown.Page, depth: int = 0, solution: str = ""
+    node: nodes.Element, page: markdown.Page, depth: int = 0, folded_as: str = ""
 ) -> Iterator[Prose | Code]:
     """The prose and the code cells of a part of the page, in reading order."""
     for child in node.children:
         if is_code_cell(child):
-            yield Code(child["cell_index"], solution)
+            yield Code(child["cell_index"], folded_as)
             for figure in child.findall(nodes.figure):
-                yield Prose(markdown.block(figure, page), solution=solution)
+                yield Prose(markdown.block(figure, page), folded_as=folded_as)
         elif isinstance(child, solution_node):
             title = markdown.titled(child)
-            yield from pieces(child, page, depth, solution=title.astext())
+            yield from pieces(child, page, depth, title.astext())
+        elif isinstance(child, look_closer):
+            yield from pieces(child, page, depth, child[0].astext())
         elif isinstance(child, nodes.section):
-            yield from pieces(child, page, depth + bool(markdown.titled(child)), solution)
+            yield from pieces(child, page, depth + bool(markdown.titled(child)), folded_as)
+        elif isinstance(child, look_closer_title):
+            continue
         elif isinstance(child, nodes.title):
             if not isinstance(node, solution_node):
                 name = markdown.section_number(node, page) + markdown.line(child, page)
                 yield Prose(f"{'#' * depth} {name}", begins_a_cell=True)
         else:
             starts = is_exercise_node(child)
-            yield Prose(markdown.block(child, page), starts, solution)
+            yield Prose(markdown.block(child, page), starts, folded_as)
 
 
 def gathered(parts: list[Prose | Code]) -> list[list[Prose] | Code]:
@@ -96,7 +102,7 @@ def gathered(parts: list[Prose | Code]) -> list[list[Prose] | Code]:
             isinstance(part, Prose)
             and isinstance(last, list)
             and not part.begins_a_cell
-            and last[-1].solution == part.solution
+            and last[-1].folded_as == part.folded_as
         ):
             last.append(part)
         else:
@@ -139,7 +145,7 @@ def code_cell(cell: dict, part: Code, at: str) -> dict:
     """The chapter's cell and its outputs; only the set-up cell is changed, to name the commit."""
     cell = copy.deepcopy(cell)
     tags = cell["metadata"].get("tags", [])
-    hidden = FOLDED if part.solution else FOLDED[:1] if "hide-input" in tags else ()
+    hidden = FOLDED if part.folded_as else FOLDED[:1] if "hide-input" in tags else ()
     cell["metadata"] = {"tags": tags} if tags else {}
     if hidden:
         cell["metadata"] |= {"jupyter": dict.fromkeys(hidden, True), "cellView": "form"}
@@ -150,11 +156,11 @@ def code_cell(cell: dict, part: Code, at: str) -> dict:
     return cell
 
 
-def prose_cell(parts: list[Prose], first_of_solution: bool, code_follows: bool) -> dict:
+def prose_cell(parts: list[Prose], first_of_fold: bool, code_follows: bool) -> dict:
     text = "\n\n".join(part.text for part in parts)
-    if title := parts[0].solution:
-        title = title if first_of_solution else f"{title}, continued"
-        if first_of_solution and code_follows:
+    if title := parts[0].folded_as:
+        title = title if first_of_fold else f"{title}, continued"
+        if first_of_fold and code_follows:
             text = f"{text}\n\nIts code is in the cells below.".strip()
         text = folded(title, text)
     return nbformat.v4.new_markdown_cell(text)
@@ -163,17 +169,17 @@ def prose_cell(parts: list[Prose], first_of_solution: bool, code_follows: bool) 
 def cells_of(parts: list[Prose | Code], executed: dict, at: str) -> list[dict]:
     made: list[dict] = []
     opened: set[str] = set()
-    with_code = {part.solution for part in parts if isinstance(part, Code)}
+    with_code = {part.folded_as for part in parts if isinstance(part, Code)}
     for group in gathered(parts):
-        solution = group.solution if isinstance(group, Code) else group[0].solution
-        first = bool(solution) and solution not in opened
+        fold = group.folded_as if isinstance(group, Code) else group[0].folded_as
+        first = bool(fold) and fold not in opened
         if isinstance(group, list):
-            made.append(prose_cell(group, first, solution in with_code))
+            made.append(prose_cell(group, first, fold in with_code))
         else:
             if first:
-                made.append(prose_cell([Prose("", solution=solution)], True, True))
+                made.append(prose_cell([Prose("", folded_as=fold)], True, True))
             made.append(code_cell(executed["cells"][group.index], group, at))
-        opened.add(solution)
+        opened.add(fold)
     return with_ids(made)
 
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import chapter_rules, normalise
+from tools import chapter_rules, main_line, normalise
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]*_*.ipynb"))
@@ -317,3 +317,41 @@ def test_rewriting_keeps_text_and_drops_the_rest() -> None:
     messy["cells"].append(new_code_cell(""))
     assert normalise.as_text(normalise.normalised(messy)) == normalise.as_text(nb)
     assert normalise.normalised(nb) == nb
+
+
+# ---------------------------------------------------------------- one sitting
+
+
+def long_notebook() -> dict:
+    """2000 words and 200 lines of code, of which 500 and 40 are folded, and 30 lines hidden."""
+    start, end = ":::{look-closer-start} Look closer: dust\n:::", ":::{look-closer-end}\n:::"
+    cells = [
+        new_markdown_cell("word " * 1500),
+        ran("a = 1\n\n" * 130, 1),
+        ran("a = 1\n" * 30, 2, tags=["hide-input"]),
+        new_markdown_cell(f"{start}\n\n{'word ' * 500}"),
+        ran("a = 1\n" * 40, 3),
+        new_markdown_cell(end),
+    ]
+    return new_notebook(cells=cells)
+
+
+def test_the_main_line_is_what_is_seen_without_opening_anything() -> None:
+    assert main_line.main_line(long_notebook()) == (1500, 130)
+    assert main_line.words("Let $a + b$ be {doc}`03_dual_numbers` and\n\n$$ c $$\n\nthe end") == 8
+
+
+def test_a_page_is_one_sitting(monkeypatch: pytest.MonkeyPatch) -> None:
+    nb = long_notebook()
+    assert main_line.is_one_sitting(nb, None) == []
+    assert main_line.is_one_sitting(nb, (1500, 300)) == [
+        "the main line became shorter: write (1500, 130) (LONG in tools/main_line.py)",
+        "the page is one sitting now: take it out of LONG in tools/main_line.py",
+    ]
+    monkeypatch.setattr(main_line, "WORDS", 1400)
+    (fault,) = main_line.is_one_sitting(nb, None)
+    assert fault.startswith("the main line has 1500 words, and 1400 are allowed: fold what only")
+    assert main_line.is_one_sitting(nb, (1500, 130)) == []
+    assert len(main_line.is_one_sitting(nb, (1499, 129))) == 2
+    (fault,) = main_line.is_one_sitting(nb, (1600, 130))
+    assert fault.startswith("the main line became shorter: write (1500, 130)")

@@ -17,7 +17,7 @@ LIST = "https://example.org/book/sources.html"
 CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "_ext")!r})
-extensions = ["myst_nb", "sphinx_exercise", "sphinxcontrib.bibtex", "plain_notebooks"]
+extensions = ["myst_nb", "sphinx_exercise", "sphinxcontrib.bibtex", "look_closer", "plain_notebooks"]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 bibtex_bibfiles = ["sources.bib"]
 nb_execution_mode = "off"
@@ -105,6 +105,10 @@ KINDS = {
     "solution": (
         "",
         "<details>\n<summary><b>Solution to Exercise 1</b></summary>\n\nSaid.\n\n</details>",
+    ),
+    "look closer": (
+        ":::{look-closer-start} Look closer: at dust\n:::\n\nSeen.\n\n:::{look-closer-end}\n:::",
+        "<details>\n<summary><b>Look closer: at dust</b></summary>\n\nSeen.\n\n</details>",
     ),
 }
 
@@ -207,6 +211,38 @@ def test_cells_of_code_keep_order_outputs_and_counts(tmp_path: Path) -> None:
     )
     assert "<b>Solution to Exercise 1</b>" in before and "code is in the cells below" in before
     assert "<b>Solution to Exercise 1, continued</b>" in after and "Then." in after
+
+
+def test_cells_that_are_folded_are_run_in_their_turn(tmp_path: Path) -> None:
+    start, end = ":::{look-closer-start} Look closer: dust\n:::", ":::{look-closer-end}\n:::"
+    cells = [*markdown("# Page", start), code("a = 1", text_plain="A"), *markdown("So.", end)]
+    made = build(tmp_path, [*cells, code("b = 2", text_plain="B")])
+    hidden = [sorted(cell["metadata"].get("jupyter", {})) for cell in of_code(made)]
+    assert hidden == [["outputs_hidden", "source_hidden"], []]
+    assert [
+        cell["source"].split("</b>")[0] for cell in made["cells"] if "<b>" in cell["source"]
+    ] == [
+        "<details>\n<summary><b>Look closer: dust",
+        "<details>\n<summary><b>Look closer: dust, continued",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([":::{look-closer-start} A\n:::"], "'A' needs a look-closer-end"),
+        (
+            [":::{look-closer-start} A\n:::", "## In between", ":::{look-closer-end}\n:::"],
+            "'A' needs a look-closer-end before the next heading",
+        ),
+        ([":::{look-closer-end}\n:::"], "this look-closer-end has no look-closer-start"),
+    ],
+)
+def test_a_fold_without_its_end_stops_the_build(
+    tmp_path: Path, cells: list[str], said: str
+) -> None:
+    with pytest.raises(ExtensionError, match=said):
+        build(tmp_path, markdown("# Page", *cells))
 
 
 def test_a_drawing_in_an_output_is_an_image_with_its_words(tmp_path: Path) -> None:

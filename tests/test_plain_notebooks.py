@@ -84,11 +84,12 @@ def exercise_faults(notebook: dict, asked: int) -> list[str]:
 
 
 def solution_faults(notebook: dict, chapter: dict) -> list[str]:
-    """The code cells of a solution are closed until the reader opens them."""
+    """The code cells of a solution, or of "look closer", are closed until the reader opens them."""
     inside, closed = False, []
     for cell in chapter["cells"]:
-        inside = inside or "{solution-start}" in cell["source"]
-        inside = inside and "{solution-end}" not in cell["source"]
+        if cell["cell_type"] == "markdown":  # the last mark of a cell counts
+            marks = re.findall(r"\{(?:solution|look-closer)-(start|end)\}", cell["source"])
+            inside = marks[-1] == "start" if marks else inside
         closed += [inside] if cell["cell_type"] == "code" else []
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [

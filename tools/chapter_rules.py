@@ -1,6 +1,6 @@
 """What every chapter has: one small function a rule, which takes a notebook and returns its faults.
 
-    python tools/chapter_rules.py chapters/*.ipynb     print every fault; exit 1 if there is one
+    python -m tools.chapter_rules chapters/*.ipynb     print every fault; exit 1 if there is one
 
 tests/test_notebooks.py applies them to every chapter; tests/test_chapter_rules.py plants faults to see each reported.
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
+
+from tools.main_line import LONG, is_one_sitting
 
 CHAPTERS = Path(__file__).parent.parent / "chapters"
 SETUP = """\
@@ -31,8 +33,8 @@ DIRECTIVE = re.compile(
 )
 HEADING = re.compile(r"^(#+)\s+(.*)$", re.M)
 SECTION_LABEL = re.compile(
-    r"^\(([\w-]+)\)=\n+##+ ", re.M
-)  # (label)= above a heading, not the title
+    r"^\(([\w-]+)\)=\n+(?:##+ |:::\{look-closer-start\})", re.M
+)  # (label)= above a heading, not the title, or above a folded part
 LINK = re.compile(r"\]\(#([\w-]+)\)")  # [words](#label)
 
 # How many code cells may be the third or later in a row, with no Markdown cell between: may only fall.
@@ -359,6 +361,7 @@ def chapter_faults(path: Path) -> list[str]:
     after = [chapter.stem for chapter in chapters if chapter.name > path.name]
     found = [fault for rule in RULES for fault in rule(nb)]
     found += keeps_its_budget(nb, CROWDED.get(path.stem, 0))
+    found += is_one_sitting(nb, LONG.get(path.stem))
     return found + leads_on(nb, after[0] if after else None)
 
 
