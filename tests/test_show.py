@@ -7,11 +7,13 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from companion.engines import Dual, Var, exp, gradients, log, sin, sum, tanh, tape
 from companion.show.layout import layered
 from companion.show.ledger import EXACT, POINT, RUNGS, Ledger, Row, f, f_torch, ledger, measure
+from companion.show.table import table
 from companion.show.tape_graph import MOST_NODES, steps, svg, tape_graph, words
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -85,6 +87,31 @@ def test_text_has_six_decimals_and_one_digit_of_the_error():
     assert lines[2].split() == ["coarse", "5.500000", "1.716338", "3e-08", "3"]
     assert lines[3].split() == ["fine", "5.500000", "1.716338", "<", "1e-14", "12"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_table_of_columns_says_the_same_as_text_and_as_html():
+    import torch
+
+    error = [np.float64(0.25), torch.tensor(1e-7, dtype=torch.float64), float("nan")]
+    made = table(
+        {"method": ["a < b", "c", "d"], "steps": [10, 2000, np.int64(3)], "error": error}, "A & B"
+    )
+    cells = [["a < b", "10", "0.25"], ["c", "2000", "1e-07"], ["d", "3", "nan"]]
+    assert [list(row) for row in made.rows] == cells
+    assert [line.split("  ")[-1].strip() for line in repr(made).splitlines()[4:]] == [
+        "0.25",
+        "1e-07",
+        "nan",
+    ]
+    shown = ElementTree.fromstring(made._repr_html_()).find("table")
+    assert shown.find("caption").text == "A & B"
+    assert [[cell.text for cell in row] for row in shown.findall("tbody/tr")] == cells
+
+
+@pytest.mark.parametrize("columns", [{}, {"a": [1, 2], "b": [1]}])
+def test_a_table_needs_columns_of_one_length(columns):
+    with pytest.raises(ValueError, match=r"a table needs columns of one length; got \{"):
+        table(columns, "none")
 
 
 def test_html_is_a_table_that_can_be_heard():

@@ -1,11 +1,54 @@
 """A table as text and as HTML: the first column to the left, the others to the right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from numbers import Real
 
-__all__ = ["html_table", "text_table"]
+__all__ = ["Table", "html_table", "table", "text_table"]
 
 CELL = "white-space: nowrap; padding: 0.2rem 0.7rem"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings, rows and a caption: text in a terminal, a real table on a page."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n\n{text_table(self.headings, self.rows)}"
+
+    def _repr_html_(self) -> str:
+        return html_table(self.headings, self.rows, self.caption, self.caption)
+
+
+def table(columns: Mapping[str, Sequence[object]], caption: str) -> Table:
+    """A table of columns, heading: cells. A text is shown as it is, a number with three digits.
+
+    Raises ValueError where the columns are not equally long, or there are none.
+
+    >>> table({"step": ["1e-1", "1e-2"], "error": [1.2345e-3, 1.2e-5]}, "Smaller and smaller")
+    Smaller and smaller
+    <BLANKLINE>
+    step    error
+    ────  ───────
+    1e-1  0.00123
+    1e-2  1.2e-05
+    """
+    lengths = {heading: len(cells) for heading, cells in columns.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"a table needs columns of one length; got {lengths}")
+    rows = zip(*[map(_cell, cells) for cells in columns.values()], strict=True)
+    return Table(tuple(columns), tuple(rows), caption)
+
+
+def _cell(value: object) -> str:
+    value = value.item() if hasattr(value, "item") else value  # of an array or a tensor
+    is_fraction = isinstance(value, Real) and not isinstance(value, (bool, int))
+    return f"{value:.3g}" if is_fraction else str(value)
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
