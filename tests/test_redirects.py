@@ -119,3 +119,32 @@ def test_a_redirect_that_leads_nowhere_fails_the_build(
     done = build(redirects)
     assert done.returncode
     assert words in done.stderr
+
+
+def test_an_anchor_that_is_on_the_second_page_now_leads_there(tmp_path: Path) -> None:
+    (tmp_path / "conf.py").write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT / '_ext')!r})\n"
+        "extensions, html_theme = ['redirects'], 'basic'\n"
+    )
+    section = "\n\n.. _{label}:\n\n{label}\n-----\n\nA sentence.\n"
+    pages = {"05_x": "near", "05b_y": "far", "06_z": "other"}
+    names = "\n   ".join(pages)
+    (tmp_path / "index.rst").write_text(f"Book\n====\n\n.. toctree::\n\n   {names}\n")
+    for name, label in pages.items():
+        (tmp_path / f"{name}.rst").write_text(f"Page\n====\n{section.format(label=label)}")
+    command = [sys.executable, "-m", "sphinx", "-W", "-n", "-q", str(tmp_path)]
+    html = tmp_path / "html"
+    done = subprocess.run([*command, str(html)], cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    found = {name: (html / f"{name}.html").read_text("utf-8") for name in pages}
+    assert '{"far": "05b_y.html"}' in found["05_x"]
+    assert "location.replace" not in found["05b_y"] + found["06_z"]
+    if not site.installed():
+        pytest.skip("no Chromium on this machine: nobody follows the anchor")
+    with site.chromium() as window, site.served(html) as url:
+        for asked, reached in {"far": "05b_y.html#far", "near": "05_x.html#near"}.items():
+            tab = window.new_page()
+            tab.goto(f"{url}/05_x.html#{asked}")
+            tab.wait_for_url(f"{url}/{reached}")
+            assert tab.locator(f"#{asked}").count() == 1
+            tab.close()
