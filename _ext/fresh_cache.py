@@ -37,7 +37,7 @@ def take_digests(app: Sphinx, config: Config) -> None:
     root = Path(app.srcdir)
     config.nb_execution_cache_path = str(cache_folder(root))
     config.digest_of_extensions = digest(root, (root / "_ext").glob("*.py"))
-    config.digest_of_looks = digest(root, (root / "chapters" / "_static").glob("*.*"))
+    config.digest_of_looks = digest(root, (root / "chapters" / "_static").rglob("*.*"))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

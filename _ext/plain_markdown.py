@@ -22,6 +22,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from docutils import nodes
+from moving_figure import moving_figure
 from sphinx import addnodes
 from sphinx_exercise import nodes as exercises
 
@@ -318,6 +319,13 @@ def _(node: nodes.figure, page: Page) -> str:
     caption = next((child for child in node if isinstance(child, nodes.caption)), None)
     body = blocks([child for child in node if child is not caption], page)
     return "\n\n".join(filter(None, [body, captioned(node, "figure", caption, page)]))
+
+
+@block.register
+def _(node: moving_figure, page: Page) -> str:
+    """A notebook has the figure that stands still; the page has the one that moves."""
+    link = f"[On its page]({page.url}#moving-{node['name']}) this figure can be moved."
+    return f"> {link} {block(node[0], page)}"
 
 
 @block.register

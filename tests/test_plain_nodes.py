@@ -17,7 +17,7 @@ LIST = "https://example.org/book/sources.html"
 CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "_ext")!r})
-extensions = ["myst_nb", "sphinx_exercise", "sphinxcontrib.bibtex", "look_closer", "plain_notebooks"]
+extensions = ["myst_nb", "sphinx_exercise", "sphinxcontrib.bibtex", "look_closer", "moving_figure", "plain_notebooks"]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 bibtex_bibfiles = ["sources.bib"]
 nb_execution_mode = "off"
@@ -109,6 +109,11 @@ KINDS = {
     "look closer": (
         ":::{look-closer-start} Look closer: at dust\n:::\n\nSeen.\n\n:::{look-closer-end}\n:::",
         "<details>\n<summary><b>Look closer: at dust</b></summary>\n\nSeen.\n\n</details>",
+    ),
+    "moving figure": (
+        ":::{figure} dot.svg\n:name: fig-u-curves\n:alt: a\n\nStill.\n:::\n\n"
+        ":::{moving-figure} u-curve\n:still: fig-u-curves\n:try: Make $h$ small.\n:taught: Small is bad.\n:::",
+        f"> [On its page]({PAGE}#moving-u-curve) this figure can be moved. Make $h$ small.",
     ),
 }
 
@@ -269,3 +274,18 @@ def test_the_set_up_cell_names_the_commit(tmp_path: Path, monkeypatch: pytest.Mo
     )
     made = build(tmp_path, cells)
     assert of_code(made)[0]["source"] == f"{SET_UP}@{asked.stdout.strip()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("u-curve", ":still: fig-a\n:try: a\n:taught: b", "stands for fig-a, which is no figure"),
+        ("u-curve", ":try: a\n:taught: b", "moving-figure u-curve needs :still: as well"),
+        ("nothing", ":still: fig-a\n:try: a\n:taught: b", "there is no nothing.js"),
+    ],
+)
+def test_a_moving_figure_that_lacks_something_stops_the_build(
+    tmp_path: Path, name: str, options: str, said: str
+) -> None:
+    with pytest.raises((ExtensionError, AssertionError), match=said):
+        build(tmp_path, markdown("# Page", f":::{{moving-figure}} {name}\n{options}\n:::"))

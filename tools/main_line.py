@@ -40,8 +40,8 @@ LONG = {
 
 
 def words(text: str) -> int:
-    """The words of a piece of Markdown; a formula is one, directives and code blocks are none."""
-    text = re.sub(r"```.*?```|:::\{.*?\n", "", text, flags=re.S)
+    """The words of a piece of Markdown; a formula is one; directives, code blocks and what moves are none."""
+    text = re.sub(r"```.*?```|:::\{moving-figure\}.*?:::|:::\{.*?\n", "", text, flags=re.S)
     text = re.sub(r"\$\$.*?\$\$", " ", text, flags=re.S)
     text = re.sub(r"\{[\w:]+\}`([^`]*)`", r"\1", re.sub(r"\$[^$]+\$", "M", text))
     return len(re.findall(r"[A-Za-zÀ-ÿ'’\-]+", text))

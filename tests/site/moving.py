@@ -1,0 +1,56 @@
+"""The moving figures alone, each on a page of its own, in a real browser: what they show in a given state."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from _ext import moving_figure
+from tests.site import browser as site
+
+STATIC = Path(__file__).parent.parent.parent / "chapters" / "_static"
+PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="figures/figures.css">{opening}<p>Try it.</p></div>
+<details class="mf-taught"><summary>Taught</summary><p>So.</p></details></div>
+<h2 id="below">Below</h2><figure id="still"><p>Still.</p></figure><script defer src="{name}.js"></script></html>"""
+GO = """hash => {
+  history.replaceState(null, "", hash);
+  dispatchEvent(new Event("hashchange"));
+  return document.querySelector(".moving-figure").dataset.values;
+}"""
+
+
+class Figures:
+    """One window of a browser, in which one moving figure after the other is opened."""
+
+    def __init__(self, page: site.Page, base: str) -> None:
+        self.page, self.base, self.name = page, base, ""
+        self.faults = site.record(page, base)
+
+    def open(self, name: str) -> None:
+        if self.name != name:
+            self.page.goto(f"{self.base}/{name}.html")
+            self.name = name
+
+    def shows(self, name: str, **state: object) -> dict:
+        """The numbers of a figure in this state, which its address asks for."""
+        self.open(name)
+        asked = "&".join(f"{key}={value}" for key, value in state.items())
+        return json.loads(self.page.evaluate(GO, f"#{name}?{asked}"))
+
+    def now(self) -> dict:
+        """The numbers as they are after the next frames."""
+        site.draw(self.page)
+        return json.loads(self.page.locator(".moving-figure").get_attribute("data-values"))
+
+
+@contextmanager
+def opened(folder: Path, names: list[str]) -> Iterator[Figures]:
+    """Every figure on a page of its own."""
+    (folder / "figures").symlink_to(STATIC / "figures")
+    for name in names:
+        opening = moving_figure.opening(name, "still")
+        (folder / f"{name}.html").write_text(PAGE.format(name=name, opening=opening), "utf-8")
+        (folder / f"{name}.js").write_text(moving_figure.bundle(name), "utf-8")
+    with site.chromium() as context, site.served(folder) as base:
+        yield Figures(context.new_page(), base)

@@ -1,0 +1,184 @@
+"""The figures that a reader moves: their numbers are those of the companion and of NumPy, in a real browser."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from _ext import moving_figure
+from companion.engines import Dual, error_theory, log, sin
+from tests.site import browser as site
+from tests.site import moving
+
+NAMES = sorted({file.stem for file in moving_figure.FIGURES.glob("*.js")} - {"base", "plot"})
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[moving.Figures]:
+    if not site.installed():
+        pytest.skip("no Chromium on this machine: nothing is moved (apt install chromium)")
+    with moving.opened(tmp_path_factory.mktemp("moving"), NAMES) as opened:
+        yield opened
+
+
+# ---------------------------------------------------------------- what all have in common
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_obeys_the_keyboard_is_described_and_keeps_its_state(
+    name: str, figures: moving.Figures
+) -> None:
+    start, page = figures.shows(name), figures.page
+    picture, sliders = page.locator(".mf-stage svg"), page.locator("input[type=range]")
+    described = picture.get_attribute("aria-label")
+    sliders.first.press("PageUp")
+    moved = figures.now()
+    assert moved != start and picture.get_attribute("aria-label") != described
+    page.evaluate("location.hash = '#below'")  # an ordinary anchor
+    assert figures.now() == moved
+    page.get_by_role("button", name="Copy link").click()
+    address = page.evaluate("location.hash")
+    assert re.match(rf"#{name}\?\w+=", address)
+    page.get_by_role("button", name="Reset").click()
+    assert figures.now() == start
+    asked = dict(pair.split("=") for pair in address.split("?")[1].split("&"))
+    assert figures.shows(name, **asked) == moved
+    named = "all => all.every(one => one.getAttribute('aria-valuetext') && one.labels.length === 1)"
+    assert sliders.evaluate_all(named)
+    assert page.locator("details.still-figure > #still").count() == 1
+    assert not figures.faults
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_light_and_its_file_short(name: str) -> None:
+    assert len(moving_figure.bundle(name)) < 50_000
+    source = (moving_figure.FIGURES / f"{name}.js").read_text("utf-8")
+    assert len(source.splitlines()) <= 400
+
+
+def test_without_its_script_a_figure_is_not_there(figures: moving.Figures) -> None:
+    figures.open("u-curve")
+    page = figures.page
+    page.evaluate("document.querySelector('.moving-figure').classList.remove('live')")
+    assert not page.locator(".mf-stage").is_visible()
+    page.evaluate("document.querySelector('.moving-figure').classList.add('live')")
+
+
+# ---------------------------------------------------------------- the numbers, figure by figure
+
+F = {
+    "float64": lambda x, C: np.log(x) + x * 5 - np.sin(5.0) + C,
+    "float32": lambda x, C: np.log(x) + x * np.float32(5) - np.sin(np.float32(5)) + np.float32(C),
+}
+QUOTIENTS = {  # the quotient, and (order, derivative in the truncation, exact value)
+    "forward": (lambda f, x, h: (f(x + h) - f(x)) / h, (1, -1 / 4, 5.5)),
+    "central": (lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h), (1, 1 / 4, 5.5)),
+    "second": (lambda f, x, h: (f(x + h) - 2 * f(x) + f(x - h)) / h**2, (2, -3 / 8, -0.25)),
+}
+
+
+@pytest.mark.parametrize("precision", F)
+@pytest.mark.parametrize("scheme", QUOTIENTS)
+@pytest.mark.parametrize("constant", [-1, 3, 6])
+def test_u_curve(scheme: str, precision: str, constant: int, figures: moving.Figures) -> None:
+    kind, C = np.dtype(precision).type, 0.0 if constant < 0 else 10.0**constant
+    quotient, (order, derivative, exact) = QUOTIENTS[scheme]
+    rule = "forward" if scheme == "forward" else "central"
+    for k in (-14, -8, -5.5, -2, -0.5):
+        seen = figures.shows("u-curve", k=k, scheme=scheme, precision=precision, C=constant)
+        h = kind(10.0**k)
+        assert seen["h"] == pytest.approx(float(h), rel=1e-15)
+        h, value = kind(seen["h"]), F[precision](kind(2), C)
+        eps = float(np.finfo(kind).eps)
+        assert seen["value"] == pytest.approx(float(value), rel=2 * eps)
+        found = quotient(lambda x: F[precision](x, C), kind(2), h)
+        condition = 4 * eps * abs(float(value)) / float(h) ** order
+        assert seen["quotient"] == pytest.approx(float(found), abs=condition)
+        assert seen["error"] == pytest.approx(abs(seen["quotient"] - exact), rel=1e-12)
+        theory = error_theory(
+            [float(h)], float(value), derivative, order=order, scheme=rule, dtype=kind
+        )
+        assert [seen["truncation"], seen["rounding"]] == pytest.approx(
+            np.ravel(theory), rel=max(1e-12, 4 * eps)
+        )
+
+
+# Lines of a list: (number, rule, its inputs), and what a rule does: its value and its slopes.
+RULES = {
+    "log": (np.log, lambda a: [1 / a]),
+    "sin": (np.sin, lambda a: [np.cos(a)]),
+    "mul": (lambda a, b: a * b, lambda a, b: [b, a]),
+    "add": (lambda a, b: a + b, lambda a, b: [1.0, 1.0]),
+    "sub": (lambda a, b: a - b, lambda a, b: [1.0, -1.0]),
+    "three": (lambda a: 3 * a, lambda a: [3.0]),
+    "five": (lambda a: 5 * a, lambda a: [5.0]),
+}
+LISTS = {
+    "f": [
+        (3, "log", (1,)),
+        (4, "mul", (1, 2)),
+        (5, "add", (3, 4)),
+        (6, "sin", (2,)),
+        (7, "sub", (5, 6)),
+    ],
+    "diamond": [(2, "mul", (1, 1)), (3, "three", (2,)), (4, "five", (2,)), (5, "add", (3, 4))],
+}
+
+
+class Walked:
+    """The walk of chapter 4, by recursion over objects that keep their own adjoint."""
+
+    def __init__(self, name: str, point: list[float], overwrite: bool) -> None:
+        self.lines = {k: (rule, uses) for k, rule, uses in LISTS[name]}
+        self.v = dict(enumerate(point, 1))
+        for k, (rule, uses) in self.lines.items():
+            self.v[k] = RULES[rule][0](*[self.v[i] for i in uses])
+        self.last, self.overwrite = max(self.lines), overwrite
+        self.bar, self.seen = {self.last: 1.0}, set()
+
+    def push(self, k: int) -> None:
+        rule, uses = self.lines[k]
+        for i, slope in zip(uses, RULES[rule][1](*[self.v[j] for j in uses])):
+            self.bar[i] = self.bar[k] * slope + (0 if self.overwrite else self.bar.get(i, 0))
+
+    def visit(self, k: int, once: bool) -> None:
+        if k in self.lines and not (once and k in self.seen):
+            self.seen.add(k)
+            self.push(k)
+            for i in self.lines[k][1]:
+                self.visit(i, once)
+
+    def walk(self, order: str) -> dict[int, float]:
+        if order == "list":
+            for k in sorted(self.lines, reverse=True):
+                self.push(k)
+        else:
+            self.visit(self.last, order == "once")
+        return self.bar
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("order", ["list", "every", "once"])
+@pytest.mark.parametrize("name", LISTS)
+def test_backward_walk(name: str, order: str, overwrite: bool, figures: moving.Figures) -> None:
+    for x1, x2 in ((2, 5), (0.5, -6), (3.1, 0.2), (4, 6), (1.7, -2.3)):
+        state = {"list": name, "order": order, "overwrite": int(overwrite), "x1": x1, "x2": x2}
+        seen = figures.shows("backward-walk", step=9, **state)
+        walked = Walked(name, [x1] if name == "diamond" else [x1, x2], overwrite)
+        bar = walked.walk(order)
+        assert seen["finished"]
+        assert seen["v"] == pytest.approx({str(k): v for k, v in walked.v.items()}, rel=1e-14)
+        assert seen["bar"] == pytest.approx({str(k): b for k, b in bar.items()}, rel=1e-13)
+        if order == "list" and not overwrite:
+            assert seen["found"] == pytest.approx(seen["right"], rel=1e-13)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_forward_walk(seed: int, figures: moving.Figures) -> None:
+    for x1, x2 in ((2, 5), (0.5, -6), (3.1, 0.2), (4, 6), (1.7, -2.3)):
+        x = [Dual(float(x1), float(seed == 1)), Dual(float(x2), float(seed == 2))]
+        y = log(x[0]) + x[0] * x[1] - sin(x[1])
+        seen = figures.shows("backward-walk", step=9, way=seed, x1=x1, x2=x2)
+        assert seen["found"] == pytest.approx(float(y.tangent), rel=1e-13)
+        assert seen["right"] == pytest.approx(float(y.tangent), rel=1e-13)
