@@ -41,7 +41,6 @@ LINK = re.compile(r"\]\(#([\w-]+)\)")  # [words](#label)
 CROWDED = {
     "02_symbolic": 1,
     "05_arrays_and_modes": 2,
-    "11_sharp_edges": 2,
     "15_poisson": 4,
     "16_sir_forward": 3,
     "17_sir_inverse": 1,

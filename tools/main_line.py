@@ -27,7 +27,6 @@ LONG = {
     "08_derivative_as_op": (3152, 409),
     "09_graphs_that_never_die": (2055, 317),
     "10_higher_orders": (2892, 411),
-    "11_sharp_edges": (3401, 537),
     "12_first_pinn": (2744, 451),
     "13_flattened_sine": (3309, 437),
     "14_conditioning": (4356, 775),
