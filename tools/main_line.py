@@ -21,7 +21,6 @@ LONG = {
     "02_symbolic": (1896, 259),
     "03_dual_numbers": (2971, 375),
     "04_tape": (2713, 337),
-    "05_arrays_and_modes": (2861, 652),
     "06_jets": (2038, 312),
     "07_pytorch_partials": (2864, 380),
     "08_derivative_as_op": (3152, 409),
