@@ -19,7 +19,6 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "co
 LONG = {
     "01_finite_differences": (2548, 313),
     "02_symbolic": (1896, 259),
-    "03_dual_numbers": (2971, 375),
     "04_tape": (2713, 337),
     "06_jets": (2038, 312),
     "07_pytorch_partials": (2864, 380),
