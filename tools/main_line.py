@@ -17,7 +17,6 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "co
 
 # The pages that ask for more than one sitting, and how much: (words, lines). May only fall.
 LONG = {
-    "01_finite_differences": (2548, 313),
     "02_symbolic": (1896, 259),
     "04_tape": (2713, 337),
     "06_jets": (2038, 312),
