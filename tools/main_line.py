@@ -19,7 +19,6 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "co
 LONG = {
     "02_symbolic": (1896, 259),
     "04_tape": (2713, 337),
-    "06_jets": (2038, 312),
     "07_pytorch_partials": (2864, 380),
     "08_derivative_as_op": (3152, 409),
     "09_graphs_that_never_die": (2055, 317),
