@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from _ext import moving_figure
-from companion.engines import Dual, error_theory, log, sin
+from companion.engines import Dual, error_theory, log, sin, taylor
 from tests.site import browser as site
 from tests.site import moving
 
@@ -182,3 +182,122 @@ def test_forward_walk(seed: int, figures: moving.Figures) -> None:
         seen = figures.shows("backward-walk", step=9, way=seed, x1=x1, x2=x2)
         assert seen["found"] == pytest.approx(float(y.tangent), rel=1e-13)
         assert seen["right"] == pytest.approx(float(y.tangent), rel=1e-13)
+
+
+def test_runge(figures: moving.Figures) -> None:
+    for a, order, x in ((0, 8, 1.1), (0.8, 20, 1.1), (-2.5, 30, 3), (1.37, 0, 0.2), (0, 30, -0.99)):
+        seen = figures.shows("runge", a=a, order=order, x=x)
+        coefficients = taylor(lambda t: 1 / (1 + t * t), float(a), order=order)
+        assert seen["coefficients"] == pytest.approx(np.ravel(coefficients), rel=1e-12, abs=1e-14)
+        powers = (float(x) - a) ** np.arange(order + 1)
+        sizes = np.abs(powers * np.ravel(coefficients)).sum()
+        assert seen["polynomial"] == pytest.approx(
+            powers @ np.ravel(coefficients), abs=1e-12 * sizes
+        )
+        assert seen["f"] == pytest.approx(1 / (1 + x**2), rel=1e-14)
+        assert seen["radius"] == pytest.approx(abs(complex(a, -1)), rel=1e-14)
+        assert seen["inside"] == (abs(x - a) < abs(complex(a, -1)))
+        if a == 0 and order % 2 == 0:  # a geometric series, as chapter 6 says
+            rest = abs(x) ** (order + 2) / (1 + x**2)
+            assert seen["error"] == pytest.approx(rest, rel=1e-9, abs=1e-14)
+
+
+def test_valley(figures: moving.Figures) -> None:
+    states = [  # log10 of the condition number, rate times the largest eigenvalue, momentum, steps
+        (1, 1, 0, 40),
+        (2, 1.95, 0, 300),
+        (1.5, 2.1, 0, 60),
+        (2, 1, 0.9, 120),
+        (3, 2.4, 0.5, 300),
+        (0, 0.3, 0.99, 7),
+    ]
+    for condition, rate, momentum, k in states:
+        seen = figures.shows("valley", condition=condition, rate=rate, momentum=momentum, step=k)
+        eigenvalues = np.array([1.0, 1 / seen["kappa"]])
+        assert seen["kappa"] == pytest.approx(10.0**condition, rel=1e-14)
+        # a step is linear in (a, v): its power, applied to the start
+        for n, eigenvalue in enumerate(eigenvalues):
+            step = np.array([[1 - rate * eigenvalue, momentum], [-rate * eigenvalue, momentum]])
+            a = np.linalg.matrix_power(step, k)[0, 0]
+            assert seen["left"][n] == pytest.approx(a, rel=1e-10, abs=1e-13)
+            if momentum == 0:
+                assert seen["left"][n] == pytest.approx((1 - rate * eigenvalue) ** k, rel=1e-10)
+            largest = np.abs(np.linalg.eigvals(step)).max()
+            assert seen["factors"][n] == pytest.approx(largest, rel=1e-6)
+        assert seen["diverges"] == (rate > 2 * (1 + momentum))
+    for mu, k in ((0, 1), (-3, 1), (-6, 4), (-1, 30), (-2, 2)):
+        seen = figures.shows("valley", method="damped", condition=2, mu=mu, step=k)
+        eigenvalues = np.array([1.0, 1 / 100])
+        assert seen["left"] == pytest.approx((10.0**mu / (eigenvalues + 10.0**mu)) ** k, rel=1e-12)
+    assert figures.shows("valley", condition=3)["k90"] == pytest.approx(
+        np.log(0.1) / np.log1p(-1e-3)
+    )
+
+
+END, BETA = 2 * np.pi, 4
+SPACING = {"straight": 0.5, "smooth": 0.25}
+BEND = {
+    "straight": lambda x: np.maximum(x, 0),
+    "smooth": lambda x: np.logaddexp(0, BETA * x) / BETA,
+}
+
+
+def second_difference(kind: str, x: np.ndarray, d: float) -> np.ndarray:
+    """Of a column beside its knot, in a form that subtracts nothing; for d = 0 the second derivative."""
+    smooth = 1 / (4 * np.cosh(BETA * x / 2) ** 2)
+    if not d:
+        return 0 * x if kind == "straight" else BETA * smooth
+    if kind == "straight":
+        return np.maximum(0, d - np.abs(x)) / d**2
+    return np.log1p(4 * np.sinh(BETA * d / 2) ** 2 * smooth) / BETA / d**2
+
+
+def test_second_differences_that_subtract_nothing() -> None:
+    x = np.linspace(-3, 3, 101)
+    for kind, f in BEND.items():
+        for d in (0.1, 0.5, 2):
+            quotient = (f(x + d) - 2 * f(x) + f(x - d)) / d**2
+            assert second_difference(kind, x, d) == pytest.approx(quotient, abs=1e-12)
+    quotient = (BEND["smooth"](x + 1e-3) - 2 * BEND["smooth"](x) + BEND["smooth"](x - 1e-3)) / 1e-6
+    assert second_difference("smooth", x, 0) == pytest.approx(quotient, abs=1e-5)
+
+
+def best_fit(kind: str, d: float, weight: float) -> tuple[float, float]:
+    """Height and RMS error of the best f, as chapter 13 computes them: least squares over all columns."""
+    t = np.linspace(-END, END, 200)[:, None]
+    knots = np.arange(-END - 3.1, END + 3, SPACING[kind])
+    A = np.concatenate([np.ones_like(t), t, BEND[kind](t - knots)], 1)
+    B = np.concatenate([0 * t, 0 * t, second_difference(kind, t - knots, d)], 1)
+    rows = np.concatenate([A, weight**0.5 * (A + B)])
+    right = np.concatenate([np.sin(t), np.zeros_like(t)])
+    f, sine = A @ np.linalg.lstsq(rows, right, rcond=1e-13)[0], np.sin(t)
+    return float((f * sine).sum() / (sine**2).sum()), float(np.sqrt(np.mean((f - sine) ** 2)))
+
+
+@pytest.mark.parametrize("kind", SPACING)
+@pytest.mark.parametrize("way", ["exact", "difference"])
+def test_flattened_sine(kind: str, way: str, figures: moving.Figures) -> None:
+    for k, logd in ((-2.1, 0), (-1, -0.3), (0, -2), (0.5, -0.7), (1, 0.5), (2, -1.1)):
+        seen = figures.shows("flattened-sine", k=k, logd=logd, kind=kind, way=way)
+        d = 10.0**logd if way == "difference" else 0.0
+        assert seen["weight"] == pytest.approx(0 if k < -2 else 10.0**k, rel=1e-14)
+        wanted = best_fit(kind, d, seen["weight"])
+        # smooth columns are dependent to rounding, so that the two methods drop different ones
+        close = 1e-11 if kind == "straight" else 1e-7
+        assert [seen["height"], seen["rms"]] == pytest.approx(wanted, abs=close)
+        if kind == "straight" and way == "exact":
+            whole = best_fit(kind, d, 0.0)[0]
+            assert seen["height"] * (1 + seen["weight"]) == pytest.approx(whole, rel=1e-11)
+
+
+def test_kinks_that_a_difference_sees(figures: moving.Figures) -> None:
+    """For d ≤ Δ/2 the tents do not meet and κ = ⅔ Δ/d; for d = Δ they add up to a constant."""
+    for logd in (-2, -1.5, -1, -0.7):
+        seen = figures.shows("flattened-sine", logd=logd, way="difference")
+        assert seen["kappa"] == pytest.approx(2 / 3 * 0.5 / 10.0**logd, rel=1e-12)
+    fine = np.linspace(-8, 8, 160_001)[:-1]
+    for logd in (-0.3, 0, 0.4):
+        seen, d = figures.shows("flattened-sine", logd=logd, way="difference"), 10.0**logd
+        tents = sum(np.maximum(0, 1 - np.abs(fine - knot) / d) for knot in np.arange(-12, 12, 0.5))
+        middle = tents[np.abs(fine) < 3][:-1]
+        assert seen["kappa"] == pytest.approx(np.mean(middle**2) / np.mean(middle) ** 2, rel=1e-3)
