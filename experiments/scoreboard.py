@@ -1,8 +1,8 @@
 """The runs of chapter 18: every problem of Part III by every method, error against seconds.
 
-The problems and the solvers are in the chapter, in the cells tagged "experiment"; this script runs
-those cells and then all seeds, each training for the same time. It writes
-companion/data/scoreboard.json, which the chapter reads. One thread; 10 to 15 minutes on a quiet core:
+The problems and the solvers are on the two pages of the chapter, in the cells tagged "experiment"; this
+script runs those cells and then all seeds, each training for the same time. It writes
+companion/data/scoreboard.json, which both pages read. One thread; 10 to 15 minutes on a quiet core:
 the networks 6, the opponents in ten dimensions 3, everything else 4. Each run is told as it ends:
 
     OMP_NUM_THREADS=1 .venv/bin/python -m experiments.scoreboard
@@ -20,7 +20,8 @@ from companion.data import FOLDER
 from experiments.chapter import defined_in, write
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTER = ROOT / "chapters" / "18_scoreboard.ipynb"
+CHAPTERS = ROOT / "chapters"
+PAGES = CHAPTERS / "18_scoreboard.ipynb", CHAPTERS / "18b_ten_dimensions.ipynb"
 RESULT = FOLDER / "scoreboard.json"
 
 SEEDS = range(3)
@@ -42,8 +43,16 @@ SHAPES = ((12, 12), (24,))  # of the networks whose directions are watched
 
 
 def experiment():
-    """What the chapter's experiment cells define."""
-    return defined_in(CHAPTER)
+    """What the experiment cells of both pages define, and the eighth case, put together from them."""
+    first, second = map(defined_in, PAGES)
+    first["CASES"]["ball"] = first["Case"](
+        "Poisson in 10 dimensions",
+        second["ball"],
+        second["plain"]((12, 12)),
+        second["OPTIONS"],
+        second["OPPONENTS"],
+    )
+    return second | first
 
 
 def short(number):

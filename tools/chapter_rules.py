@@ -42,8 +42,6 @@ CROWDED = {
     "02_symbolic": 1,
     "15_poisson": 4,
     "16_sir_forward": 3,
-    "17_sir_inverse": 1,
-    "18_scoreboard": 8,
 }
 
 

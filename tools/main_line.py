@@ -27,8 +27,6 @@ LONG = {
     "14_conditioning": (4356, 775),
     "15_poisson": (3010, 562),
     "16_sir_forward": (3101, 432),
-    "17_sir_inverse": (3354, 453),
-    "18_scoreboard": (3295, 739),
     "19_scale": (1860, 192),
 }
 
