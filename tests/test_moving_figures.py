@@ -1,14 +1,17 @@
 """The figures that a reader moves: their numbers are those of the companion and of NumPy, in a real browser."""
 
 import re
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from scipy.integrate import solve_ivp
 
 from _ext import moving_figure
 from companion.engines import Dual, error_theory, log, sin, taylor
+from companion.operators import partial
 from companion.problems import Epidemic
 from tests.site import browser as site
 from tests.site import moving
@@ -408,3 +411,61 @@ def test_ridge(figures: moving.Figures) -> None:
     assert march(0.5, 0.1, np.linspace(0, 60, 31)[1:]) == pytest.approx(
         Epidemic(0.5, 0.1, infected=0.01, days=60).solve(np.linspace(0, 60, 31)[1:])[1], abs=1e-6
     )
+
+
+def by_torch(op: str, tap: str, zeroed: str, w1: float, w2: float) -> tuple[list[float], float]:
+    """The gradient of one step and the loss, by the ops of chapter 8 in torch."""
+    u = torch.tensor([-2, -1, 0.5, 1, 2], dtype=torch.float64)
+    parameters = [
+        torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (w1, 0.3, w2, 2)
+    ]
+    functional = lambda x, z: 100 + (x + 0.01 * z**2) ** 2
+
+    def read(holder: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        y = functional(holder, z)
+        y.backward(torch.ones_like(y), create_graph=True)
+        dx, holder.grad = holder.grad, None
+        return dx
+
+    def on_x(x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        x.retain_grad()
+        return read(x, z)
+
+    ops = {
+        "hand": lambda x, z: 2 * (x + 0.01 * z**2),
+        "grad": lambda x, z: torch.autograd.grad(functional(x, z).sum(), x, create_graph=True)[0],
+        "onX": on_x,
+        "leaf": lambda x, z: read(x.detach().requires_grad_(), z),
+        "alias": partial(functional),
+    }
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using backward")  # chapter 9 is about it
+        x = parameters[0] * u + parameters[1]
+        out = ops[op](x, parameters[2] * (x if tap == "x" else u) + parameters[3])
+        loss = ((out - u) ** 2).mean()
+        if zeroed == "between":
+            for p in parameters:
+                p.grad = None
+        loss.backward()
+    return [0.0 if p.grad is None else p.grad.item() for p in parameters], loss.item()
+
+
+@pytest.mark.parametrize("op", ["hand", "grad", "onX", "leaf", "alias"])
+@pytest.mark.parametrize("tap", ["x", "u"])
+def test_wires(op: str, tap: str, figures: moving.Figures) -> None:
+    places = [
+        (0.5, 1, "between"),
+        (0.5, 1, "first"),
+        (-1, 3, "between"),
+        (1.5, -3, "first"),
+        (0.05, 0.1, "first"),
+    ]
+    for w1, w2, zeroed in places:
+        seen = figures.shows("wires", op=op, tap=tap, zeroed=zeroed, w1=w1, w2=w2)
+        gradient, loss = by_torch(op, tap, zeroed, w1, w2)
+        truth = by_torch("hand", tap, "between", w1, w2)[0]
+        assert seen["gradient"] == pytest.approx(gradient, rel=1e-12, abs=1e-13)
+        assert seen["truth"] == pytest.approx(truth, rel=1e-12, abs=1e-13)
+        assert seen["loss"] == pytest.approx(loss, rel=1e-12)
+        off = np.linalg.norm(np.subtract(gradient, truth)) / np.linalg.norm(truth)
+        assert seen["off"] == pytest.approx(off, rel=1e-9, abs=1e-12)
