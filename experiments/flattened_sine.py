@@ -139,7 +139,7 @@ def quotient(names, seed):
     rows, f, parameters = names["train"](nets, weights, second, STEPS)
     points = names["x"][None]
     after = names["lbfgs"](f, parameters, 100.0, second, 1000)
-    ((height,), _), before = names["judge"](after(points).detach()), rows[-1][1][0]
+    ((height,), _), before = names["amplitudes_and_errors"](after(points).detach()), rows[-1][1][0]
     heights = {"Adam": digits(before), "LBFGS": digits(height)}
     print(f"ReLU, d=0.5, λ=100, seed {seed}: {heights}", flush=True)
     return {"seed": seed, "heights": heights}

@@ -65,7 +65,7 @@ def test_the_stored_runs_start_as_the_chapter_does(names, record, bend, weight, 
     f, parameters = names["together"](nets)
     asked = {"network": bend, "weight": weight, "d": d}
     runs = [run for run in record["runs"] if asked.items() <= run.items()]
-    untrained, _ = names["judge"](f(names["x"].expand(len(SEEDS), -1, -1)).detach())
+    untrained, _ = names["amplitudes_and_errors"](f(names["x"].expand(len(SEEDS), -1, -1)).detach())
     assert untrained == pytest.approx([run["amplitude"][0] for run in runs], rel=1e-3)
     # ten steps of the schedule of STEPS: stop the long run at its first look
     optimizer = torch.optim.Adam(parameters, lr=2e-3)
@@ -77,7 +77,7 @@ def test_the_stored_runs_start_as_the_chapter_does(names, record, bend, weight, 
         (fit + weight * equation).sum().backward()
         optimizer.step()
         fall.step()
-    found, _ = names["judge"](f(points).detach())
+    found, _ = names["amplitudes_and_errors"](f(points).detach())
     assert found == pytest.approx([run["amplitude"][1] for run in runs], rel=2e-2, abs=2e-3)
 
 

@@ -132,7 +132,7 @@ function heights(state, { weight, height, kappa }, panel) {
   const weights = spread(-2, 2, 60).map((k) => 10 ** k), curve = (of, kind) => line(weights.map((w) => [x(w), y(of(w))]), kind);
   const kinks = state.kind === "straight" && state.way === "difference" ? curve((w) => 1 / (1 + w * Math.max(kappa - 1, 0)), "blue dashed") : "";
   const at = [x(Math.max(weight, 0.01)), y(Math.min(2, Math.max(0.005, height)))];
-  return axes(panel, x, y, { xTicks: [0.01, 0.1, 1, 10, 100], yTicks: [0.01, 0.1, 1], xName: "weight λ", yName: "height of the sine" }) +
+  return axes(panel, x, y, { xTicks: [0.01, 0.1, 1, 10, 100], yTicks: [0.01, 0.1, 1], xName: "weight λ", yName: "amplitude of the sine" }) +
     clipped("sine-heights", panel, curve((w) => 1 / (1 + w), "soft") + kinks) + text(panel.left + 10, panel.bottom - 12, "1/(1 + λ)", "small") +
     (kinks && text(panel.left + 10, panel.bottom - 30, "what its kinks make of it", "small blue")) + dot(...at, "vermillion", 7);
 }
