@@ -70,7 +70,7 @@ function normalEquations(pair, ends, seen) {
 /** Least squares from a guess, by Levenberg and Marquardt: the best pair near it, its χ², error bars, correlation. */
 export function estimate(ends, seen, guess) {
   let pair = guess, cost = chi2(...pair, ends, seen), mu = 1e-3;
-  for (let k = 0; k < 200 && mu < 1e12; k++) {
+  for (let k = 0; k < 60 && mu < 1e9; k++) {
     const [bb, bg, gg, rb, rg] = normalEquations(pair, ends, seen), B = bb * (1 + mu), G = gg * (1 + mu), det = B * G - bg * bg;
     const next = [pair[0] - (G * rb - bg * rg) / det, pair[1] - (B * rg - bg * rb) / det], found = chi2(...next, ends, seen);
     const step = Math.hypot(next[0] - pair[0], next[1] - pair[1]);
@@ -85,23 +85,23 @@ export function estimate(ends, seen, guess) {
 /** The best γ at a fixed β, by Gauss and Newton from a guess; the χ² there, and how far γ may go until it is a level. */
 export function profile(beta, guess, ends, seen, substeps) {
   let gamma = guess, square, cost;
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < 2; n++) {
     const path = march(beta, gamma, ends, substeps), r = path.map(({ I }, k) => (I - seen[k]) / SIGMA);
     square = path.reduce((sum, { byGamma }) => sum + (byGamma / SIGMA) ** 2, 0);
     cost = r.reduce((sum, one) => sum + one * one, 0);
     const step = path.reduce((sum, { byGamma }, k) => sum + (byGamma / SIGMA) * r[k], 0) / square;
-    if (n < 2) gamma -= step;
+    if (n < 1) gamma -= step;
   }
   return { gamma, chi2: cost, reach: (level) => Math.sqrt(Math.max(0, level - cost) / square) };
 }
 
 /** A valley from its bottom outward, to both sides: [β, profile] while χ² is below a level. */
 function valleyOf({ pair, errors, correlation }, level, ends, seen) {
-  const slope = (correlation * errors[1]) / errors[0], step = errors[0] / 5;
+  const slope = (correlation * errors[1]) / errors[0], step = errors[0] / 4;
   const side = (sign) => {
     const found = [];
     for (let n = sign > 0 ? 0 : 1, gamma = pair[1]; n < 30; n++) {
-      const beta = pair[0] + sign * n * step, here = profile(beta, gamma, ends, seen, 3);
+      const beta = pair[0] + sign * n * step, here = profile(beta, gamma, ends, seen, 2);
       if (!(here.chi2 < level)) break;
       found.push([beta, here]);
       gamma = here.gamma + sign * step * slope;
