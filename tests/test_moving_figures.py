@@ -62,6 +62,44 @@ def test_a_figure_is_light_and_its_file_short(name: str) -> None:
     assert len(source.splitlines()) <= 400
 
 
+def handle(figures: moving.Figures) -> tuple[float, float]:
+    """Where on the screen the first handle of the picture is."""
+    box = figures.page.locator(".handle .wide").first.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_mouse_and_a_finger_drag_the_same(figures: moving.Figures) -> None:
+    start, page = figures.shows("runge")["radius"], figures.page
+    page.locator(".mf-stage").scroll_into_view_if_needed()
+    x, y = handle(figures)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y)
+    page.mouse.up()
+    by_mouse = figures.now()["radius"]
+    assert by_mouse > start
+    figures.shows("runge")
+    devtools = page.context.new_cdp_session(page)
+    x, y = handle(figures)
+    for kind, points in (("Start", [x]), ("Move", [x + 60]), ("End", [])):
+        touches = [{"x": at, "y": y} for at in points]
+        devtools.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": touches})
+    devtools.detach()
+    assert figures.now()["radius"] == by_mouse
+
+
+def test_steps_go_on_and_back_and_run_to_the_end(figures: moving.Figures) -> None:
+    figures.shows("backward-walk")
+    press = lambda name: figures.page.get_by_role("button", name=name, exact=True).click()
+    press("Step")
+    press("Step")
+    assert figures.now()["path"] == [7, 6]
+    press("Back")
+    assert figures.now()["path"] == [7]
+    press("Run")  # at once, for a reader who wants nothing to move by itself
+    assert figures.now()["found"] == pytest.approx([5.5, 2 - np.cos(5)])
+
+
 def test_without_its_script_a_figure_is_not_there(figures: moving.Figures) -> None:
     figures.open("u-curve")
     page = figures.page
