@@ -23,7 +23,6 @@ LONG = {
     "14_conditioning": (4356, 775),
     "15_poisson": (3010, 562),
     "16_sir_forward": (3101, 432),
-    "19_scale": (1860, 192),
 }
 
 
