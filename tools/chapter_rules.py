@@ -40,7 +40,6 @@ LINK = re.compile(r"\]\(#([\w-]+)\)")  # [words](#label)
 # How many code cells may be the third or later in a row, with no Markdown cell between: may only fall.
 CROWDED = {
     "15_poisson": 4,
-    "16_sir_forward": 3,
 }
 
 

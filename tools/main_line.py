@@ -22,7 +22,6 @@ LONG = {
     "10_higher_orders": (2892, 411),
     "14_conditioning": (4356, 775),
     "15_poisson": (3010, 562),
-    "16_sir_forward": (3101, 432),
 }
 
 
