@@ -30,8 +30,9 @@ function element(name, attributes = {}, ...inside) {
 // ---------------------------------------------------------------- the address: #u-curve?h=-8&scheme=central
 
 export function toFragment(name, controls, state) {
+  const written = (value) => encodeURIComponent(typeof value === "boolean" ? Number(value) : value);
   const moved = controls.filter(({ key, value }) => state[key] !== value);
-  return `#${name}?` + moved.map(({ key }) => `${key}=${encodeURIComponent(Number(state[key]) + 1 ? Number(state[key]) : state[key])}`).join("&");
+  return `#${name}?` + moved.map(({ key }) => `${key}=${written(state[key])}`).join("&");
 }
 
 /** The state that a fragment asks for; null if it is an ordinary anchor. What it asks wrongly stays at its start. */
