@@ -1,4 +1,4 @@
-"""The long runs of chapter 14: three methods in two precisions, other rates of Adam, the factor of
+"""The long runs of chapter 14b: three methods in two precisions, other rates of Adam, the factor of
 its compiled step, L-BFGS on a large residual, and the balance of weights.
 
 The code of the runs is in the chapter, in the cells tagged "experiment"; this script executes those
@@ -24,7 +24,7 @@ from companion.pinn import run, sampled
 from experiments.chapter import defined_in
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTER = ROOT / "chapters" / "14_conditioning.ipynb"
+CHAPTER = ROOT / "chapters" / "14b_levenberg_marquardt.ipynb"
 RESULT = FOLDER / "conditioning.json"
 
 SEEDS = (0, 1, 2)

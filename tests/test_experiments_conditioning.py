@@ -1,4 +1,4 @@
-"""experiments/conditioning.py: what it stored is what chapter 14 runs."""
+"""experiments/conditioning.py: what it stored is what chapter 14b runs."""
 
 import json
 
