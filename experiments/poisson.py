@@ -1,7 +1,7 @@
-"""The repetitions of chapter 15: other seeds, weights, points and cures than the page has time for.
+"""The repetitions of chapters 15 and 15c: other seeds, weights, points and cures than the page has time for.
 
-The problems are in the chapter, in the cells tagged "experiment"; this script runs those cells and
-trains. It writes companion/data/poisson.json, which the chapter reads. About 5 minutes on one quiet core:
+The problems are in both pages, in the cells tagged "experiment"; this script runs those cells and
+trains. It writes companion/data/poisson.json, which the pages read. About 5 minutes on one quiet core:
 
     .venv/bin/python -m experiments.poisson
 """
@@ -19,6 +19,7 @@ from experiments.chapter import defined_in, write
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "15_poisson.ipynb"
+CORNER = ROOT / "chapters" / "15c_inward_corner.ipynb"
 RESULT = FOLDER / "poisson.json"
 
 SEEDS = {"Levenberg-Marquardt": range(5), "Adam + L-BFGS": range(3)}
@@ -32,8 +33,8 @@ THREE = range(3)
 
 
 def experiment():
-    """What the chapter's experiment cells define."""
-    return defined_in(CHAPTER)
+    """What the experiment cells of both pages define."""
+    return defined_in(CHAPTER) | defined_in(CORNER)
 
 
 def short(number):

@@ -74,8 +74,8 @@ def link_faults(notebook: dict, html: Path) -> list[str]:
 def exercise_faults(notebook: dict, asked: int) -> list[str]:
     """Exercises have the numbers of the book, and solutions are folded."""
     text = "\n\n".join(prose(notebook))
-    numbers = re.findall(r"^\*\*Exercise (\d+b?\.\d+)\b", text, re.MULTILINE)
-    solved = re.findall(r"<summary><b>Solution to Exercise (\d+b?\.\d+)</b></summary>", text)
+    numbers = re.findall(r"^\*\*Exercise (\d+[a-z]?\.\d+)\b", text, re.MULTILINE)
+    solved = re.findall(r"<summary><b>Solution to Exercise (\d+[a-z]?\.\d+)</b></summary>", text)
     found = [] if len(numbers) == asked else [f"{len(numbers)} exercises of {asked} have a number"]
     found += [f"exercise {number} has no solution" for number in numbers if number not in solved]
     if text.count("<details") != text.count("</details>"):

@@ -38,9 +38,7 @@ SECTION_LABEL = re.compile(
 LINK = re.compile(r"\]\(#([\w-]+)\)")  # [words](#label)
 
 # How many code cells may be the third or later in a row, with no Markdown cell between: may only fall.
-CROWDED = {
-    "15_poisson": 4,
-}
+CROWDED: dict[str, int] = {}
 
 
 # ---------------------------------------------------------------- reading a notebook

@@ -20,7 +20,6 @@ LONG = {
     "08_derivative_as_op": (3152, 409),
     "09_graphs_that_never_die": (2055, 317),
     "10_higher_orders": (2892, 411),
-    "15_poisson": (3010, 562),
 }
 
 
