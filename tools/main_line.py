@@ -17,7 +17,6 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "co
 
 # The pages that ask for more than one sitting, and how much: (words, lines). May only fall.
 LONG = {
-    "09_graphs_that_never_die": (2055, 317),
 }
 
 
