@@ -243,6 +243,9 @@ function foldStill(id) {
   const folded = element("details", { class: "still-figure" }, element("summary", {}, "The figure that stands still"));
   still.replaceWith(folded);
   folded.append(still);
+  const openIfAsked = () => (folded.open ||= location.hash === `#${id}`);
+  addEventListener("hashchange", openIfAsked);
+  openIfAsked();
 }
 
 export function movingFigure(spec) {
