@@ -1,5 +1,7 @@
 """The index of error messages: each one is provoked, and says what the page says it says."""
 
+import contextlib
+import io
 import re
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,8 @@ from tests.provoked import leaf
 PAGE = (Path(__file__).parent.parent / "chapters" / "error_messages.md").read_text("utf-8")
 ENTRY = re.compile(r"^\(error-([a-z-]+)\)=\n```text\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 MESSAGES = {label: " ".join(text.split()) for label, text in ENTRY.findall(PAGE)}
+SYMPTOM = re.compile(r"^\(symptom-([a-z-]+)\)=\n### .*?\n(.*?)```python\n(.*?)^```$", re.M | re.S)
+SYMPTOMS = {label: (words, code) for label, words, code in SYMPTOM.findall(PAGE)}
 LINKS = re.findall(r"^- \{ref\}`(.*?) … <error-([a-z-]+)>`$", PAGE, re.MULTILINE)
 # torch's own kinds, CheckpointError and GradcheckError, are RuntimeErrors, as NotImplementedError is.
 KINDS = RuntimeError, ValueError, TypeError, IndexError
@@ -75,12 +79,34 @@ def test_the_page_names_the_version_that_was_asked() -> None:
     assert f"torch {version} prints" in PAGE
 
 
-def test_the_list_at_the_top_is_complete_and_sorted() -> None:
+def test_the_two_lists_are_complete_and_sorted() -> None:
+    torchs = len(provoked.PROVOKED)
+    assert {label for _, label in LINKS[:torchs]} == set(provoked.PROVOKED)
     assert sorted(label for _, label in LINKS) == sorted(MESSAGES)
-    words = [MESSAGES[label].split(": ", 1)[1].lower() for _, label in LINKS]
-    assert words == sorted(words)
+    for links in (LINKS[:torchs], LINKS[torchs:]):
+        words = [MESSAGES[label].split(": ", 1)[1].lower() for _, label in links]
+        assert words == sorted(words)
     for shown, label in LINKS:
         assert MESSAGES[label].split(": ", 1)[1].replace("`", "").startswith(shown)
+
+
+def test_symptoms_come_first_then_torch_then_the_companion() -> None:
+    order = "(symptoms)=", "## Torch's messages", "## The companion's messages", "(pinn-messages)="
+    assert sorted(order, key=PAGE.index) == list(order)
+    assert len(SYMPTOMS) == PAGE.count("\n(symptom-") >= 10
+    assert PAGE.count("```python") == len(SYMPTOMS)
+
+
+@pytest.mark.parametrize("label", SYMPTOMS)
+def test_a_symptom_shows_before_and_after_and_where_it_is_explained(label: str) -> None:
+    words, code = SYMPTOMS[label]
+    assert "{ref}`" in words
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of the first
+        exec(code, {"torch": torch})
+    assert out.getvalue().splitlines() == re.findall(r"# → (.*)$", code, re.MULTILINE)
+    assert len(set(out.getvalue().splitlines())) > 1, "before and after are the same"
 
 
 def test_each_entry_says_what_happened_what_to_do_and_where_it_is_explained() -> None:
