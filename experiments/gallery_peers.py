@@ -39,10 +39,10 @@ STATED = {  # problem -> the peers whose scripts state it
     "Burgers": ("deepxde", "pina", "jinns", "neurodiffeq"),
     "Lotka-Volterra": ("deepxde", "pina", "jinns", "neurodiffeq"),
     "Helmholtz": ("deepxde", "pina", "jinns", "neurodiffeq"),
-    "wave": ("deepxde", "pina", "jinns"),
-    "Allen-Cahn": ("deepxde", "pina", "jinns"),
     "Lorenz, inverse": ("deepxde",),
     "beam": ("deepxde",),
+    "wave": ("deepxde", "pina", "jinns"),
+    "Allen-Cahn": ("deepxde", "pina", "jinns"),
     "advection": ("deepxde", "pina", "jinns"),
     "Kovasznay": ("deepxde", "jinns"),
     "van der Pol, μ = 1": ("deepxde", "neurodiffeq"),
@@ -132,8 +132,10 @@ def run(peer: str, name: str, python: Path, seconds: float = SECONDS) -> dict:
             return row | {"failed": f"no result after {LIMIT:.0f} s"}
         if done.returncode:
             return row | {"failed": last_line(done.stderr)}
-        said = json.loads(done.stdout.splitlines()[-1])
-        return row | {"error": float(f"{error(np.load(found), problem):.3e}")} | said
+        u, said = np.load(found), json.loads(done.stdout.splitlines()[-1])
+        if not np.isfinite(u).all():
+            return row | {"failed": f"not finite after {said['steps']} steps"}
+        return row | {"error": float(f"{error(u, problem):.3e}")} | said
 
 
 def surroundings() -> dict[str, str]:

@@ -158,7 +158,11 @@ def lorenz(given):
         ]
 
     box, times, readings = TimeDomain(0, 3), given["points"], given["readings"]
-    starts = [IC(box, lambda t, s=s: s, everywhere, component=k) for k, s in enumerate((-8, 7, 27))]
+    starts = [
+        IC(box, lambda t: -8, everywhere, component=0),
+        IC(box, lambda t: 7, everywhere, component=1),
+        IC(box, lambda t: 27, everywhere, component=2),
+    ]
     seen = [PointSetBC(times, readings[:, k : k + 1], component=k) for k in range(3)]
     data = dde.data.PDE(box, equation, starts + seen, num_domain=400, num_boundary=2, anchors=times)
     net = dde.nn.FNN([1] + [40] * 3 + [3], "tanh", "Glorot uniform")
@@ -362,9 +366,9 @@ def solve(statement, given, seed, minute):
     said = {"adam_steps": minute.steps}
     if plan.lbfgs:
         stages.append("L-BFGS")
-        LBFGS_options.update(iter_per_step=50, fun_per_step=62)  # how often callbacks are called
+        LBFGS_options.update(iter_per_step=20, fun_per_step=25)  # how often callbacks are called
         model.compile("L-BFGS", **known)
-        model.train(callbacks=[Look(partial(minute.over, steps=50))], **quiet)
+        model.train(callbacks=[Look(partial(minute.over, steps=20))], **quiet)
     minute.said = said | {
         "settings": ", then ".join(stages),
         "unknowns": {name: float(rate.detach()) for name, rate in rates.items()},

@@ -297,14 +297,12 @@ class Look(AbstractValidationModule):
 def solve(statement, given, seed, minute):
     jax.config.update("jax_enable_x64", True)
     plan = statement(given, jax.random.PRNGKey(seed))
-    state = [plan.params]
 
-    def ask(found):
-        state[0] = found
+    def ask(_):
         return np.array(minute.over())
 
     search = optax.scale_by_backtracking_linesearch(max_backtracking_steps=15)  # its own, silent
-    jinns.solve(
+    found, *_ = jinns.solve(  # where it meets a NaN, what it had before
         n_iter=20_000,
         init_params=plan.params,
         data=plan.data,
@@ -314,9 +312,10 @@ def solve(statement, given, seed, minute):
         verbose=False,
         print_loss_every=20_000,
     )
-    minute.said = {"settings": "natural gradient, until the minute is over"}
+    end = "the minute is over" if minute.spent >= 1 else "it stopped at a NaN"
+    minute.said = {"settings": f"natural gradient, until {end}"}
     batch = jax.vmap(plan.u, (0, None))
-    return lambda x: np.asarray(batch(jnp.asarray(x) / plan.end, state[0]))
+    return lambda x: np.asarray(batch(jnp.asarray(x) / plan.end, found))
 
 
 if __name__ == "__main__":

@@ -73,13 +73,13 @@ def answer(package, problems, solve):
     parser.add_argument("--seconds", type=float, default=60.0)
     asked = parser.parse_args()
     given, statement = dict(np.load(asked.given)), problems[asked.problem]
-    minute = Minute(asked.seconds)
+    lines, minute = lines_of(statement), Minute(asked.seconds)
     solution: Callable = solve(statement, given, asked.seed, minute)
     seconds = process_time() - minute.begun
     np.save(asked.found, np.asarray(solution(given["x"]), dtype=float))
     record = {
         "version": version(package),
-        "lines": lines_of(statement),
+        "lines": lines,
         "source": " ".join((statement.__doc__ or "").split()),
         "seconds": round(seconds, 1),
         "steps": minute.steps,
