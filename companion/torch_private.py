@@ -161,6 +161,7 @@ def _recorded(function, inputs):
     with Recorder():
         result = function(*inputs)
     graph.output(pytree.tree_map(node_of, result))
+    graph.eliminate_dead_code()
     return GraphModule(constants, graph)
 
 

@@ -68,6 +68,8 @@ def asked_by(f: Callable[..., Any], named: Mapping[str, Any]) -> dict[str, Any]:
     >>> asked_by(lambda u, x, beta: u() * beta, {"beta": 0.3, "gamma": 0.1})
     {'beta': 0.3}
     """
+    if not named:
+        return {}
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):  # a function written in C tells nothing: u and x are all

@@ -212,14 +212,10 @@ def first_way(
 
 def traced(f: Way, *args: Tensor) -> tuple[GraphModule, GraphModule]:
     """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone."""
-    whole = torch_private.traced(f, args)
-    part = Graph()
+    whole, part = torch_private.traced(f, args), Graph()
     part.output(part.graph_copy(whole.graph, {})[0])  # type: ignore[index]
-    found = whole, GraphModule(whole, part)
-    for module in found:
-        module.graph.eliminate_dead_code()
-        module.recompile()
-    return found
+    part.eliminate_dead_code()
+    return whole, GraphModule(whole, part)
 
 
 def refuse_own_fault(term: str, of_point: Way, inputs: Sequence[Tensor], error: Exception) -> None:

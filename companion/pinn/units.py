@@ -5,7 +5,7 @@ solution U times as large, and residuals R times as large, are learnt late or ne
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from companion.pinn.arguments import asked_by
 from companion.pinn.problem import Function, Problem
-from companion.pinn.residuals import Batch, batch_of, term_rows
+from companion.pinn.residuals import Batch, Points, batch_of, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
 from companion.pinn.unknowns import Field, Unknown
@@ -42,38 +42,37 @@ def sizes_of(problem: Problem, n: int = 64) -> Sizes:
     large as what the residual is without it, max |r(0)|. Where that is nothing, U is the size of what
     the conditions ask for; 1 where they ask for nothing too.
     """
-    x = problem.domain.points(n)
-    batch = batch_of(problem, x)
-    batch = {t: at.take(slice(0, n)) for t, at in batch.items()}
-    params = problem.guesses()
-    ones = torch.ones(problem.outputs, dtype=torch.float64)
-    outputs = torch.stack(
-        [size_of_output(problem, params, batch, ones, c) for c in range(problem.outputs)]
-    )
-    zero = rows_at(problem, params, batch, 0 * ones, 0)
-    answers = [rows_at(problem, params, batch, outputs, seed) for seed in range(PROBES)]
-    terms = {}
-    for term in batch:
-        moved = torch.stack([(found[term] - zero[term]).abs().amax(0) for found in answers]).amax(0)
-        size = torch.where(moved > 0, moved, zero[term].abs().amax(0))
+    batch, terms = some_points(problem, n), {}
+    outputs = outputs_of(problem, batch)
+    for term, at in batch.items():
+        rest = rows_at(problem, term, at, 0 * outputs)
+        answers = [rows_at(problem, term, at, outputs, seed) for seed in range(PROBES)]
+        moved = torch.stack([(found - rest).abs().amax(0) for found in answers]).amax(0)
+        size = torch.where(moved > 0, moved, rest.abs().amax(0))
         terms[term] = torch.where(size == 0, 1.0, size)
     return Sizes(outputs, terms)
 
 
-def size_of_output(
-    problem: Problem, params: Mapping[str, Any], batch: Batch, ones: Tensor, c: int
-) -> Tensor:
+def some_points(problem: Problem, n: int = 64) -> Batch:
+    """n points of the equation, and as many at most of every condition."""
+    batch = batch_of(problem, problem.domain.points(n))
+    return {term: at.take(slice(0, n)) for term, at in batch.items()}
+
+
+def outputs_of(problem: Problem, batch: Batch) -> Tensor:
+    """U of every output of the network, (outputs,)."""
+    units = torch.eye(problem.outputs, dtype=torch.float64)
+    return torch.stack([size_of_output(problem, batch, one) for one in units])
+
+
+def size_of_output(problem: Problem, batch: Batch, one: Tensor) -> Tensor:
     """U of one output, by the first term that asks for anything: the equation, then the conditions."""
-    one = torch.zeros_like(ones)
-    one[c] = 1.0
-    rest = rows_at(problem, params, batch, 0 * ones, 0)
-    for term in batch:
-        found, twice = (
-            [rows_at(problem, params, batch, size * one, s)[term] for s in range(PROBES)]
-            for size in (SMALL, 2 * SMALL)
-        )
-        moved, more = (max(largest(r - rest[term]) for r in rows) for rows in (found, twice))
-        asked = largest(rest[term][:, touched(found, rest[term])])
+    for term, at in batch.items():
+        rest = rows_at(problem, term, at, 0 * one)
+        found = [rows_at(problem, term, at, SMALL * one, seed) for seed in range(PROBES)]
+        moved, seed = max((largest(rows - rest), seed) for seed, rows in enumerate(found))
+        more = largest(rows_at(problem, term, at, 2 * SMALL * one, seed) - rest)
+        asked = largest(rest[:, touched(found, rest)])
         if 0 < moved < math.inf and more < math.inf and 1e-12 < asked < math.inf:
             power = max(1, round(math.log2(more / moved)))  # 1 of a slope, 2 of a norm ∫ u²
             return torch.tensor(SMALL * (asked / moved) ** (1 / power), dtype=torch.float64)
@@ -85,13 +84,10 @@ def touched(found: list[Tensor], rest: Tensor) -> Tensor:
     return torch.stack([(rows != rest).any(0) for rows in found]).any(0)
 
 
-def rows_at(
-    problem: Problem, params: Mapping[str, Any], batch: Batch, outputs: Tensor, seed: int
-) -> dict[str, Tensor]:
-    """{term: its rows} where the network is U times a probe, c.f. probe."""
+def rows_at(problem: Problem, term: str, at: Points, outputs: Tensor, seed: int = 0) -> Tensor:
+    """The rows of a term where the network is U times a probe, c.f. probe."""
     u = problem.solution(probe(problem, outputs, seed))
-    found = {t: term_rows(problem, t, {**params, "u": u}, at) for t, at in batch.items()}
-    return {term: rows.detach() for term, rows in found.items()}
+    return term_rows(problem, term, {**problem.guesses(), "u": u}, at).detach()
 
 
 def probe(problem: Problem, outputs: Tensor, seed: int) -> Function:
@@ -184,8 +180,10 @@ def warn_of_units(objective: Objective, state: State) -> None:
             "scaled(problem), or divide the residual by its size",
         )
     try:
-        sizes = sizes_of(problem).outputs.tolist()
-        still = all(largest(rows) < TINY for rows in at_zero(problem).values())
+        batch = some_points(problem)
+        sizes = outputs_of(problem, batch).tolist()
+        zero = torch.zeros(problem.outputs, dtype=torch.float64)
+        still = all(largest(rows_at(problem, t, at, zero)) < TINY for t, at in batch.items())
     except Exception:  # of a problem that takes no probes, nothing is known
         return
     finite = [s for s in sizes if math.isfinite(s)]
@@ -204,12 +202,3 @@ def warn_of_units(objective: Objective, state: State) -> None:
             "where the network is 0 the equation and every condition hold: a fit will find just that. If "
             "it is not what you look for, give a condition, a norm for one, that excludes it",
         )
-
-
-def at_zero(problem: Problem) -> dict[str, Tensor]:
-    """{term: its rows} where the network is 0."""
-    batch = {
-        t: at.take(slice(0, 64)) for t, at in batch_of(problem, problem.domain.points(64)).items()
-    }
-    zero = torch.zeros(problem.outputs, dtype=torch.float64)
-    return rows_at(problem, problem.guesses(), batch, zero, 0)
