@@ -31,7 +31,7 @@ def toc_pages() -> list[str]:
 
 
 PAGES = toc_pages()
-CHAPTERS = [page for page in PAGES if re.search(r"/\d\db?_", page)]
+CHAPTERS = [page for page in PAGES if re.search(r"/\d\d[a-z]?_", page)]
 EXTRAS = ["genindex.html", "py-modindex.html", "search.html"]
 
 
