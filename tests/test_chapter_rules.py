@@ -345,15 +345,9 @@ def test_the_main_line_is_what_is_seen_without_opening_anything() -> None:
 
 def test_a_page_is_one_sitting(monkeypatch: pytest.MonkeyPatch) -> None:
     nb = long_notebook()
-    assert main_line.is_one_sitting(nb, None) == []
-    assert main_line.is_one_sitting(nb, (1500, 300)) == [
-        "the main line became shorter: write (1500, 130) (LONG in tools/main_line.py)",
-        "the page is one sitting now: take it out of LONG in tools/main_line.py",
-    ]
+    assert main_line.is_one_sitting(nb) == []
     monkeypatch.setattr(main_line, "WORDS", 1400)
-    (fault,) = main_line.is_one_sitting(nb, None)
-    assert fault.startswith("the main line has 1500 words, and 1400 are allowed: fold what only")
-    assert main_line.is_one_sitting(nb, (1500, 130)) == []
-    assert len(main_line.is_one_sitting(nb, (1499, 129))) == 2
-    (fault,) = main_line.is_one_sitting(nb, (1600, 130))
-    assert fault.startswith("the main line became shorter: write (1500, 130)")
+    monkeypatch.setattr(main_line, "LINES", 129)
+    words, lines = main_line.is_one_sitting(nb)
+    assert words.startswith("the main line has 1500 words, and 1400 are allowed: fold what only")
+    assert lines.startswith("the main line has 130 visible lines of code, and 129 are allowed")

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tools.main_line import LONG, is_one_sitting
+from tools.main_line import is_one_sitting
 
 CHAPTERS = Path(__file__).parent.parent / "chapters"
 SETUP = """\
@@ -343,6 +343,7 @@ RULES = [
     includes_companion_source,
     reads_no_path,
     ends_with_its_cost,
+    is_one_sitting,
 ]
 
 
@@ -353,7 +354,6 @@ def chapter_faults(path: Path) -> list[str]:
     after = [chapter.stem for chapter in chapters if chapter.name > path.name]
     found = [fault for rule in RULES for fault in rule(nb)]
     found += keeps_its_budget(nb, CROWDED.get(path.stem, 0))
-    found += is_one_sitting(nb, LONG.get(path.stem))
     return found + leads_on(nb, after[0] if after else None)
 
 

@@ -15,10 +15,6 @@ import nbformat
 WORDS, LINES = 1700, 180
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "cost"}
 
-# The pages that ask for more than one sitting, and how much: (words, lines). May only fall.
-LONG = {
-}
-
 
 def words(text: str) -> int:
     """The words of a piece of Markdown; a formula is one; directives, code blocks and what moves are none."""
@@ -42,23 +38,15 @@ def main_line(nb: dict) -> tuple[int, int]:
     return prose, code
 
 
-def is_one_sitting(nb: dict, long: tuple[int, int] | None) -> list[str]:
-    """No page is longer than one sitting; those that were may only become shorter."""
-    prose, code = main_line(nb)
-    most = long or (WORDS, LINES)
-    found = [
-        f"the main line has {count} {what}, and {limit} are allowed: fold what only some will want "
+def is_one_sitting(nb: dict) -> list[str]:
+    """What of the main line is longer than one sitting."""
+    counted = zip(main_line(nb), (WORDS, LINES), ("words", "visible lines of code"), strict=True)
+    return [
+        f"the main line has {count} {what}, and {most} are allowed: fold what only some will want "
         "(look-closer-start), or hide code that formats, loads and draws (hide-input)"
-        for count, limit, what in zip((prose, code), most, ("words", "visible lines of code"))
-        if count > limit
+        for count, most, what in counted
+        if count > most
     ]
-    if long and not found and (prose < long[0] or code < long[1]):
-        found.append(
-            f"the main line became shorter: write {(prose, code)} (LONG in tools/main_line.py)"
-        )
-    if long and prose <= WORDS and code <= LINES:
-        found.append("the page is one sitting now: take it out of LONG in tools/main_line.py")
-    return found
 
 
 if __name__ == "__main__":
