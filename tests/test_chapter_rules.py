@@ -64,7 +64,6 @@ def good_notebook() -> dict:
 
 def rule_faults(nb: dict) -> list[str]:
     found = [fault for rule in chapter_rules.RULES for fault in rule(nb)]
-    found += chapter_rules.keeps_its_budget(nb, 0)
     return found + chapter_rules.leads_on(nb, "02_next")
 
 
@@ -189,24 +188,11 @@ def code_after_code(nb: dict, number: int, more: int) -> dict:
 @pytest.mark.parametrize(("number", "more"), [(5, 2), (8, 2), (9, 2), (2, 2)])
 def test_a_third_code_cell_in_a_row_is_reported(number: int, more: int) -> None:
     """Two are allowed; the cells of a solution count, the set-up cell does not."""
-    words = (
-        "1 code cells are the third or later in a row without a sentence between, and the budget"
-    )
+    words = "1 code cells are the third or later in a row: say between them"
     faults = rule_faults(code_after_code(good_notebook(), number, more))
     assert [fault for fault in faults if words in fault]
     fewer = rule_faults(code_after_code(good_notebook(), number, more - 1))
     assert not [fault for fault in fewer if "in a row" in fault]
-
-
-def test_a_budget_that_is_larger_than_needed_is_reported() -> None:
-    (fault,) = chapter_rules.keeps_its_budget(good_notebook(), 2)
-    assert "0 code cells" in fault and "fewer than the budget of 2: lower the budget" in fault
-
-
-def test_only_chapters_have_a_budget() -> None:
-    stems = {path.stem for path in CHAPTERS}
-    assert set(chapter_rules.CROWDED) <= stems
-    assert all(budget > 0 for budget in chapter_rules.CROWDED.values())
 
 
 WRONG_METADATA = [

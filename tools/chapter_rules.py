@@ -37,9 +37,6 @@ SECTION_LABEL = re.compile(
 )  # (label)= above a heading, not the title, or above a folded part
 LINK = re.compile(r"\]\(#([\w-]+)\)")  # [words](#label)
 
-# How many code cells may be the third or later in a row, with no Markdown cell between: may only fall.
-CROWDED: dict[str, int] = {}
-
 
 # ---------------------------------------------------------------- reading a notebook
 
@@ -306,20 +303,17 @@ def crowded(nb: dict) -> int:
     return found
 
 
-def keeps_its_budget(nb: dict, budget: int) -> list[str]:
-    """No more cells in a crowd than there were, and no budget that is larger than needed."""
+def has_words_between_cells(nb: dict) -> list[str]:
+    """No more than two code cells in a row."""
     count = crowded(nb)
-    if count > budget:
-        return [
-            f"{count} code cells are the third or later in a row without a sentence between, and the "
-            f"budget is {budget}: say what the reader sees, or fold cells into one"
+    return (
+        [
+            f"{count} code cells are the third or later in a row: say between them what the reader sees, "
+            "or make one of them"
         ]
-    if count < budget:
-        return [
-            f"{count} code cells are the third or later in a row, fewer than the budget of {budget}: "
-            "lower the budget (CROWDED in tools/chapter_rules.py)"
-        ]
-    return []
+        if count
+        else []
+    )
 
 
 def leads_on(nb: dict, following: str | None) -> list[str]:
@@ -343,6 +337,7 @@ RULES = [
     includes_companion_source,
     reads_no_path,
     ends_with_its_cost,
+    has_words_between_cells,
     is_one_sitting,
 ]
 
@@ -353,7 +348,6 @@ def chapter_faults(path: Path) -> list[str]:
     chapters = sorted(path.parent.glob("[0-9][0-9]*_*.ipynb"))
     after = [chapter.stem for chapter in chapters if chapter.name > path.name]
     found = [fault for rule in RULES for fault in rule(nb)]
-    found += keeps_its_budget(nb, CROWDED.get(path.stem, 0))
     return found + leads_on(nb, after[0] if after else None)
 
 
