@@ -36,7 +36,7 @@ def run(name, seed):
     return {
         "problem": name,
         "seed": seed,
-        "error": float(f"{solution.error:.3e}"),
+        "error": float(f"{entry.error(solution.error, solution.unknowns):.3e}"),
         "seconds": round(time.process_time() - begun, 1),
         "said": len(said),
         "unknowns": {k: [float(v), v.error] for k, v in solution.unknowns.items()},

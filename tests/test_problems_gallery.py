@@ -128,3 +128,9 @@ def test_the_settings_solve():
     assert frozen(150, {"t": 2.0, "x": 0.5}, 500)(advection(6.0), 0).error < 1e-4
     assert trained((12,), 2.0, 40, 150)(heat_inverse(), 0).error < 0.05
     assert marched(2, (12,), 2.0, 15, 40)(van_der_pol(1.0, 2.0), 0).error < 1e-3
+
+
+def test_the_error_of_an_inverse_problem_is_that_of_its_unknowns():
+    found = {"sigma": 10.0, "rho": 15.0, "beta": 8 / 3 * 0.99}
+    assert GALLERY["Lorenz, inverse"].error(0.5, found) == pytest.approx(0.01)
+    assert GALLERY["beam"].error(0.5, {}) == 0.5
