@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # pina-mathlab 0.3.2.post2610: PeriodicBoundaryEmbedding(2, {"x": 2.0}), periodic in x alone, passes on cos and sin of x
-# and nothing of t. Nothing is said, and a network behind it cannot depend on time: its derivative by t is None. With
+# and nothing of t. Nothing is said, and a network behind it cannot depend on time: its derivative by t is 0. With
 # output_dimension it does say something, since its own layer expects three features for every input.
 # What passes t on: concatenate it to the embedding yourself.
 set -euo pipefail
