@@ -17,8 +17,8 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "co
 
 
 def words(text: str) -> int:
-    """The words of a piece of Markdown; a formula is one; directives, code blocks and what moves are none."""
-    text = re.sub(r"```.*?```|:::\{moving-figure\}.*?:::|:::\{.*?\n", "", text, flags=re.S)
+    """The words of a piece of Markdown; a formula is one, a code block and the head of a directive are none."""
+    text = re.sub(r"```.*?```|:::\{.*?\n", "", text, flags=re.S)
     text = re.sub(r"\$\$.*?\$\$", " ", text, flags=re.S)
     text = re.sub(r"\{[\w:]+\}`([^`]*)`", r"\1", re.sub(r"\$[^$]+\$", "M", text))
     return len(re.findall(r"[A-Za-zÀ-ÿ'’\-]+", text))
