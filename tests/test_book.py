@@ -252,6 +252,10 @@ IN_THE_BROWSER = [
     ('<img src="gone.png" alt="gone">', "image not loaded"),
     ('<p style="width: 400px">wide</p>', "px wide on a screen of 390"),
     ('<p style="width: 800px">wide</p>', "px wide on a screen of 768"),
+    (
+        '<details class="look-closer"><p style="width: 800px">wide</p></details>',
+        "px wide on a screen of 768",
+    ),
     ('<p style="width: 3000px">wide</p>', "px wide on a screen of 1280"),
     ('<p style="overflow-wrap: normal">' + "long" * 8 + "</p>", "with wider letters, the page is"),
     ('<div style="overflow-x: hidden"></div><table style="width: 900px"><td>t</table>', "<table"),

@@ -170,7 +170,9 @@ def test_numbers_are_those_of_the_page(chapter: Path) -> None:
     figures = [caption for caption in captions if caption.startswith("Fig.")]
     assert re.findall(r"^\*\*(Fig\. [\dbc.]+)\*\*", text, re.MULTILINE) == figures
     equations = [tag.get_text().strip("()#\n ") for tag in page.select(".eqno")]
-    assert re.findall(r"\\tag\{([\dbc.]+)\}", text) == [re.sub(r"[^\dbc.]", "", e) for e in equations]
+    assert re.findall(r"\\tag\{([\dbc.]+)\}", text) == [
+        re.sub(r"[^\dbc.]", "", e) for e in equations
+    ]
 
 
 @each_chapter

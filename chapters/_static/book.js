@@ -40,4 +40,5 @@ addEventListener("DOMContentLoaded", async () => {
   fitBoxes();
   show();
   addEventListener("resize", fitBoxes);
+  document.addEventListener("toggle", fitBoxes, true); // what was folded had no width
 });

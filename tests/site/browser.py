@@ -279,6 +279,8 @@ def page_faults(context: BrowserContext, base: str, path: str, scheme: str) -> I
         settle(page)
         yield from first_visit_faults(page)
         yield from theme_faults(page, scheme)
+        page.evaluate(looks.UNFOLD)
+        draw(page)
         for look in (looks.MATHS, looks.PICTURES, looks.OPEN_SOLUTIONS):
             yield from page.evaluate(look)
         yield from recorded

@@ -68,6 +68,11 @@ OPEN_SOLUTIONS = r"""() => [...document.querySelectorAll('.solution')]
   .map(one => 'an open solution: ' + one.textContent.trim().slice(0, 40))"""
 
 
+# What is folded to look closer is looked at like the rest.
+UNFOLD = (
+    r"""() => document.querySelectorAll('details.look-closer').forEach(fold => fold.open = true)"""
+)
+
 # axe is slow on many elements: of formulas by where they stand, and of tokens of code, one of a kind stays whole.
 ONE_OF_A_KIND = r"""() => {
   const seen = new Set();
