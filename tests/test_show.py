@@ -108,6 +108,17 @@ def test_a_table_of_columns_says_the_same_as_text_and_as_html():
     assert [[cell.text for cell in row] for row in shown.findall("tbody/tr")] == cells
 
 
+def test_sentences_stand_to_the_left_and_wrap_and_numbers_to_the_right():
+    made = table({"what": ["a"], "n": [10], "why": ["a corner that the rule does not know"]}, "A")
+    assert repr(made).splitlines()[-1] == "a     10  a corner that the rule does not know"
+    row = ElementTree.fromstring(made._repr_html_()).find("table/tbody/tr")
+    looks = [cell.get("style") for cell in row]
+    assert [look.split(";")[0] for look in looks] == [
+        f"text-align: {s}" for s in ("left", "right", "left")
+    ]
+    assert ["nowrap" in look for look in looks] == [True, True, False]
+
+
 @pytest.mark.parametrize("columns", [{}, {"a": [1, 2], "b": [1]}])
 def test_a_table_needs_columns_of_one_length(columns):
     with pytest.raises(ValueError, match=r"a table needs columns of one length; got \{"):

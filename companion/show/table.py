@@ -1,4 +1,4 @@
-"""A table as text and as HTML: the first column to the left, the others to the right."""
+"""A table as text and as HTML: the first column and sentences to the left, all else to the right."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from numbers import Real
 
 __all__ = ["Table", "html_table", "table", "text_table"]
 
-CELL = "white-space: nowrap; padding: 0.2rem 0.7rem"
+NAMES = "text-align: left; white-space: nowrap; padding: 0.2rem 0.7rem"
+NUMBERS = "text-align: right; white-space: nowrap; padding: 0.2rem 0.7rem"
+SENTENCES = "text-align: left; min-width: 14rem; padding: 0.2rem 0.7rem"
+SENTENCE = 24  # a cell with more letters than that, and a space, is one
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,24 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     Dual            0
     difference  1e-08
     """
-    lines = [headings, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = tuple("─" * width for width in widths)
-    return "\n".join(_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
+    columns = list(zip(headings, *rows, strict=True))
+    padded = [_padded(k, column) for k, column in enumerate(columns)]
+    return "\n".join("  ".join(line).rstrip() for line in zip(*padded, strict=True))
 
 
-def _line(cells, widths):
-    first, *rest = [cell.rjust(width) for cell, width in zip(cells, widths)]
-    return "  ".join([first.strip().ljust(widths[0]), *rest])
+def _padded(k, column):
+    """A column (heading, cells …) with a rule under its heading, all of one width."""
+    width = max(map(len, column))
+    pad = str.rjust if _look(k, column[1:]) == NUMBERS else str.ljust
+    heading, *cells = [pad(cell, width) for cell in column]
+    return [heading, "─" * width, *cells]
+
+
+def _look(k, cells):
+    """How column k is set: names to the left, sentences too, and they wrap; numbers to the right."""
+    if k and any(len(cell) > SENTENCE and " " in cell for cell in cells):
+        return SENTENCES
+    return NUMBERS if k else NAMES
 
 
 def html_table(
@@ -79,16 +91,17 @@ def html_table(
     >>> "<caption>small &lt; large</caption>" in html_table(("a",), [("1",)], "small < large", "Sizes")
     True
     """
-    right = f' style="text-align: right; {CELL}"'
-    left = f' style="text-align: left; {CELL}"'
+    columns = zip(headings, *rows, strict=True)
+    looks = [f' style="{_look(k, column[1:])}"' for k, column in enumerate(columns)]
     head = "".join(
-        f'<th scope="col"{right if i else left}>{escape(h)}</th>' for i, h in enumerate(headings)
+        f'<th scope="col"{look}>{escape(heading)}</th>'
+        for heading, look in zip(headings, looks, strict=True)
     )
     body = "\n".join(
-        f'<tr><th scope="row"{left}>{escape(method)}</th>'
-        + "".join(f"<td{right}>{escape(cell)}</td>" for cell in rest)
+        f'<tr><th scope="row"{looks[0]}>{escape(name)}</th>'
+        + "".join(f"<td{look}>{escape(cell)}</td>" for cell, look in zip(rest, looks[1:]))
         + "</tr>"
-        for method, *rest in rows
+        for name, *rest in rows
     )
     return (
         f'<div role="region" tabindex="0" aria-label="{escape(label)}" style="overflow-x: auto">\n'
