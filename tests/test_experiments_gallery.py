@@ -8,16 +8,15 @@ RECORD = stored("gallery")
 RUNS, DRAWS = RECORD["runs"], RECORD["draws"]
 
 
-def test_every_entry_was_run_with_the_same_seeds_and_nothing_else() -> None:
-    seeds = {name: sorted(r["seed"] for r in RUNS if r["problem"] == name) for name in GALLERY}
-    assert {r["problem"] for r in RUNS} == set(GALLERY)
-    assert all(found == list(range(len(found))) and found for found in seeds.values())
+def test_every_entry_was_run_with_every_seed_and_nothing_else() -> None:
+    runs = sorted((r["problem"], r["seed"]) for r in RUNS)
+    assert runs == sorted((name, seed) for name in GALLERY for seed in gallery.SEEDS)
     assert [d["seed"] for d in DRAWS] == list(gallery.DRAWS)
 
 
-def test_a_minute_was_enough() -> None:
+def test_a_minute_was_enough_for_what_is_to_be_reached() -> None:
     assert max(r["seconds"] for r in RUNS) < 60
-    assert all(r["error"] < 1e-2 for r in RUNS)
+    assert [r for r in RUNS if not r["error"] < GALLERY[r["problem"]].reach] == []
 
 
 def test_the_bars_hold_the_truth_as_often_as_they_say() -> None:
