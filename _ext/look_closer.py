@@ -60,7 +60,14 @@ class Fold(SphinxTransform):
     default_priority = 10  # before labels are given to what follows them
 
     def apply(self) -> None:
+        titles = set()
         for begins in list(self.document.findall(start)):
+            if begins.astext() in titles:
+                raise ExtensionError(
+                    f"{begins.source}:{begins.line}: two folded parts of this page have the title "
+                    f"{begins.astext()!r}: name what each is about."
+                )
+            titles.add(begins.astext())
             parent = begins.parent
             first = parent.index(begins)
             last = next((i for i, node in enumerate(parent) if i > first and ends(node)), None)

@@ -16,7 +16,6 @@ from side_by_side import show
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from _ext import moving_figure
 from tests.site import moving
 
 PULL = """async index => {
@@ -42,12 +41,11 @@ def spent(devtools: CDPSession) -> float:
 
 
 def main() -> None:
-    names = sorted({file.stem for file in moving_figure.FIGURES.glob("*.js")} - {"base", "plot"})
     rows = []
-    with tempfile.TemporaryDirectory() as folder, moving.opened(Path(folder), names) as figures:
+    with tempfile.TemporaryDirectory() as folder, moving.opened(Path(folder)) as figures:
         devtools = figures.page.context.new_cdp_session(figures.page)
         devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-        for name in names:
+        for name in moving.NAMES:
             figures.shows(name)
             for index in range(figures.page.locator("input[type=range]").count()):
                 before = spent(devtools)

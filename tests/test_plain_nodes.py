@@ -241,6 +241,10 @@ def test_cells_that_are_folded_are_run_in_their_turn(tmp_path: Path) -> None:
             "'A' needs a look-closer-end before the next heading",
         ),
         ([":::{look-closer-end}\n:::"], "this look-closer-end has no look-closer-start"),
+        (
+            [":::{look-closer-start} A\n:::", ":::{look-closer-end}\n:::"] * 2,
+            "two folded parts of this page have the title 'A'",
+        ),
     ],
 )
 def test_a_fold_without_its_end_stops_the_build(

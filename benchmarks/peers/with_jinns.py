@@ -9,22 +9,10 @@ import jax.numpy as jnp
 import jinns
 import numpy as np
 import optax
-from jax.experimental import io_callback
-from jinns.validation import AbstractValidationModule
+from look_of_jinns import Look
 from task import answer
 
 warnings.filterwarnings("ignore")
-
-
-class Look(AbstractValidationModule):
-    """jinns asks a validation module whether to stop; this one looks at the watch."""
-
-    ask: object = eqx.field(kw_only=True, static=True)
-    call_every: int = eqx.field(kw_only=True, default=1)
-
-    def __call__(self, params):
-        stop = io_callback(self.ask, jax.ShapeDtypeStruct((), bool), params, ordered=True)
-        return self, stop, jnp.array(0.0), False
 
 
 def network(task, key):

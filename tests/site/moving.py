@@ -8,6 +8,7 @@ from pathlib import Path
 from _ext import moving_figure
 from tests.site import browser as site
 
+NAMES = sorted({file.stem for file in moving_figure.FIGURES.glob("*.js")} - {"base", "plot"})
 STATIC = Path(__file__).parent.parent.parent / "chapters" / "_static"
 PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="figures/figures.css">{opening}<p>Try it.</p></div>
@@ -45,10 +46,10 @@ class Figures:
 
 
 @contextmanager
-def opened(folder: Path, names: list[str]) -> Iterator[Figures]:
+def opened(folder: Path) -> Iterator[Figures]:
     """Every figure on a page of its own."""
     (folder / "figures").symlink_to(STATIC / "figures")
-    for name in names:
+    for name in NAMES:
         opening = moving_figure.opening(name, "still")
         (folder / f"{name}.html").write_text(PAGE.format(name=name, opening=opening), "utf-8")
         (folder / f"{name}.js").write_text(moving_figure.bundle(name), "utf-8")

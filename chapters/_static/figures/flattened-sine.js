@@ -1,6 +1,6 @@
 // Chapter 13: the best fit to the sine with f + f'' = 0 in its loss, by least squares, no training.
 import { range, choice, movingFigure } from "./base.js";
-import { axes, brief, clipped, dot, line, linear, logarithmic, minus, spread, text } from "./plot.js";
+import { axes, brief, clipped, dot, line, linear, logarithmic, minus, sideBySide, spread, text } from "./plot.js";
 
 // ---------------------------------------------------------------- the mathematics
 
@@ -110,14 +110,7 @@ function compute({ k, kind, way, logd }) {
 
 // ---------------------------------------------------------------- the picture
 
-export function panels({ width, height }) {
-  if (width < 560) {
-    const half = height * 0.48;
-    return [{ left: 44, top: 22, right: width - 8, bottom: half - 14 }, { left: 44, top: half + 40, right: width - 8, bottom: height - 38 }];
-  }
-  const middle = width * 0.56;
-  return [{ left: 44, top: 22, right: middle, bottom: height - 38 }, { left: middle + 62, top: 22, right: width - 8, bottom: height - 38 }];
-}
+const panels = (box) => sideBySide(box, 0.56, 0.48);
 
 function fits({ f }, panel) {
   const x = linear([-END, END], [panel.left, panel.right]), y = linear([-1.3, 1.3], [panel.bottom, panel.top]);

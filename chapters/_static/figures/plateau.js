@@ -69,7 +69,7 @@ function sweep({ lambda, k, days }) {
   return known.get(name);
 }
 
-export function panels({ width, height }) {
+function panels({ width, height }) {
   if (width < 560) {
     const part = (height - 40) / 3;
     return [0, 1, 2].map((n) => ({ left: 48, top: 22 + n * (part + 10), right: width - 8, bottom: (n + 1) * part - 16 + n * 10 }));

@@ -70,6 +70,17 @@ export function axes({ left, top, right, bottom }, x, y, { xTicks, yTicks, xName
   return vertical.join("") + horizontal.join("") + rect(left, top, right - left, bottom - top, "frame") + names;
 }
 
+/** Two panels: side by side, the first as wide as its share of the box, or one above the other in a narrow one. */
+export function sideBySide({ width, height }, share, shareAbove) {
+  const edge = { left: 44, right: width - 8 }, ends = { top: 22, bottom: height - 38 };
+  if (width < 560) {
+    const middle = height * shareAbove;
+    return [{ ...edge, top: 22, bottom: middle - 14 }, { ...edge, top: middle + 40, bottom: height - 38 }];
+  }
+  const middle = width * share;
+  return [{ ...ends, left: 44, right: middle }, { ...ends, left: middle + 62, right: width - 8 }];
+}
+
 /** What is drawn inside stays inside the panel. */
 export const clipped = (name, { left, top, right, bottom }, inside) =>
   tag("clipPath", { id: name }, rect(left, top, right - left, bottom - top, "")) + tag("g", { "clip-path": `url(#${name})` }, inside);

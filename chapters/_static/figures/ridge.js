@@ -1,6 +1,6 @@
 // Chapter 17: which pairs of rates the readings of an epidemic allow, after a few days and after many.
 import { range, choice, check, movingFigure } from "./base.js";
-import { axes, brief, clipped, dot, line, linear, minus, spread, stroke, tag } from "./plot.js";
+import { axes, brief, clipped, dot, line, linear, minus, sideBySide, spread, stroke, tag } from "./plot.js";
 
 // ---------------------------------------------------------------- the mathematics
 
@@ -135,14 +135,7 @@ function compute(state) {
 
 const MAPS = { near: [[0.2, 0.8], [-0.2, 0.36]], wide: [[-0.8, 0.9], [-1.2, 0.5]] };
 
-export function panels({ width, height }) {
-  if (width < 560) {
-    const half = height * 0.44;
-    return [{ left: 44, top: 22, right: width - 8, bottom: half - 14 }, { left: 44, top: half + 40, right: width - 8, bottom: height - 38 }];
-  }
-  const middle = width * 0.48;
-  return [{ left: 44, top: 22, right: middle, bottom: height - 38 }, { left: middle + 62, top: 22, right: width - 8, bottom: height - 38 }];
-}
+const panels = (box) => sideBySide(box, 0.48, 0.44);
 
 function curve({ beta, gamma, days, ahead }, { seen }, panel) {
   const until = ahead ? 60 : days, x = linear([0, until], [panel.left, panel.right]);

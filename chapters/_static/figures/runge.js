@@ -29,7 +29,7 @@ function compute({ a, order, x }) {
 const FROM = -3, TO = 3;
 
 /** The function above its error; beside both, or below on a phone, the complex plane. */
-export function panels({ width, height }) {
+function panels({ width, height }) {
   if (width < 560) {
     const side = Math.min(width - 50, height * 0.36), rest = height - side - 58;
     return [

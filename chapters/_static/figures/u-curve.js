@@ -52,7 +52,7 @@ function curve(state) {
   return curves.get(name);
 }
 
-export function panels({ width, height }) {
+function panels({ width, height }) {
   const words = 3 * 19 + 6, bottom = height - words - 40;
   if (width < 560) {
     const half = 22 + (bottom - 22) * 0.3;

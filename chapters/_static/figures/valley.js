@@ -1,6 +1,6 @@
 // Chapter 14: a quadratic valley of two directions, walked down by gradient descent, momentum or a damped step.
 import { range, choice, movingFigure } from "./base.js";
-import { axes, brief, clipped, dot, line, linear, logarithmic, minus, powerOfTen, spread, tag, text } from "./plot.js";
+import { axes, brief, clipped, dot, line, linear, logarithmic, minus, powerOfTen, sideBySide, spread, tag, text } from "./plot.js";
 
 // ---------------------------------------------------------------- the mathematics
 
@@ -39,14 +39,7 @@ function compute({ condition, method, rate, momentum, mu, step }) {
 
 // ---------------------------------------------------------------- the picture
 
-export function panels({ width, height }) {
-  if (width < 560) {
-    const half = height * 0.47;
-    return [{ left: 40, top: 22, right: width - 8, bottom: half - 14 }, { left: 40, top: half + 40, right: width - 8, bottom: height - 38 }];
-  }
-  const middle = width * 0.54;
-  return [{ left: 40, top: 22, right: middle, bottom: height - 38 }, { left: middle + 58, top: 22, right: width - 8, bottom: height - 38 }];
-}
+const panels = (box) => sideBySide(box, 0.54, 0.47);
 
 /** Lines of equal loss, and the path: the steep direction goes up, the flat one to the right. */
 function valley({ paths: [steep, flat], kappa }, panel) {

@@ -75,7 +75,7 @@ function compute(state) {
 
 // ---------------------------------------------------------------- the picture
 
-export function panels({ width, height }) {
+function panels({ width, height }) {
   if (width < 560) {
     const part = (height - 120) / 2;
     return [{ left: 24, top: 26, width: width - 48, height: part - 40 }, { left: 24, top: part + 26, width: width - 48, height: part - 40 }, { left: 8, top: height - 104, width: width - 16 }];
