@@ -161,7 +161,7 @@ LISTS = {
 
 
 class Walked:
-    """The walk of chapter 4, by recursion over objects that keep their own adjoint."""
+    """The backward pass of chapter 4, by recursion over objects that keep their own adjoint."""
 
     def __init__(self, name: str, point: list[float], overwrite: bool) -> None:
         self.lines = {k: (rule, uses) for k, rule, uses in LISTS[name]}

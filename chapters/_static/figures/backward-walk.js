@@ -1,4 +1,4 @@
-// Chapters 3 and 4: a Wengert list, walked forward with one slope or backward with all adjoints, step by step.
+// Chapters 3 and 4: a Wengert list; the forward pass with one slope, the backward pass with all adjoints, line by line.
 import { range, choice, check, movingFigure } from "./base.js";
 import { arrow, brief, minus, rect, tag, text } from "./plot.js";
 
@@ -177,7 +177,7 @@ function says(state, values) {
 
 movingFigure({
   name: "backward-walk",
-  title: "Walk it: backward with every adjoint, forward with one slope",
+  title: "Step through it: the backward pass with every adjoint, the forward pass with one slope",
   wide: 0.5,
   narrow: 1.35,
   controls: [
@@ -185,8 +185,8 @@ movingFigure({
     range("x1", "x₁", { min: 0.5, max: 4, step: 0.1, value: 2, shown: minus }),
     range("x2", "x₂", { min: -6, max: 6, step: 0.1, value: 5, shown: minus }),
     choice("list", "function", { value: "f", options: [["f", "f(x₁, x₂)"], ["diamond", "the diamond, 3h + 5h"]] }),
-    choice("way", "walk", { value: "back", options: [["back", "back"], ["1", "forward from x₁"], ["2", "forward from x₂"]] }),
-    choice("order", "order of the walk back", { value: "list", options: [["list", "the list, from its end"], ["every", "on at once, every time"], ["once", "on at once, once"]] }),
+    choice("way", "pass", { value: "back", options: [["back", "backward"], ["1", "forward, from x₁"], ["2", "forward, from x₂"]] }),
+    choice("order", "order of the backward pass", { value: "list", options: [["list", "the list, from its end"], ["every", "on at once, every time"], ["once", "on at once, once"]] }),
     check("overwrite", "= in place of +="),
   ],
   steps: { key: "step", last, perSecond: 1 },

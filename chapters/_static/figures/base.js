@@ -128,9 +128,9 @@ class Moving {
 
   stepButtons() {
     if (!this.spec.steps) return [];
-    const walk = row(["Back", () => this.step(-1)], ["Step", () => this.step(1)], ["Run", () => (this.running ? this.stop() : this.run())]);
-    this.runButton = walk.lastChild;
-    return [walk];
+    const buttons = row(["Back", () => this.step(-1)], ["Step", () => this.step(1)], ["Run", () => (this.running ? this.stop() : this.run())]);
+    this.runButton = buttons.lastChild;
+    return [buttons];
   }
 
   /** Shows a state in which some keys are new: at once in the controls, with the next frame in the picture. */
