@@ -11,6 +11,7 @@ from _ext import moving_figure
 from companion.engines import Dual, error_theory, log, sin, taylor
 from companion.operators import partial
 from tests.site import moving
+from tools import strip
 
 NAMES = moving.NAMES
 
@@ -89,6 +90,11 @@ def test_steps_go_on_and_back_and_run_to_the_end(figures: moving.Figures) -> Non
     assert figures.now()["path"] == [7]
     press("Run")  # at once, for a reader who wants nothing to move by itself
     assert figures.now()["found"] == pytest.approx([5.5, 2 - np.cos(5)])
+
+
+def test_the_strip_of_the_readme_is_what_the_figure_shows(figures: moving.Figures) -> None:
+    stills = [figures.shows("backward-walk", step=done) for done in strip.STILLS]
+    assert strip.RESULT.read_text("utf-8") == strip.strip(stills), "run tools/strip.py"
 
 
 def test_without_its_script_a_figure_is_not_there(figures: moving.Figures) -> None:
