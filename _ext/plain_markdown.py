@@ -284,6 +284,12 @@ def _(node: nodes.Admonition, page: Page) -> str:
     return "> " + f"**{name}**\n\n{body}".replace("\n", "\n> ")
 
 
+@block.register
+def _(node: nodes.hint, page: Page) -> str:
+    """Folded, since a reader tries first."""
+    return f"<details>\n<summary>Hint</summary>\n\n{blocks(node, page)}\n\n</details>"
+
+
 @block.register(exercises.exercise_node)
 @block.register(exercises.exercise_enumerable_node)
 def _(node: nodes.Element, page: Page) -> str:

@@ -11,12 +11,16 @@ its turn, with source and output collapsed by the metadata that JupyterLab and C
 that does nothing. VS Code keeps the folding of cells to itself and shows them; there the folded summary is a
 line above them.
 
+Below an exercise whose text says `check("ex-04-rules", f)` stands a blank: a cell with dots in the place of `f`,
+which runs as it stands. The chapter has no such cell, since only a reader fills it.
+
 A drawing in the HTML of an output becomes an image: JupyterLab takes SVG out of a notebook that it does not
 trust yet, and it trusts none that it has not run.
 
 The set-up cell installs the companion of the commit that the notebooks were made from.
 """
 
+import ast
 import base64
 import copy
 import hashlib
@@ -41,6 +45,7 @@ from sphinx_exercise.nodes import is_exercise_node, solution_node
 
 SOURCE_OF_COMPANION = "git+https://github.com/derivative-ladder/derivative-ladder"
 FOLDED = ("source_hidden", "outputs_hidden")
+CALL = re.compile(r'check\("(?P<label>[\w-]+)", (?P<answer>.+)\)')
 DRAWING = re.compile(r"<svg\b(?P<attributes>[^>]*)>(?P<body>.*?)</svg>", re.DOTALL)
 
 
@@ -60,13 +65,41 @@ class Code:
     folded_as: str = ""
 
 
+@dataclass(frozen=True)
+class Blank:
+    exercise: str  # "Exercise 4.1"
+    label: str
+    answer: str  # as source, with dots for what is to be filled in
+
+
+class Dotted(ast.NodeTransformer):
+    """Names become dots, but for those that are called: `dict(step=h)` is `dict(step=...)`."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Constant:
+        return ast.Constant(...)
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        node.args = [self.visit(part) for part in node.args]
+        node.keywords = [self.visit(part) for part in node.keywords]
+        return node
+
+
+def blank(exercise: nodes.Element, page: markdown.Page) -> Iterator[Blank]:
+    """One, if the text of the exercise says how it is checked."""
+    calls = (CALL.fullmatch(literal.astext()) for literal in exercise.findall(nodes.literal))
+    if call := next(filter(None, calls), None):
+        answer = ast.unparse(Dotted().visit(ast.parse(call["answer"], mode="eval")))
+        name = markdown.number(exercise, "exercise", page) or "Exercise"
+        yield Blank(name, call["label"], answer.replace("'", '"'))
+
+
 def is_code_cell(node: nodes.Node) -> bool:
     return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
 
 
 def pieces(
     node: nodes.Element, page: markdown.Page, depth: int = 0, folded_as: str = ""
-) -> Iterator[Prose | Code]:
+) -> Iterator[Prose | Code | Blank]:
     """The prose and the code cells of a part of the page, in reading order."""
     for child in node.children:
         if is_code_cell(child):
@@ -89,11 +122,13 @@ def pieces(
         else:
             starts = is_exercise_node(child)
             yield Prose(markdown.block(child, page), starts, folded_as)
+            if starts:
+                yield from blank(child, page)
 
 
-def gathered(parts: list[Prose | Code]) -> list[list[Prose] | Code]:
+def gathered(parts: list[Prose | Code | Blank]) -> list[list[Prose] | Code | Blank]:
     """Prose that belongs into one cell, put together."""
-    cells: list[list[Prose] | Code] = []
+    cells: list[list[Prose] | Code | Blank] = []
     for part in parts:
         if isinstance(part, Prose) and not part.text:
             continue
@@ -156,6 +191,16 @@ def code_cell(cell: dict, part: Code, at: str) -> dict:
     return cell
 
 
+def blank_cell(part: Blank) -> dict:
+    """To be filled by the reader. It runs as it stands: `check` says what is wanted."""
+    source = (
+        f"# {part.exercise}: your answer in the place of the dots\n"
+        "from companion.practice import check\n\n"
+        f'answer = {part.answer}\ncheck("{part.label}", answer)'
+    )
+    return nbformat.v4.new_code_cell(source, metadata={"tags": ["your-answer"]})
+
+
 def prose_cell(parts: list[Prose], first_of_fold: bool, code_follows: bool) -> dict:
     text = "\n\n".join(part.text for part in parts)
     if title := parts[0].folded_as:
@@ -166,11 +211,14 @@ def prose_cell(parts: list[Prose], first_of_fold: bool, code_follows: bool) -> d
     return nbformat.v4.new_markdown_cell(text)
 
 
-def cells_of(parts: list[Prose | Code], executed: dict, at: str) -> list[dict]:
+def cells_of(parts: list[Prose | Code | Blank], executed: dict, at: str) -> list[dict]:
     made: list[dict] = []
     opened: set[str] = set()
     with_code = {part.folded_as for part in parts if isinstance(part, Code)}
     for group in gathered(parts):
+        if isinstance(group, Blank):
+            made.append(blank_cell(group))
+            continue
         fold = group.folded_as if isinstance(group, Code) else group[0].folded_as
         first = bool(fold) and fold not in opened
         if isinstance(group, list):

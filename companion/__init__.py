@@ -9,12 +9,13 @@
                  network to solve it;  from companion.pinn import Problem, fit
     problems     the equations of Part III, declared, each with a solution found in another way;
                  from companion.problems import oscillator
+    practice     the exercises, checked;  from companion.practice import check
     show         pictures for readers: ledgers, the graph of a tape, curves, solutions
 
 Nothing is imported here, so that `import companion` costs nothing. `python -m companion` says what
-of it runs here, and `companion.__version__` which one it is. Arrows point one way: show may use
+of it runs here, and `companion.__version__` which one it is. Arrows point one way: show and practice may use
 all, problems may use pinn, pinn may use operators, engines and operators may use series, and nobody
-uses show but the chapters.
+uses show or practice but the chapters and their readers.
 """
 
 __version__: str

@@ -33,9 +33,17 @@ FIGURE = {
 SOLVED = "```{solution-start} ex-%s\n:class: dropdown\n```"
 
 
+HINT = ":::{hint}\n:class: dropdown\nBegin.\n:::"
+EXERCISE = "```{exercise}\n:label: ex-%s\n\n*Drill, 10 minutes.* Try it.\n\n" + HINT + "\n```"
+PROBLEM = (
+    "```{exercise}\n:label: problem-04-between\n\n*Open problem, 30 minutes; no solution is published.* "
+    'Find it. `check("problem-04-between", f)`\n\n' + HINT + "\n```"
+)
+
+
 def good_notebook() -> dict:
     figure = new_output("display_data", data={"text/plain": "<Figure size 640x480 with 1 Axes>"})
-    exercises = "\n\n".join(f":::{{exercise}}\n:label: ex-{name}\n\nTry it.\n:::" for name in "ab")
+    exercises = f"{EXERCISE % 'a'}\n\n{EXERCISE % 'b'}\n\n{PROBLEM}"
     cells = [
         new_markdown_cell(f"# A chapter\n\nWhy? See {{cite}}`kim2026`.\n\n{CARD}"),
         ran(chapter_rules.SETUP, 1, tags=["setup", "hide-input"]),
@@ -113,7 +121,35 @@ WRONG_SOURCES = [
     ("## What broke", "## Something", "no heading begins with 'What broke'"),
     ("The sign.", "The sign.\n\n## Exercises", "the section 'What broke' runs nothing"),
     ("\n:label: ex-b", "", "an exercise has no :label:"),
-    (":::{exercise}\n:label: ex-b\n\nTry it.\n:::", "", "1 exercise directives found"),
+    (f"{EXERCISE % 'a'}\n\n{EXERCISE % 'b'}", "", "1 exercise directives found"),
+    ("ex-b\n\n*Drill, 10 minutes.*", "ex-b\n\n", "ex-b does not begin with its level and minutes"),
+    ("ex-b\n\n*Drill, 10", "ex-b\n\n*Hard, 10", "ex-b does not begin with its level and minutes"),
+    ("ex-b\n\n*Drill, 10 min", "ex-b\n\n*Drill, min", "ex-b does not begin with its level and min"),
+    ("Try it.\n\n" + HINT, "Try it.", "ex-a has no folded hint"),
+    (
+        ":class: dropdown\nBegin",
+        "Begin",
+        "ex-a has no folded hint (:::{hint} with :class: dropdown)",
+    ),
+    ("*Drill,", "*Exercise,", "the page has no drill"),
+    (PROBLEM, "", "the page has no open problem"),
+    ("; no solution is published", "", "problem-04-between does not begin with its level and min"),
+    ("Find it. `check", "Find it. `see", "problem-04-between does not say check"),
+    (
+        SOLVED % "b",
+        SOLVED.replace("ex-%s", "problem-04-between"),
+        "problem-04-between has a solution",
+    ),
+    (
+        "Try it.",
+        '`check("ex-04-rules", f)`',
+        "ex-a asks for the check of another exercise, ex-04-rules",
+    ),
+    (
+        "The sign.",
+        '`check("ex-04-gone", f)`',
+        'check("ex-04-gone", ...) has no checker in companion/pra',
+    ),
     (SOLVED % "b", "no solution", "exercise ex-b has no solution"),
     (
         "```{solution-start} ex-a\n:class: dropdown",

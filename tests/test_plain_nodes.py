@@ -102,6 +102,17 @@ KINDS = {
         "Said.\n\n```{solution-end}\n```",
         "**Exercise 1**\n\nTry.",
     ),
+    "hint": (
+        '````{exercise}\n:label: ex-b\n\n*Drill, 5 minutes.* `check("ex-b", dict(step=h, names=[a, 1]))`\n\n'
+        ":::{hint}\n:class: dropdown\nLook.\n:::\n````",
+        '**Exercise 2**\n\n*Drill, 5 minutes.* `check("ex-b", dict(step=h, names=[a, 1]))`\n\n'
+        "<details>\n<summary>Hint</summary>\n\nLook.\n\n</details>",
+    ),
+    "blank": (
+        "",
+        "# Exercise 2: your answer in the place of the dots\nfrom companion.practice import check\n\n"
+        'answer = dict(step=..., names=[..., 1])\ncheck("ex-b", answer)',
+    ),
     "solution": (
         "",
         "<details>\n<summary><b>Solution to Exercise 1</b></summary>\n\nSaid.\n\n</details>",

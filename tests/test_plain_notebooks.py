@@ -14,6 +14,9 @@ import yaml
 
 from tests.site import static
 from tools.normalise import joined_streams
+from tools.practice_rules import CHECKED
+from tools.reading import directives
+from tools.reading import prose as prose_of
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
@@ -37,8 +40,18 @@ def prose(notebook: dict) -> list[str]:
     return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
 
 
+def is_blank(cell: dict) -> bool:
+    return "your-answer" in cell["metadata"].get("tags", [])
+
+
+def code_cells(notebook: dict) -> list[dict]:
+    """Those of the chapter: what a reader is to fill in stands in the plain notebook alone."""
+    cells = (cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    return [cell for cell in cells if not is_blank(cell)]
+
+
 def code(notebook: dict) -> list[str]:
-    return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [cell["source"] for cell in code_cells(notebook)]
 
 
 def outside_code(text: str) -> str:
@@ -77,7 +90,9 @@ def exercise_faults(notebook: dict, asked: int) -> list[str]:
     numbers = re.findall(r"^\*\*Exercise (\d+[a-z]?\.\d+)\b", text, re.MULTILINE)
     solved = re.findall(r"<summary><b>Solution to Exercise (\d+[a-z]?\.\d+)</b></summary>", text)
     found = [] if len(numbers) == asked else [f"{len(numbers)} exercises of {asked} have a number"]
-    found += [f"exercise {number} has no solution" for number in numbers if number not in solved]
+    is_open = re.findall(r"^\*\*Exercise (\S+)\*\*\n\n\*Open problem", text, re.MULTILINE)
+    unsolved = set(numbers) - set(solved) - set(is_open)
+    found += [f"exercise {number} has no solution" for number in sorted(unsolved)]
     if text.count("<details") != text.count("</details>"):
         found.append("a fold is never closed")
     return found
@@ -91,7 +106,7 @@ def solution_faults(notebook: dict, chapter: dict) -> list[str]:
             marks = re.findall(r"\{(?:solution|look-closer)-(start|end)\}", cell["source"])
             inside = marks[-1] == "start" if marks else inside
         closed += [inside] if cell["cell_type"] == "code" else []
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    cells = code_cells(notebook)
     return [
         f"the code of a solution is open: {cell['source'][:40]!r}"
         for cell, hidden in zip(cells, closed)
@@ -107,9 +122,7 @@ def code_faults(notebook: dict, chapter: dict) -> list[str]:
 
 def output_faults(notebook: dict, chapter: dict) -> list[str]:
     """Every cell that has an output in the chapter has one here; and what is drawn is a picture."""
-    pairs = zip(
-        *[[c for c in nb["cells"] if c["cell_type"] == "code"] for nb in (notebook, chapter)]
-    )
+    pairs = zip(code_cells(notebook), code_cells(chapter))
     found = []
     for here, there in pairs:
         if bool(there["outputs"]) > bool(here["outputs"]):
@@ -127,9 +140,7 @@ def output_faults(notebook: dict, chapter: dict) -> list[str]:
 
 def text_faults(notebook: dict, chapter: dict) -> list[str]:
     """The printed outputs that the tests compare, and all counts, are the stored ones."""
-    pairs = zip(
-        *[[c for c in nb["cells"] if c["cell_type"] == "code"] for nb in (notebook, chapter)]
-    )
+    pairs = zip(code_cells(notebook), code_cells(chapter))
     found = []
     for here, there in pairs:
         if here["execution_count"] != there["execution_count"]:
@@ -144,6 +155,25 @@ def text_faults(notebook: dict, chapter: dict) -> list[str]:
     return found
 
 
+def blank_faults(notebook: dict, chapter: dict) -> list[str]:
+    """Below every exercise that says how it is checked stands a blank, and it runs as it stands."""
+    asked = [
+        label
+        for each in directives(prose_of(chapter), "exercise")
+        for label in CHECKED.findall(each["body"])[:1]
+    ]
+    blanks = [cell["source"] for cell in notebook["cells"] if is_blank(cell)]
+    names = [label for source in blanks for label in CHECKED.findall(source)]
+    found = [] if names == asked else [f"there are blanks for {names}, and {asked} are asked"]
+    for source in blanks:
+        scope: dict = {}
+        exec(source, scope)
+        verdict = scope["check"](CHECKED.findall(source)[0], scope["answer"])
+        if not str(verdict).startswith("your turn"):
+            found.append(f"a blank is not empty: {verdict}")
+    return found
+
+
 # ---------------------------------------------------------------- the chapters
 
 
@@ -153,7 +183,7 @@ def test_a_plain_notebook_is_right(chapter: Path) -> None:
     nbformat.validate(made)
     asked = len(re.findall(r"\{exercise\}", "\n".join(prose(source))))
     faults = raw_faults(made) + link_faults(made, HTML) + exercise_faults(made, asked)
-    for check in (code_faults, output_faults, text_faults, solution_faults):
+    for check in (code_faults, output_faults, text_faults, solution_faults, blank_faults):
         faults += check(made, source)
     assert faults == []
 
@@ -234,6 +264,15 @@ def with_inline_svg(notebook: dict) -> None:
             output["data"]["text/html"] = "<svg></svg>"
 
 
+def without_blanks(notebook: dict) -> None:
+    notebook["cells"] = [cell for cell in notebook["cells"] if not is_blank(cell)]
+
+
+def filled(notebook: dict) -> None:
+    for cell in notebook["cells"]:
+        cell["source"] = cell["source"].replace("answer = ...", "answer = 'this'")
+
+
 def miscounted(notebook: dict) -> None:
     for cell in notebook["cells"]:
         cell.update({"execution_count": 1} if "outputs" in cell else {})
@@ -249,6 +288,8 @@ def miscounted(notebook: dict) -> None:
         (miscounted, text_faults, "another execution count"),
         (with_inline_svg, output_faults, "JupyterLab takes out the drawing"),
         (bare, solution_faults, "the code of a solution is open"),
+        (without_blanks, blank_faults, "there are blanks for []"),
+        (filled, blank_faults, "a blank is not empty: not yet"),
     ],
 )
 def test_a_fault_in_the_cells_is_reported(spoil, check, words: str) -> None:

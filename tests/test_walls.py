@@ -23,6 +23,7 @@ ALLOWED = {  # room -> the rooms it may import
     "operators": {"_project", "series", "torch_private"},
     "pinn": {"_project", "operators", "series", "torch_private"},
     "problems": {"_project", "operators", "pinn", "series"},
+    "practice": {"engines", "operators", "pinn", "problems", "series"},
     "show": {"_project", "engines", "operators", "pinn", "problems", "series"},
     "_project": set(),
     "__init__": {"_project"},
@@ -36,6 +37,7 @@ OUTSIDE = {  # room -> what else it may import, beside the standard library
     "operators": {"numpy", "torch", "psutil"},  # psutil: only where LeakProbe asks for memory
     "pinn": {"numpy", "torch", "scipy", "tqdm"},
     "problems": {"numpy", "torch", "scipy"},
+    "practice": {"numpy", "torch", "scipy"},
     "show": {"numpy", "matplotlib", "psutil", "sympy", "torch"},
     "_project": set(),
     "__init__": set(),
@@ -213,6 +215,18 @@ def test_an_import_of_show_is_noticed(package, where, line):
     (package / where).write_text(line)
     with pytest.raises(AssertionError):
         test_nobody_imports_show_but_the_door()
+
+
+def test_nobody_imports_practice_but_readers():
+    assert importers("practice") == set()
+
+
+def test_the_practice_of_part_one_names_no_torch():
+    """All that check loads for chapters 1 to 6."""
+    for path in sorted((PACKAGE / "practice").glob("*.py")):
+        if not re.match(r"ch(0[7-9]|1)", path.name):
+            tops = {".".join(name.split(".")[:2]) for name in imported(path)}
+            assert not tops & {"torch", "companion.operators", "companion.pinn"}, path.name
 
 
 def python(code):

@@ -14,6 +14,8 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 from tools.main_line import is_one_sitting
+from tools.practice_rules import exercises_can_be_practised, open_problem_faults
+from tools.reading import code_cells, directives, prose, tags
 
 CHAPTERS = Path(__file__).parent.parent / "chapters"
 SETUP = """\
@@ -26,11 +28,6 @@ from companion.show.cost import peak_memory
 
 print(f"peak memory: {peak_memory():.0f} MiB")"""
 
-DIRECTIVE = re.compile(
-    r"^[ \t]*(`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ \t]*(?P<argument>[^\n]*)\n"  # ```{name} argument
-    r"(?P<body>.*?)^[ \t]*\1[ \t]*$",
-    re.MULTILINE | re.DOTALL,
-)
 HEADING = re.compile(r"^(#+)\s+(.*)$", re.M)
 SECTION_LABEL = re.compile(
     r"^\(([\w-]+)\)=\n+(?:##+ |:::\{look-closer-start\})", re.M
@@ -38,33 +35,7 @@ SECTION_LABEL = re.compile(
 LINK = re.compile(r"\]\(#([\w-]+)\)")  # [words](#label)
 
 
-# ---------------------------------------------------------------- reading a notebook
-
-
-def tags(cell: dict) -> list[str]:
-    return cell["metadata"].get("tags", [])
-
-
-def code_cells(nb: dict) -> list[dict]:
-    return [cell for cell in nb["cells"] if cell["cell_type"] == "code"]
-
-
-def prose_cells(nb: dict) -> list[dict]:
-    return [cell for cell in nb["cells"] if cell["cell_type"] == "markdown"]
-
-
-def prose(nb: dict) -> str:
-    return "\n\n".join(cell["source"] for cell in prose_cells(nb))
-
-
-def directives(text: str, name: str) -> list[dict]:
-    """The directives of that name: their argument and their ``:key: value`` options."""
-    found = []
-    for match in DIRECTIVE.finditer(text):
-        if match["name"] == name:
-            options = dict(re.findall(r"^[ \t]*:([\w-]+):[ \t]*(.*?)[ \t]*$", match["body"], re.M))
-            found.append({"argument": match["argument"].strip(), "options": options})
-    return found
+# ---------------------------------------------------------------- the rules
 
 
 def first_line(cell: dict) -> str:
@@ -77,9 +48,6 @@ def drew(cell: dict) -> bool:
         "<Figure size" in str(output.get("data", {}).get("text/plain", ""))
         for output in cell["outputs"]
     )
-
-
-# ---------------------------------------------------------------- the rules
 
 
 def opens_with_a_card(nb: dict) -> list[str]:
@@ -195,15 +163,16 @@ def solution_faults(nb: dict, label: str) -> list[str]:
 
 def exercises_are_solved(nb: dict) -> list[str]:
     exercises = directives(prose(nb), "exercise")
-    labels = [exercise["options"].get("label", "") for exercise in exercises]
-    found = (
-        []
-        if len(labels) >= 2
-        else [f"{len(labels)} exercise directives found, at least 2 are needed"]
-    )
-    if "" in labels:
+    names = [exercise["options"].get("label", "") for exercise in exercises]
+    found = [] if len(names) >= 2 else [f"{len(names)} exercise directives found, 2 are needed"]
+    if "" in names:
         found.append("an exercise has no :label:")
-    return found + [fault for label in filter(None, labels) for fault in solution_faults(nb, label)]
+    for label in names:
+        if label.startswith("problem-"):
+            found += open_problem_faults(nb, label)
+        elif label:
+            found += solution_faults(nb, label)
+    return found
 
 
 def cites_a_source(nb: dict) -> list[str]:
@@ -331,6 +300,7 @@ RULES = [
     figures_are_described,
     images_have_alt_text,
     exercises_are_solved,
+    exercises_can_be_practised,
     cites_a_source,
     says_what_broke,
     shows_the_ledger,

@@ -18,7 +18,7 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "co
 
 def words(text: str) -> int:
     """The words of a piece of Markdown; a formula is one, a code block and the head of a directive are none."""
-    text = re.sub(r"```.*?```|:::\{.*?\n", "", text, flags=re.S)
+    text = re.sub(r"^(`{3,}).*?^\1|:::\{.*?\n", "", text, flags=re.S | re.M)
     text = re.sub(r"\$\$.*?\$\$", " ", text, flags=re.S)
     text = re.sub(r"\{[\w:]+\}`([^`]*)`", r"\1", re.sub(r"\$[^$]+\$", "M", text))
     return len(re.findall(r"[A-Za-zÀ-ÿ'’\-]+", text))

@@ -1,0 +1,125 @@
+"""What is said of an answer: right, or which input shows it wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+class NotYet(Exception):
+    """Raised by a checker with the words that show an answer wrong; `check` makes a Verdict of it."""
+
+
+class YourTurn(Exception):
+    """Raised where an answer still holds the dots of the blank, `...`."""
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """True if the answer is right; its repr is the sentence that says so, or why not.
+
+    >>> Verdict(True, "right: 20 points tried")
+    right: 20 points tried
+    >>> bool(Verdict(False, "not yet: at x = 2: yours is 3, the exact derivative is 4"))
+    False
+    """
+
+    right: bool
+    words: str
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+def shown(value: Any) -> str:
+    """A value in a few digits and few entries.
+
+    >>> shown(0.1 + 0.2), shown(np.arange(9.0)), shown("grad")
+    ('0.3', '(0, 1, 2, 3, 4, 5, …)', "'grad'")
+    """
+    value = value.detach() if hasattr(value, "detach") else value
+    if isinstance(value, bool | str | type(None)):
+        return repr(value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, RuntimeError):  # rows of unequal lengths, a tensor on a GPU
+        return shortened(repr(value))
+    if array.dtype.kind not in "iufc":
+        return shortened(repr(value))
+    if array.ndim == 0:
+        return f"{array[()]:.6g}"
+    parts = [shown(part) for part in array[:6]] + ["…"] * (len(array) > 6)
+    return f"({', '.join(parts)})"
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def place(at: Mapping[str, Any]) -> str:
+    """The input in words: "at x1 = 2, x2 = 0: "; nothing for no input.
+
+    >>> place({"x1": 2.0, "x2": 0.0})
+    'at x1 = 2, x2 = 0: '
+    """
+    return f"at {', '.join(f'{name} = {shown(value)}' for name, value in at.items())}: " * bool(at)
+
+
+def numbers(came: Any, what: str = "your answer") -> np.ndarray:
+    """An answer as an array of floats; raises NotYet if it is none.
+
+    >>> numbers([1, 2])
+    array([1., 2.])
+    """
+    try:
+        return np.asarray(came.detach() if hasattr(came, "detach") else came, dtype=float)
+    except (TypeError, ValueError):
+        raise NotYet(f"{what} is {shown(came)}, and real numbers are expected") from None
+
+
+def compare(
+    came: Any,
+    expected: Any,
+    at: Mapping[str, Any] | None = None,
+    says: str = "the exact value is",
+    what: str = "your answer",
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+) -> None:
+    """Raises NotYet unless what came has the shape and, within the tolerances, the numbers expected.
+
+    `at` is the input, {"x1": 2.0}; `says` leads to what is expected, and `what` names what came.
+
+    >>> compare([0.5, 5.0], (0.5, 5.0))
+    >>> compare(3.0, 4.0, {"x": 2.0}, "the complex step says")
+    Traceback (most recent call last):
+    companion.practice.verdicts.NotYet: at x = 2: your answer is 3, the complex step says 4
+    """
+    where = place(at or {})
+    try:
+        found = numbers(came, what)
+    except NotYet as wrong:
+        raise NotYet(f"{where}{wrong}") from None
+    wanted = numbers(expected, "what is expected")
+    if found.shape != wanted.shape:
+        raise NotYet(
+            f"{where}{what} has the shape {found.shape}, and {wanted.shape} is expected: "
+            f"{what} is {shown(found)}, {says} {shown(wanted)}"
+        )
+    if not np.allclose(found, wanted, rtol=rtol, atol=atol, equal_nan=True):
+        left, right = shown(found), shown(wanted)
+        gap = f" (they differ by {np.abs(found - wanted).max():.0e})" if left == right else ""
+        raise NotYet(f"{where}{what} is {left}, {says} {right}{gap}")
+
+
+def demand(holds: bool, words: str) -> None:
+    """Raises NotYet with these words unless it holds.
+
+    >>> demand(2 > 1, "two is more")
+    """
+    if not holds:
+        raise NotYet(words)

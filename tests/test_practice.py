@@ -1,0 +1,254 @@
+"""check: what it says of right and wrong answers; and the exercises of chapters 1 to 6, solved wrong and right."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from companion.practice import check
+from companion.practice.answers import ANYTHING, NUMBER, asks, numbers_of, one_of, parts
+from companion.practice.checking import asked, labels
+from companion.practice.verdicts import NotYet, compare, numbers, shown
+
+ROOT = Path(__file__).parent.parent
+PART_ONE = [label for label in labels() if label.split("-")[1][:2] < "07"]
+
+
+def says(label: str, answer: object) -> str:
+    return str(check(label, answer))
+
+
+# ---------------------------------------------------------------- check itself
+
+
+def test_a_verdict_can_be_asserted_and_read() -> None:
+    right, wrong = check("ex-04-adjoints", [8, 3, 3, 1]), check("ex-04-adjoints", [8, 3, 3, 2])
+    assert right and str(right) == "right: four adjoints"
+    assert not wrong and str(wrong) == "not yet: your v̄4 is 2, the backward pass says 1"
+
+
+def test_what_is_no_function_is_said_with_an_example() -> None:
+    assert says("ex-04-rules", 3.0) == (
+        "not yet: ex-04-rules wants a function f(x1, x2) → the gradient of √x1 / x2, two numbers; "
+        'yours is 3, which cannot be called. As in check("ex-04-rules", lambda x1, x2: [x1, x2])'
+    )
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (lambda x1: x1, "yours takes other arguments: (x1). As in check("),
+        (
+            lambda x1, x2: 1 / 0,
+            "at x1 = 2, x2 = 5: your function raises ZeroDivisionError: division",
+        ),
+        (
+            lambda x1, x2: None,
+            "at x1 = 2, x2 = 5: your function returns None: is its `return` miss",
+        ),
+        (lambda x1, x2: "two", "at x1 = 2, x2 = 5: your answer is 'two', and real numbers are exp"),
+        (
+            lambda x1, x2: 1j,
+            "at x1 = 2, x2 = 5: your answer is 0+1j, and real numbers are expected",
+        ),
+        (
+            lambda x1, x2: [[1, 2]],
+            "your answer has the shape (1, 2), and (2,) is expected: your an",
+        ),
+        (
+            lambda x1, x2: (np.nan, 0),
+            "at x1 = 2, x2 = 5: your answer is (nan, 0), the complex step",
+        ),
+    ],
+)
+def test_an_answer_of_the_wrong_kind_is_said_and_nothing_is_raised(f, words: str) -> None:
+    assert says("ex-04-rules", f).startswith("not yet: ")
+    assert words in says("ex-04-rules", f)
+
+
+@pytest.mark.parametrize("label", PART_ONE)
+def test_the_dots_of_a_blank_are_your_turn(label: str) -> None:
+    assert says(label, ...).startswith(f"your turn: {label} wants ")
+    assert says(label, {"step": ..., "error": 1}).startswith(f"your turn: {label} wants ")
+
+
+def test_a_function_that_returns_dots_is_not_begun() -> None:
+    assert says("ex-04-rules", lambda x1, x2: ...).startswith("your turn: ")
+
+
+@pytest.mark.parametrize("label", PART_ONE)
+def test_the_example_of_an_exercise_is_of_the_right_kind(label: str) -> None:
+    exercise = asked(label)
+    scope = {"np": np, "Node": lambda value: None, "Field": object}
+    assert not check(label, eval(exercise.example, scope)).words.startswith(
+        f"not yet: {label} wants"
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "near"),
+    [("ex-04-rule", "ex-04-rules"), ("ex-4-rules", "ex-04-rules"), (len, "ex-0")],
+)
+def test_an_unknown_label_names_the_nearest(label, near: str) -> None:
+    with pytest.raises(ValueError, match=f"Write the label first.*The nearest labels: .*{near}"):
+        check(label, 1)
+
+
+def test_a_label_that_is_known_has_its_file_and_its_function() -> None:
+    assert len(set(labels())) == len(labels()) >= 5
+    assert all(asked(label).wants for label in PART_ONE)
+
+
+def test_an_object_that_fails_is_reported() -> None:
+    class Sealed:
+        def __init__(self, value):
+            pass
+
+    assert says("ex-04-inplace", Sealed).startswith(
+        "not yet: trying your answer raises AttributeError: 'Sealed' object has no attribute 'value'"
+    )
+
+
+# ---------------------------------------------------------------- kinds and comparisons
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "words"),
+    [
+        (NUMBER, "3", "yours is '3'"),
+        (NUMBER, True, "yours is True"),
+        (NUMBER, [1, 2], r"yours is \(1, 2\)"),
+        (numbers_of("a", "b"), [1, 2, 3], r"yours is \(1, 2, 3\)"),
+        (one_of("rows", "columns"), "diagonal", "yours is 'diagonal'"),
+        (parts(step=NUMBER), 3, "yours is 3"),
+        (parts(step=NUMBER), {"h": 1}, "yours has the names 'h'"),
+        (parts(step=NUMBER), {"step": "1"}, "of \"step\", yours is '1'"),
+    ],
+)
+def test_a_kind_refuses(kind, answer, words: str) -> None:
+    with pytest.raises(NotYet, match=words):
+        kind.take(answer)
+
+
+def test_a_kind_takes() -> None:
+    assert parts(step=NUMBER, way=one_of("a", "b")).take({"step": np.float32(2), "way": "b"}) == {
+        "step": 2.0,
+        "way": "b",
+    }
+    assert ANYTHING.take(len) is len
+    assert asks(ANYTHING, "a class", example="int")(lambda answer: "").wants == "a class"
+
+
+def test_a_difference_that_six_digits_hide_is_named() -> None:
+    with pytest.raises(
+        NotYet, match=r"at x = 2: your answer is 1, it is 1 \(they differ by 1e-08\)"
+    ):
+        compare(1 + 1e-8, 1.0, {"x": 2.0}, "it is")
+    compare(1 + 1e-8, 1.0, rtol=1e-7)
+
+
+@pytest.mark.parametrize("answer", ["one", [[1], [2, 3]], object(), {"a": 1}])
+def test_what_is_no_number_is_refused(answer) -> None:
+    with pytest.raises(NotYet, match="real numbers are expected"):
+        numbers(answer)
+
+
+def test_values_are_shown_short() -> None:
+    assert shown(np.eye(2)) == "((1, 0), (0, 1))"
+    assert shown([0.1] * 9) == "(0.1, 0.1, 0.1, 0.1, 0.1, 0.1, …)"
+    assert shown({i: i for i in range(99)}).endswith("…")
+
+
+# ---------------------------------------------------------------- without torch
+
+
+def test_part_one_is_checked_without_torch() -> None:
+    code = (
+        "import json, sys, companion.practice\n"
+        f"for label in {PART_ONE}: companion.practice.check(label, ...)\n"
+        "print(json.dumps(sorted(name.split('.')[0] for name in sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True
+    )
+    tops = set(json.loads(done.stdout))
+    assert "numpy" in tops and not tops & {"torch", "scipy", "sympy", "matplotlib"}
+
+
+# ---------------------------------------------------------------- chapter 4
+
+
+def test_04_adjoints() -> None:
+    assert "the share of v4 alone" in says("ex-04-adjoints", [5, 3, 3, 1])
+    assert "the share of v3 alone" in says("ex-04-adjoints", [3, 3, 3, 1])
+
+
+def test_04_rules() -> None:
+    assert check("ex-04-rules", lambda a, b: (0.5 / a**0.5 / b, -(a**0.5) / b**2))
+    without_minus = lambda a, b: (0.5 / a**0.5 / b, a**0.5 / b**2)
+    assert says("ex-04-rules", without_minus) == (
+        "not yet: at x1 = 2, x2 = 5: your answer is (0.0707107, 0.0565685), "
+        "the complex step says (0.0707107, -0.0565685)"
+    )
+
+
+def test_04_twice() -> None:
+    assert check("ex-04-twice", lambda x: (12 * x * x, -np.cos(x)))
+    assert "at x = 3: your answer is (108, 0), by hand they are (108, 0.989992)" in says(
+        "ex-04-twice", lambda x: (12 * x * x, 0.0)
+    )
+
+
+class Node:
+    def __init__(self, value):
+        self.value = value
+
+
+class Fixed(Node):
+    def __setattr__(self, name, value):
+        if name in self.__dict__:
+            raise AttributeError(f"{name} is given once")
+        super().__setattr__(name, value)
+
+
+class Warned(Node):  # it complains too late
+    def __setattr__(self, name, value):
+        again = name in self.__dict__
+        super().__setattr__(name, value)
+        if again:
+            raise AttributeError("too late")
+
+
+def test_04_inplace() -> None:
+    assert check("ex-04-inplace", Fixed)
+    assert "`node.value = 18.0` is not refused" in says("ex-04-inplace", Node)
+    assert "after the refused change the value is 18, it was 9" in says("ex-04-inplace", Warned)
+
+
+def between(uses, inputs, output):
+    reached, needed = set(inputs), {output}
+    for i in sorted(uses):
+        reached |= {i} if reached & set(uses[i]) else set()
+    for i in sorted(uses, reverse=True):
+        needed |= set(uses[i]) if i in needed else set()
+    return reached & needed
+
+
+def by_recursion(uses, inputs, output):
+    reached = between(uses, inputs, output)
+    up = lambda i: {i}.union(*map(up, set(uses[i])))
+    return reached & up(output)
+
+
+def all_above(uses, inputs, output):
+    return {i for i in uses if i in between(uses, [0, 1, 2], output)}
+
+
+def test_04_between() -> None:
+    assert check("problem-04-between", between)
+    assert "your set has [" in says("problem-04-between", all_above)
+    assert "your set lacks [" in says("problem-04-between", lambda u, i, o: between(u, i, o) - {o})
+    assert "raises RecursionError" in says("problem-04-between", by_recursion)
