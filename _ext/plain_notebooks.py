@@ -192,11 +192,14 @@ def code_cell(cell: dict, part: Code, at: str) -> dict:
 
 
 def blank_cell(part: Blank) -> dict:
-    """To be filled by the reader. It runs as it stands: `check` says what is wanted."""
+    """To be filled by the reader. It runs as it stands: `check` says what is wanted.
+
+    By its full name, since on some pages `check` is that of companion.pinn, which their solutions call.
+    """
     source = (
         f"# {part.exercise}: your answer in the place of the dots\n"
-        "from companion.practice import check\n\n"
-        f'answer = {part.answer}\ncheck("{part.label}", answer)'
+        "from companion import practice\n\n"
+        f'answer = {part.answer}\npractice.check("{part.label}", answer)'
     )
     return nbformat.v4.new_code_cell(source, metadata={"tags": ["your-answer"]})
 

@@ -110,8 +110,8 @@ KINDS = {
     ),
     "blank": (
         "",
-        "# Exercise 2: your answer in the place of the dots\nfrom companion.practice import check\n\n"
-        'answer = dict(step=..., names=[..., 1])\ncheck("ex-b", answer)',
+        "# Exercise 2: your answer in the place of the dots\nfrom companion import practice\n\n"
+        'answer = dict(step=..., names=[..., 1])\npractice.check("ex-b", answer)',
     ),
     "solution": (
         "",
