@@ -168,7 +168,7 @@ def blank_faults(notebook: dict, chapter: dict) -> list[str]:
     for source in blanks:
         scope: dict = {}
         exec(source, scope)
-        verdict = scope["check"](CHECKED.findall(source)[0], scope["answer"])
+        verdict = scope["practice"].check(CHECKED.findall(source)[0], scope["answer"])
         if not str(verdict).startswith("your turn"):
             found.append(f"a blank is not empty: {verdict}")
     return found
