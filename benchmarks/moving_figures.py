@@ -16,7 +16,7 @@ from side_by_side import show
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.site import moving
+from tests.site import browser, moving
 
 PULL = """async index => {
   const slider = document.querySelectorAll("input[type=range]")[index];
@@ -42,7 +42,11 @@ def spent(devtools: CDPSession) -> float:
 
 def main() -> None:
     rows = []
-    with tempfile.TemporaryDirectory() as folder, moving.opened(Path(folder)) as figures:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        browser.chromium() as window,
+        moving.opened(Path(folder), window) as figures,
+    ):
         devtools = figures.page.context.new_cdp_session(figures.page)
         devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
         for name in moving.NAMES:

@@ -261,7 +261,8 @@ def _leaf_among_all(node):
     for t in gc.get_objects():
         if isinstance(t, torch.Tensor) and t.is_leaf and t.requires_grad:
             with suppress(RuntimeError), torch.enable_grad():
-                if t.view_as(t).grad_fn.next_functions[0][0] is node:  # type: ignore[union-attr]
+                view = t.view_as(t).grad_fn  # None where a subclass of Tensor has a view of its own
+                if view is not None and view.next_functions[0][0] is node:
                     return t
     return None
 

@@ -58,16 +58,6 @@ def pages(book: Path) -> dict[str, BeautifulSoup]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[site.BrowserContext]:
-    if not site.installed():
-        pytest.skip(
-            "no Chromium on this machine: the pages are not looked at (apt install chromium)"
-        )
-    with site.chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def address(book: Path) -> Iterator[str]:
     with site.served(book) as url:
         yield url

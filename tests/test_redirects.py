@@ -84,7 +84,9 @@ def build(tmp_path: Path) -> Build:
     return run
 
 
-def test_a_redirect_leads_to_a_page_and_keeps_the_anchor(build: Build, tmp_path: Path) -> None:
+def test_a_redirect_leads_to_a_page_and_keeps_the_anchor(
+    build: Build, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     done = build({"part/old": "part/new", "older": "part/new"})
     assert done.returncode == 0, done.stderr
     html = tmp_path / "html"
@@ -95,9 +97,8 @@ def test_a_redirect_leads_to_a_page_and_keeps_the_anchor(build: Build, tmp_path:
             "0; url=" + page.find("a")["href"]
         )
         assert "+ location.hash" in page.find("script").string
-    if not site.installed():
-        pytest.skip("no Chromium on this machine: nobody follows the redirect")
-    with site.chromium() as window, site.served(html) as url:
+    window = request.getfixturevalue("browser")
+    with site.served(html) as url:
         for path in ("part/old.html", "older.html"):
             tab = window.new_page()
             tab.goto(f"{url}/{path}?q=a#far")
@@ -121,7 +122,9 @@ def test_a_redirect_that_leads_nowhere_fails_the_build(
     assert words in done.stderr
 
 
-def test_an_anchor_that_is_on_the_second_page_now_leads_there(tmp_path: Path) -> None:
+def test_an_anchor_that_is_on_the_second_page_now_leads_there(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     (tmp_path / "conf.py").write_text(
         f"import sys; sys.path.insert(0, {str(ROOT / '_ext')!r})\n"
         "extensions, html_theme = ['redirects'], 'basic'\n"
@@ -139,9 +142,8 @@ def test_an_anchor_that_is_on_the_second_page_now_leads_there(tmp_path: Path) ->
     found = {name: (html / f"{name}.html").read_text("utf-8") for name in pages}
     assert '{"far": "05b_y.html"}' in found["05_x"]
     assert "location.replace" not in found["05b_y"] + found["06_z"]
-    if not site.installed():
-        pytest.skip("no Chromium on this machine: nobody follows the anchor")
-    with site.chromium() as window, site.served(html) as url:
+    window = request.getfixturevalue("browser")
+    with site.served(html) as url:
         for asked, reached in {"far": "05b_y.html#far", "near": "05_x.html#near"}.items():
             tab = window.new_page()
             tab.goto(f"{url}/05_x.html#{asked}")

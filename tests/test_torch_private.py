@@ -332,6 +332,18 @@ def test_the_leaves_of_a_graph_are_found_among_all_tensors(monkeypatch):
     assert {id(t) for t in graph_leaves([y])} == expected
 
 
+def test_a_tensor_whose_views_have_no_graph_hides_no_leaf():
+    class Alone(torch.Tensor):
+        def view_as(self, other):
+            return other.detach()
+
+    stranger = torch.ones(2).as_subclass(Alone).requires_grad_()
+    x = torch.ones(3, requires_grad=True)
+    [[node, _]] = (x * 2).grad_fn.next_functions[:1]
+    assert torch_private._leaf_among_all(node) is x
+    assert stranger.view_as(stranger).grad_fn is None
+
+
 def test_an_audit_without_the_name_of_a_leaf_finds_the_same(monkeypatch):
     torch.manual_seed(0)
     net = nn.Linear(1, 1)

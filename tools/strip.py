@@ -104,9 +104,13 @@ def strip(stills: list[dict]) -> str:
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
-    from tests.site import moving
+    from tests.site import browser, moving
 
-    with tempfile.TemporaryDirectory() as folder, moving.opened(Path(folder)) as figures:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        browser.chromium() as window,
+        moving.opened(Path(folder), window) as figures,
+    ):
         stills = [figures.shows("backward-walk", step=done) for done in STILLS]
     RESULT.write_text(strip(stills), encoding="utf-8")
 

@@ -46,12 +46,12 @@ class Figures:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Figures]:
+def opened(folder: Path, window: site.BrowserContext) -> Iterator[Figures]:
     """Every figure on a page of its own."""
     (folder / "figures").symlink_to(STATIC / "figures")
     for name in NAMES:
         opening = moving_figure.opening(name, "still")
         (folder / f"{name}.html").write_text(PAGE.format(name=name, opening=opening), "utf-8")
         (folder / f"{name}.js").write_text(moving_figure.bundle(name), "utf-8")
-    with site.chromium() as context, site.served(folder) as base:
-        yield Figures(context.new_page(), base)
+    with site.served(folder) as base:
+        yield Figures(window.new_page(), base)
