@@ -197,6 +197,7 @@ def test_ridge(figures: moving.Figures) -> None:
         assert seen["seen"] == pytest.approx(data, rel=1e-12)
         chi2 = lambda pair: (((march(*pair, times) - data) / 0.005) ** 2).sum()
         assert seen["chi2"] == pytest.approx(chi2((beta, gamma)), rel=1e-11)
+        assert (seen["mirror"] is None) == (days > 20)  # far above the first by then
         for name in ("best", "mirror") if days == 8 else ("best",):
             pair = np.array(seen[name]["pair"])
             moves = [np.array([1e-30j, 0]), np.array([0, 1e-30j])]

@@ -42,10 +42,16 @@ const inner = (a, b, from = 0) => {
   return sum;
 };
 
-/** b ← b − 2 w (w·b), from row k on: a reflection. */
+/** b ← b − 2 w (w·b), from row k on: a reflection. Returns the square of what is below row k afterwards. */
 function reflect(w, b, k) {
   const twice = 2 * inner(w, b, k);
-  for (let i = k; i < b.length; i++) b[i] -= twice * w[i];
+  b[k] -= twice * w[k];
+  let square = 0;
+  for (let i = k + 1; i < b.length; i++) {
+    b[i] -= twice * w[i];
+    square += b[i] * b[i];
+  }
+  return square;
 }
 
 /**
@@ -54,16 +60,16 @@ function reflect(w, b, k) {
  */
 export function project(columns, b) {
   const reflections = [], rest = b.slice(), left = [...columns];
-  let largest = 0;
+  let largest = 0, sizes = left.map((column) => inner(column, column));
   for (let k = 0; left.length && k < b.length; k++) {
-    const sizes = left.map((column) => inner(column, column, k)), size = Math.sqrt(Math.max(...sizes));
+    const size = Math.sqrt(Math.max(...sizes));
     largest = Math.max(largest, size);
     if (size <= 1e-13 * largest) break;
     const [w] = left.splice(sizes.indexOf(Math.max(...sizes)), 1);
     w[k] += w[k] < 0 ? -size : size;
     const length = Math.sqrt(inner(w, w, k));
     for (let i = k; i < w.length; i++) w[i] /= length;
-    left.forEach((column) => reflect(w, column, k));
+    sizes = left.map((column) => reflect(w, column, k));
     reflect(w, rest, k);
     reflections.push(w);
   }
@@ -74,9 +80,16 @@ export function project(columns, b) {
 
 /** The f among these columns with the least fit + λ equation, on the grid. */
 export function minimiser(columns, weight) {
-  const root = Math.sqrt(weight);
-  const stacked = columns.map(({ values, bends }) => Float64Array.from([...values, ...values.map((v, i) => root * (v + bends[i]))]));
-  return Array.from(project(stacked, Float64Array.from([...SINE, ...T.map(() => 0)])).slice(0, T.length));
+  const root = Math.sqrt(weight), n = T.length;
+  const stacked = columns.map(({ values, bends }) => {
+    const column = new Float64Array(2 * n);
+    for (let i = 0; i < n; i++) {
+      column[i] = values[i];
+      column[n + i] = root * (values[i] + bends[i]);
+    }
+    return column;
+  });
+  return Array.from(project(stacked, Float64Array.from([...SINE, ...T.map(() => 0)])).slice(0, n));
 }
 
 /** The amplitude <f, sin> / <sin, sin>. */

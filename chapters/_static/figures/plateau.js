@@ -46,8 +46,8 @@ export function lateEpidemic(lambda, infected, days, d, steps = STEPS) {
 /** The mean over time, by trapezia. */
 export const mean = (values) => (values.reduce((sum, v) => sum + v, 0) - (values[0] + values.at(-1)) / 2) / (values.length - 1);
 
-function compute({ d, lambda, k, days, unit }, steps = STEPS) {
-  const infected = 10 ** k, late = lateEpidemic(lambda, infected, days, d, steps), square = unit ** 2;
+function losses(late, { d, lambda, k, days, unit }) {
+  const infected = 10 ** k, square = unit ** 2;
   return {
     loss: square * mean(late.map((p) => p.square)), lossOfLog: square * mean(late.map((p) => p.squareOfLog)),
     formula: square * formula(lambda, infected, days, d), price: square * price(lambda, infected, days),
@@ -57,13 +57,21 @@ function compute({ d, lambda, k, days, unit }, steps = STEPS) {
 
 // ---------------------------------------------------------------- the picture
 
+const last = { name: "", path: [] }; // the epidemic that was late last: its numbers and its picture want the same
+
+function latest({ d, lambda, k, days }) {
+  const name = `${d} ${lambda} ${k} ${days}`;
+  if (last.name !== name) Object.assign(last, { name, path: lateEpidemic(lambda, 10 ** k, days, d) });
+  return last.path;
+}
+
 const known = new Map(); // "0.4 -2 60": the losses of many delays, in days
 
 function sweep({ lambda, k, days }) {
   const name = `${lambda} ${k} ${days}`;
   if (!known.has(name)) {
     known.clear();
-    const found = spread(0, 40, 41).map((d) => ({ d, ...compute({ d, lambda, k, days, unit: 1 }, COARSE) }));
+    const found = spread(0, 40, 41).map((d) => ({ d, ...losses(lateEpidemic(lambda, 10 ** k, days, d, COARSE), { d, lambda, k, days, unit: 1 }) }));
     known.set(name, { found, truth: lateEpidemic(lambda, 10 ** k, days, 0) });
   }
   return known.get(name);
@@ -82,7 +90,7 @@ function panels({ width, height }) {
   ];
 }
 
-const thinned = (path) => path.filter((_, n) => n % 10 === 0);
+const thinned = (path) => spread(0, STEPS, STEPS / 20 + 1).map((n) => path[n]);
 
 function waves({ truth }, late, { days }, panel) {
   const x = linear([0, days], [panel.left, panel.right]), y = linear([0, 0.55], [panel.bottom, panel.top]);
@@ -126,9 +134,9 @@ movingFigure({
     range("days", "length T (days)", { min: 20, max: 120, step: 10, value: 60 }),
     range("unit", "unit of time (days)", { min: 1, max: 60, step: 1, value: 1 }),
   ],
-  compute: (state) => compute(state),
+  compute: (state) => losses(latest(state), state),
   draw(state, values, box) {
-    const [top, bottom, right] = panels(box), swept = sweep(state), late = lateEpidemic(state.lambda, 10 ** state.k, state.days, state.d);
+    const [top, bottom, right] = panels(box), swept = sweep(state), late = latest(state);
     return waves(swept, late, state, top) + residual(late, state, values, bottom) + landscape(swept, state, values, right);
   },
   says: ({ d, k, unit }, { loss, lossOfLog, formula, price }) =>

@@ -1,6 +1,7 @@
 // Pictures as strings of SVG: scales, axes, lines, words. Colours are classes of figures.css.
 
-const short = (value) => (typeof value === "number" ? +value.toFixed(2) : value);
+const short = (value) => (typeof value === "number" ? Math.round(100 * value) / 100 : value);
+const tenths = (value) => Math.round(10 * value) / 10;
 const escape = (text) => `${text}`.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 /** An element of SVG; the content is SVG already. */
@@ -23,7 +24,7 @@ export function line(points, kind) {
   let pen = "M", d = "";
   for (const [x, y] of points) {
     if (Number.isFinite(x) && Number.isFinite(y)) {
-      d += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
+      d += `${pen}${tenths(x)} ${tenths(y)}`;
       pen = "L";
     } else pen = "M";
   }
@@ -32,7 +33,7 @@ export function line(points, kind) {
 
 /** Many dots as one path. */
 export const cloud = (points, kind) =>
-  tag("path", { d: points.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join(""), class: `cloud ${kind}` });
+  tag("path", { d: points.map(([x, y]) => `M${tenths(x)} ${tenths(y)}h0`).join(""), class: `cloud ${kind}` });
 
 export function arrow(x1, y1, x2, y2, kind) {
   const length = Math.hypot(x2 - x1, y2 - y1) || 1, size = Math.min(9, length / 2);

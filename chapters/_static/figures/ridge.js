@@ -25,74 +25,98 @@ export function normals(seed, count) {
 
 export const times = (days) => spread(0, days, COUNT + 1).slice(1);
 
-/** S, I and their slopes by β and by γ: the rates of change of all six. */
-function rates([s, i, sb, ib, sg, ig], beta, gamma) {
-  const now = beta * s * i, b = s * i + beta * (sb * i + s * ib), g = beta * (sg * i + s * ig);
-  return [-now, now - gamma * i, -b, b - gamma * ib, -g, g - i - gamma * ig];
+const [y, mid, ...stages] = Array.from({ length: 6 }, () => new Float64Array(6)); // one room for all marches: frames are short
+
+/** The rates of change of S, I and, where all six are asked for, of their slopes by β and by γ. */
+function rates(count, from, beta, gamma, to) {
+  const s = from[0], i = from[1], sb = from[2], ib = from[3], sg = from[4], ig = from[5]; // as [s, i, …] = from, but fast
+  const now = beta * s * i;
+  to[0] = -now;
+  to[1] = now - gamma * i;
+  if (count < 6) return;
+  const b = s * i + beta * (sb * i + s * ib), g = beta * (sg * i + s * ig);
+  to[2] = -b;
+  to[3] = b - gamma * ib;
+  to[4] = -g;
+  to[5] = g - i - gamma * ig;
 }
 
-/** I at each time, and its slopes by both rates, by the classical method of Runge and Kutta. */
-export function march(beta, gamma, ends, substeps = 8) {
-  const move = (y, h, slope) => y.map((v, n) => v + h * slope[n]), path = [];
-  let y = [1 - START, START, 0, 0, 0, 0], t = 0;
-  for (const end of ends) {
-    const h = (end - t) / substeps;
-    for (let n = 0; n < substeps; n++) {
-      const a = rates(y, beta, gamma), b = rates(move(y, h / 2, a), beta, gamma);
-      const c = rates(move(y, h / 2, b), beta, gamma), d = rates(move(y, h, c), beta, gamma);
-      y = y.map((v, k) => v + (h / 6) * (a[k] + 2 * b[k] + 2 * c[k] + d[k]));
-    }
+/** One step of the classical method of Runge and Kutta, of the first numbers of y. */
+function rungeKutta(count, beta, gamma, h) {
+  const [a, b, c, d] = stages;
+  rates(count, y, beta, gamma, a);
+  const then = (from, part, to) => {
+    for (let n = 0; n < count; n++) mid[n] = y[n] + part * from[n];
+    rates(count, mid, beta, gamma, to);
+  };
+  then(a, h / 2, b);
+  then(b, h / 2, c);
+  then(c, h, d);
+  for (let n = 0; n < count; n++) y[n] += (h / 6) * (a[n] + 2 * b[n] + 2 * c[n] + d[n]);
+}
+
+/** Calls see(I, ∂I/∂β, ∂I/∂γ, k) at each time; the slopes only where count is 6. */
+function follow(count, beta, gamma, ends, substeps, see) {
+  y.set([1 - START, START, 0, 0, 0, 0]);
+  let t = 0;
+  ends.forEach((end, k) => {
+    for (let n = 0; n < substeps; n++) rungeKutta(count, beta, gamma, (end - t) / substeps);
     t = end;
-    path.push({ t, I: y[1], byBeta: y[3], byGamma: y[5] });
-  }
+    see(y[1], y[3], y[5], k);
+  });
+}
+
+/** I at each time. */
+export function march(beta, gamma, ends, substeps = 8) {
+  const path = [];
+  follow(2, beta, gamma, ends, substeps, (I) => path.push(I));
   return path;
 }
 
 /** Thirty counts of the infected until a last day, with noise. */
 export function readings(days, seed) {
   const noise = normals(seed, COUNT);
-  return march(...TRUE, times(days)).map(({ I }, k) => I + SIGMA * noise[k]);
+  return march(...TRUE, times(days)).map((I, k) => I + SIGMA * noise[k]);
 }
 
-export const chi2 = (beta, gamma, ends, seen, substeps) =>
-  march(beta, gamma, ends, substeps).reduce((sum, { I }, k) => sum + ((I - seen[k]) / SIGMA) ** 2, 0);
+export const chi2 = (beta, gamma, ends, seen) =>
+  march(beta, gamma, ends).reduce((sum, I, k) => sum + ((I - seen[k]) / SIGMA) ** 2, 0);
 
-/** The normal equations at a pair of rates: JᵀJ as [bb, bg, gg], and Jᵀr. */
-function normalEquations(pair, ends, seen) {
-  const sums = [0, 0, 0, 0, 0];
-  march(...pair, ends).forEach(({ I, byBeta, byGamma }, k) => {
+/** At a pair of rates: JᵀJ as bb, bg, gg, Jᵀr as rb, rg, and χ² = rᵀr. */
+function normalEquations([beta, gamma], ends, seen, substeps = 8) {
+  let bb = 0, bg = 0, gg = 0, rb = 0, rg = 0, chi2 = 0;
+  follow(6, beta, gamma, ends, substeps, (I, byBeta, byGamma, k) => {
     const r = (I - seen[k]) / SIGMA, b = byBeta / SIGMA, g = byGamma / SIGMA;
-    [b * b, b * g, g * g, b * r, g * r].forEach((term, n) => (sums[n] += term));
+    bb += b * b;
+    bg += b * g;
+    gg += g * g;
+    rb += b * r;
+    rg += g * r;
+    chi2 += r * r;
   });
-  return sums;
+  return { bb, bg, gg, rb, rg, chi2 };
 }
 
 /** Least squares from a guess, by Levenberg and Marquardt: the best pair near it, its χ², error bars, correlation. */
 export function estimate(ends, seen, guess) {
-  let pair = guess, cost = chi2(...pair, ends, seen), mu = 1e-3;
+  let pair = guess, here = normalEquations(pair, ends, seen), mu = 1e-3;
   for (let k = 0; k < 60 && mu < 1e9; k++) {
-    const [bb, bg, gg, rb, rg] = normalEquations(pair, ends, seen), B = bb * (1 + mu), G = gg * (1 + mu), det = B * G - bg * bg;
-    const next = [pair[0] - (G * rb - bg * rg) / det, pair[1] - (B * rg - bg * rb) / det], found = chi2(...next, ends, seen);
+    const { bb, bg, gg, rb, rg, chi2 } = here, B = bb * (1 + mu), G = gg * (1 + mu), det = B * G - bg * bg;
+    const next = [pair[0] - (G * rb - bg * rg) / det, pair[1] - (B * rg - bg * rb) / det], there = normalEquations(next, ends, seen);
     const step = Math.hypot(next[0] - pair[0], next[1] - pair[1]);
-    if (found <= cost) [pair, cost, mu] = [next, found, Math.max(mu / 10, 1e-12)];
+    if (there.chi2 <= chi2) [pair, here, mu] = [next, there, Math.max(mu / 10, 1e-12)];
     else mu *= 10;
-    if (step < 1e-13) break;
+    if (step < 1e-11) break;
   }
-  const [bb, bg, gg] = normalEquations(pair, ends, seen), det = bb * gg - bg * bg;
-  return { pair, chi2: cost, errors: [Math.sqrt(gg / det), Math.sqrt(bb / det)], correlation: -bg / Math.sqrt(bb * gg) };
+  const { bb, bg, gg, chi2 } = here, det = bb * gg - bg * bg;
+  return { pair, chi2, errors: [Math.sqrt(gg / det), Math.sqrt(bb / det)], correlation: -bg / Math.sqrt(bb * gg) };
 }
 
 /** The best γ at a fixed β, by Gauss and Newton from a guess; the χ² there, and how far γ may go until it is a level. */
 export function profile(beta, guess, ends, seen, substeps) {
-  let gamma = guess, square, cost;
-  for (let n = 0; n < 2; n++) {
-    const path = march(beta, gamma, ends, substeps), r = path.map(({ I }, k) => (I - seen[k]) / SIGMA);
-    square = path.reduce((sum, { byGamma }) => sum + (byGamma / SIGMA) ** 2, 0);
-    cost = r.reduce((sum, one) => sum + one * one, 0);
-    const step = path.reduce((sum, { byGamma }, k) => sum + (byGamma / SIGMA) * r[k], 0) / square;
-    if (n < 1) gamma -= step;
-  }
-  return { gamma, chi2: cost, reach: (level) => Math.sqrt(Math.max(0, level - cost) / square) };
+  const { rg, gg } = normalEquations([beta, guess], ends, seen, substeps), gamma = guess - rg / gg;
+  const there = normalEquations([beta, gamma], ends, seen, substeps);
+  return { gamma, chi2: there.chi2, reach: (level) => Math.sqrt(Math.max(0, level - there.chi2) / there.gg) };
 }
 
 /** A valley from its bottom outward, to both sides: [β, profile] while χ² is below a level. */
@@ -112,23 +136,25 @@ function valleyOf({ pair, errors, correlation }, level, ends, seen) {
 }
 
 const LEVELS = [5.99, 2.3]; // the rise of χ² that holds the truth in 95 and in 68 of 100 repetitions
-const known = new Map(); // "8 1": the readings and both valleys
+const LATEST = 20; // days; later the second valley is thousands above the first
+const known = new Map(); // "8 1": the readings and the valleys
 
 function fitted({ days, seed }) {
   const name = `${days} ${seed}`;
   if (!known.has(name)) {
     known.clear();
     const seen = readings(days, seed), ends = times(days);
-    const best = estimate(ends, seen, [0.5, 0.1]), mirror = estimate(ends, seen, [-0.5, -0.9]), least = Math.min(best.chi2, mirror.chi2);
-    const valleys = [best, mirror].map((one) => valleyOf(one, least + LEVELS[0], ends, seen));
+    const best = estimate(ends, seen, [0.5, 0.1]), mirror = days > LATEST ? null : estimate(ends, seen, [-0.5, -0.9]);
+    const least = Math.min(best.chi2, mirror?.chi2 ?? Infinity);
+    const valleys = [best, mirror].map((one) => (one ? valleyOf(one, least + LEVELS[0], ends, seen) : []));
     known.set(name, { seen, ends, best, mirror, least, valleys });
   }
   return known.get(name);
 }
 
 function compute(state) {
-  const { seen, ends, best, mirror } = fitted(state);
-  return { seen, best, mirror, chi2: chi2(state.beta, state.gamma, ends, seen) };
+  const { seen, ends, best, mirror, least } = fitted(state);
+  return { seen, best, mirror, least, chi2: chi2(state.beta, state.gamma, ends, seen) };
 }
 
 // ---------------------------------------------------------------- the picture
@@ -140,9 +166,11 @@ const panels = (box) => sideBySide(box, 0.48, 0.44);
 function curve({ beta, gamma, days, ahead }, { seen }, panel) {
   const until = ahead ? 60 : days, x = linear([0, until], [panel.left, panel.right]);
   const most = Math.max(...seen, ahead ? 0.5 : 0) * 1.15 + 0.02, y = linear([-0.02, most], [panel.bottom, panel.top]);
-  const bars = seen.map((I, k) => stroke(x(times(days)[k]), y(I - SIGMA), x(times(days)[k]), y(I + SIGMA), "blue")).join("");
-  const dots = seen.map((I, k) => dot(x(times(days)[k]), y(I), "full blue", 2.6)).join("");
-  const path = [[x(0), y(START)], ...march(beta, gamma, spread(0, until, 121).slice(1), 2).map(({ t, I }) => [x(t), y(Math.min(9, Math.max(-9, I)))])];
+  const at = times(days).map(x);
+  const bars = seen.map((I, k) => stroke(at[k], y(I - SIGMA), at[k], y(I + SIGMA), "blue")).join("");
+  const dots = seen.map((I, k) => dot(at[k], y(I), "full blue", 2.6)).join("");
+  const many = spread(0, until, 121).slice(1), height = (I) => y(Math.min(9, Math.max(-9, I)));
+  const path = [[x(0), y(START)], ...march(beta, gamma, many, 2).map((I, k) => [x(many[k]), height(I)])];
   const share = most > 0.3 ? [0, 0.2, 0.4] : [0, 0.1, 0.2];
   return axes(panel, x, y, { xTicks: [0, until / 4, until / 2, (3 * until) / 4, until], yTicks: share, xName: "days", yName: "share that is ill" }) +
     clipped("ridge-curve", panel, bars + dots + line(path, "vermillion"));
@@ -188,9 +216,9 @@ movingFigure({
     const [left, right] = panels(box);
     return curve(state, values, left) + allowed(state, values, right);
   },
-  says({ beta, gamma, days }, { best, mirror, chi2 }) {
-    const [b, g] = best.pair, rise = chi2 - Math.min(best.chi2, mirror.chi2);
-    const second = mirror.chi2 < best.chi2 + 30 ? ` A second valley is at β = ${brief(mirror.pair[0], 3)}, χ² ${brief(mirror.chi2, 3)}.` : "";
+  says({ beta, gamma, days }, { best, mirror, least, chi2 }) {
+    const [b, g] = best.pair, rise = chi2 - least;
+    const second = mirror?.chi2 < best.chi2 + 30 ? ` A second valley is at β = ${brief(mirror.pair[0], 3)}, χ² ${brief(mirror.chi2, 3)}.` : "";
     return `${days} days: the best is β = ${brief(b, 3)} ± ${brief(best.errors[0])}, γ = ${brief(g, 3)} ± ${brief(best.errors[1])}, χ² ${brief(best.chi2, 3)}. ` +
       `β = ${minus(beta)}, γ = ${minus(gamma)} is ${rise < 5.99 ? "among the pairs that the readings allow" : "not allowed"}: χ² ${brief(chi2, 3)}.${second}`;
   },

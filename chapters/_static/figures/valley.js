@@ -1,6 +1,6 @@
 // Chapter 14: a quadratic valley of two directions, walked down by gradient descent, momentum or a damped step.
 import { range, choice, movingFigure } from "./base.js";
-import { axes, brief, clipped, dot, line, linear, logarithmic, minus, powerOfTen, sideBySide, spread, tag, text } from "./plot.js";
+import { axes, brief, clipped, cloud, dot, line, linear, logarithmic, minus, powerOfTen, sideBySide, spread, tag, text } from "./plot.js";
 
 // ---------------------------------------------------------------- the mathematics
 
@@ -49,7 +49,7 @@ function valley({ paths: [steep, flat], kappa }, panel) {
     return tag("ellipse", { cx: x(0), cy: y(0), rx: Math.min(1e4, x(along) - x(0)), ry: y(0) - y(up), class: "level" });
   });
   const points = flat.map((a, k) => [x(a), y(steep[k])]).filter(([px, py]) => Math.abs(px) < 1e5 && Math.abs(py) < 1e5);
-  const dots = points.slice(-60).map(([px, py]) => dot(px, py, "full blue", 2.5)).join("");
+  const dots = cloud(points.slice(-60), "blue heavy");
   const here = points.length === flat.length ? dot(...points.at(-1), "vermillion", 6.5) : "";
   return axes(panel, x, y, { xTicks: [-1, 0, 1], yTicks: [-1, 0, 1], xName: "flat direction", yName: "steep direction" }) +
     clipped("valley-map", panel, rings.join("") + line(points, "blue") + dots + here);
