@@ -35,11 +35,6 @@ try:
 except ImportError:
     TorchDispatchMode = None  # type: ignore[assignment,misc]
 try:
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    from torch.fx.experimental.symbolic_shapes import ShapeEnv
-except ImportError:
-    FakeTensorMode = ShapeEnv = None  # type: ignore[assignment,misc]
-try:
     from torch.fx.experimental.proxy_tensor import make_fx
 except ImportError:
     make_fx = None  # type: ignore[assignment]
@@ -210,6 +205,16 @@ def program(module: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]
     return whole
 
 
+def without_values() -> Any:
+    """A mode in which tensors have shapes and no values; None where torch has none. It loads SymPy."""
+    try:
+        from torch._subclasses.fake_tensor import FakeTensorMode
+        from torch.fx.experimental.symbolic_shapes import ShapeEnv
+    except ImportError:
+        return None
+    return FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
+
+
 def repeated(
     step: Callable[..., Sequence[Tensor]],
     count: int,
@@ -222,11 +227,11 @@ def repeated(
     one step. What step returns must be no part of what it was given.
     """
     loop: Any = getattr(torch.ops.higher_order, "while_loop", None)
-    inside = count > 1 and None not in (FakeTensorMode, ShapeEnv, loop)
+    mode = without_values() if count > 1 and loop is not None else None
 
     def whole(*inputs: Tensor) -> Sequence[Tensor]:
         now, rest = inputs[: len(state)], inputs[len(state) :]
-        if inside:
+        if mode is not None:
             start = torch.zeros((), dtype=torch.int64)  # on the CPU: no GPU is waited for
             more = lambda i, *_: i < count
             once = lambda i, *given: (i + 1, *step(*given))
@@ -240,8 +245,7 @@ def repeated(
         whole, tuple(graph.placeholder(f"x{i}") for i in range(len(inputs)))
     )
     graph.output(tuple(graph.call_function(getitem, (found, i)) for i in range(len(state))))
-    if inside:  # a loop is traced on tensors without values, of which no two are views of one
-        mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
+    if mode is not None:  # a loop is traced on tensors of which no two are views of one
         alone = [
             torch.empty_strided(v.shape, v.stride(), dtype=v.dtype, device=v.device) for v in inputs
         ]

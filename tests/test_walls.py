@@ -2,10 +2,8 @@
 
 import ast
 import functools
-import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -227,60 +225,6 @@ def test_the_practice_of_part_one_names_no_torch():
         if not re.match(r"ch(0[7-9]|1)", path.name):
             tops = {".".join(name.split(".")[:2]) for name in imported(path)}
             assert not tops & {"torch", "companion.operators", "companion.pinn"}, path.name
-
-
-def python(code):
-    """What a fresh interpreter prints as JSON."""
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return json.loads(result.stdout)
-
-
-def test_importing_the_engines_loads_numpy_and_nothing_heavy():
-    loaded = python("import json, sys, companion.engines; print(json.dumps(sorted(sys.modules)))")
-    tops = {name.split(".")[0] for name in loaded}
-    assert "numpy" in tops
-    assert not tops & {
-        "torch",
-        "scipy",
-        "sympy",
-        "matplotlib",
-        "mpmath",
-        "pandas",
-        "tqdm",
-        "IPython",
-    }
-
-
-def test_importing_the_series_loads_nothing():
-    code = (
-        "import json, sys; import companion; before = set(sys.modules); import companion.series; "
-        "print(json.dumps(sorted(set(sys.modules) - before)))"
-    )
-    assert python(code) == ["companion.series"]
-
-
-def lines_run(statement):
-    """How many lines of Python an import runs, after NumPy's own: a count, which no load changes."""
-    return python(
-        "import json, sys, numpy\n"
-        "count = 0\n"
-        "def trace(frame, event, _):\n"
-        "    global count\n"
-        "    count += event == 'line'\n"
-        "    return trace\n"
-        "sys.settrace(trace)\n"
-        f"{statement}\n"
-        "sys.settrace(None)\n"
-        "print(json.dumps(count))"
-    )
-
-
-def test_importing_the_engines_is_quick():
-    """Twice the lines of Python that it runs today, and no more; NumPy's own do not count."""
-    assert 1000 < lines_run("import companion.engines") < 50_000
-    assert lines_run("import companion.engines; sum(1 for _ in range(50_000))") > 50_000
 
 
 # ---------------------------------------------------------------- one import path per name

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import qmc
 from torch import Tensor
 
 from companion.pinn.arguments import need_number, need_whole
@@ -97,6 +96,8 @@ class Box:
             generator = torch.Generator().manual_seed(seed)
             unit = torch.rand(count, self.dimension, generator=generator, dtype=torch.float64)
         else:
+            from scipy.stats import qmc  # when asked for: it takes a second to load
+
             sampler = qmc.Sobol if how == "sobol" else qmc.LatinHypercube
             engine = sampler(self.dimension, rng=seed)
             power = math.ceil(math.log2(count))
