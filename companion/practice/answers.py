@@ -1,7 +1,7 @@
 """Of what kind an answer is: a function of named inputs, a number, a choice, several of them in a dict.
 
 A checker is a function whose name is the label of its exercise, `ex_04_rules` for "ex-04-rules". It takes the
-answer, returns in words what was tried, and raises NotYet with the first input that shows the answer wrong:
+answer, returns in words what was tried, and raises NotYet with the first input that shows the answer wrong::
 
     @asks(function("x1, x2"), "the gradient, two numbers", example="lambda x1, x2: (1.0, 2.0)")
     def ex_04_rules(f):
