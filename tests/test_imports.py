@@ -38,11 +38,8 @@ def test_importing_pinn_loads_neither_scipy_nor_sympy():
     """They take longer than all of companion.pinn, so they are imported where they are used."""
     slow = ("scipy", "sympy", "torch.fx.experimental.symbolic_shapes")
     for path in [*(PACKAGE / "pinn").glob("*.py"), PACKAGE / "torch_private.py"]:
-        at_once = [
-            node
-            for node in ast.parse(path.read_text(encoding="utf-8")).body
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        ]
+        statements = ast.parse(path.read_text(encoding="utf-8")).body
+        at_once = [one for one in statements if isinstance(one, ast.Import | ast.ImportFrom)]
         names = [getattr(node, "module", None) or node.names[0].name for node in at_once]
         assert not [name for name in names if name.startswith(slow)], path.name
 
