@@ -80,13 +80,13 @@ function sweep({ lambda, k, days }) {
 function panels({ width, height }) {
   if (width < 560) {
     const part = (height - 40) / 3;
-    return [0, 1, 2].map((n) => ({ left: 48, top: 22 + n * (part + 10), right: width - 8, bottom: (n + 1) * part - 16 + n * 10 }));
+    return [0, 1, 2].map((n) => ({ left: 56, top: 22 + n * (part + 10), right: width - 8, bottom: (n + 1) * part - 16 + n * 10 }));
   }
   const middle = width * 0.48;
   return [
-    { left: 48, top: 22, right: middle, bottom: height * 0.52 },
-    { left: 48, top: height * 0.52 + 44, right: middle, bottom: height - 38 },
-    { left: middle + 60, top: 22, right: width - 8, bottom: height - 38 },
+    { left: 56, top: 22, right: middle, bottom: height * 0.52 },
+    { left: 56, top: height * 0.52 + 44, right: middle, bottom: height - 38 },
+    { left: middle + 56, top: 22, right: width - 8, bottom: height - 38 },
   ];
 }
 
@@ -95,7 +95,7 @@ const thinned = (path) => spread(0, STEPS, STEPS / 20 + 1).map((n) => path[n]);
 function waves({ truth }, late, { days }, panel) {
   const x = linear([0, days], [panel.left, panel.right]), y = linear([0, 0.55], [panel.bottom, panel.top]);
   const to = (path) => thinned(path).map(({ t, I }) => [x(t), y(I)]);
-  return axes(panel, x, y, { xTicks: quarters(days), yTicks: [0, 0.25, 0.5], yName: "share that is ill: true (dashed), late" }) +
+  return axes(panel, x, y, { xTicks: quarters(days), yTicks: [0, 0.25, 0.5], yName: "ill: true (dashed), late" }) +
     clipped("plateau-waves", panel, line(to(truth), "soft dashed") + line(to(late), "vermillion"));
 }
 
@@ -115,10 +115,12 @@ function landscape({ found }, { d, unit }, values, panel) {
   const x = linear([0, 40], [panel.left, panel.right]), low = 10 ** Math.floor(Math.log10(found[40].loss * square) - 3), y = logarithmic([low, top], [panel.bottom, panel.top]);
   const of = (key, kind) => line(found.slice(1).map((p) => [x(p.d), y(Math.max(low, p[key] * square))]), kind);
   const powers = spread(Math.ceil(Math.log10(low)), Math.floor(Math.log10(top)), Math.floor(Math.log10(top)) - Math.ceil(Math.log10(low)) + 1);
+  const beside = (at) => (at > panel.top + 22 ? at - 8 : at + 20); // above the curve, where there is room
+  const named = (words, key, kind) => text(panel.right - 6, beside(y(found[40][key] * square)), words, `${kind} halo`, "end");
   const at = (loss, kind) => dot(x(d), y(Math.max(low, loss)), kind, 6);
   return axes(panel, x, y, { xTicks: [0, 10, 20, 30, 40], yTicks: powers.filter((k) => k % 2 === 0).map((k) => [10 ** k, powerOfTen(k)]), xName: "late by (days)", yName: unit === 1 ? "loss, 1/day²" : `loss, 1/(${unit} days)²` }) +
     clipped("plateau-losses", panel, stroke(panel.left, y(values.price), panel.right, y(values.price), "soft thin dashed") + of("loss", "vermillion") + of("lossOfLog", "blue")) +
-    text(panel.right - 6, y(found[40].loss * square) - 8, "in (S, I)", "vermillion halo", "end") + text(panel.right - 6, y(found[40].lossOfLog * square) - 8, "in (S, ln I)", "blue halo", "end") +
+    named("in (S, I)", "loss", "vermillion") + named("in (S, ln I)", "lossOfLog", "blue") +
     tag("g", { class: "handle" }, at(values.loss, "vermillion") + at(values.lossOfLog, "blue") + dot(x(d), y(Math.max(low, values.loss)), "wide", 24));
 }
 

@@ -63,8 +63,11 @@ export function logarithmic([from, to], pixels) {
  */
 export function axes({ left, top, right, bottom }, x, y, { xTicks, yTicks, xName = "", yName = "" }) {
   const pairs = (ticks) => ticks.map((one) => (Array.isArray(one) ? one : [one, minus(one)]));
-  const vertical = pairs(xTicks).map(([value, words]) =>
-    stroke(x(value), top, x(value), bottom, "grid") + text(x(value), bottom + 16, words, "tick", "middle"));
+  const atEdge = (at, words) => (at > right - 4 && words.length > 1 ? [right + 7, "end"] : [at, "middle"]); // no room beyond
+  const vertical = pairs(xTicks).map(([value, words]) => {
+    const [at, anchor] = atEdge(x(value), words);
+    return stroke(x(value), top, x(value), bottom, "grid") + text(at, bottom + 16, words, "tick", anchor);
+  });
   const horizontal = pairs(yTicks).map(([value, words]) =>
     stroke(left, y(value), right, y(value), "grid") + text(left - 6, y(value) + 4, words, "tick", "end"));
   const names = text(right, bottom + 32, xName, "name", "end") + text(left, top - 7, yName, "name");

@@ -87,7 +87,7 @@ function uCurve(state, values, panel) {
     stroke(x(values.h) + off, panel.bottom, x(values.h) + off, y(Math.max(size, LOWEST)), kind) + dot(x(values.h) + off, y(size), `full ${kind}`, 4));
   const here = dot(x(values.h), y(Math.min(HIGHEST, Math.max(LOWEST, values.error))), "vermillion", 7);
   const ticks = { xTicks: [-16, -12, -8, -4, 0].map((k) => [10 ** k, powerOfTen(k)]), yTicks: [-12, -8, -4, 0, 4].map((k) => [10 ** k, powerOfTen(k)]) };
-  const words = text(panel.right - 6, panel.top + 18, "truncation", "small blue", "end") + text(panel.left + 8, panel.top + 18, "rounding, at worst", "small purple");
+  const words = text(panel.right - 6, panel.top + 18, "truncation", "small blue halo", "end") + text(panel.left + 8, panel.top + 18, "rounding, at worst", "small purple halo");
   return axes(panel, x, y, { ...ticks, xName: "step h", yName: "error" }) +
     clipped("u-curve-u", panel, cloud(seen, "soft") + theory((h) => truncation(formula, h), "blue") +
       theory((h) => rounding(formula, h, Math.abs(values.value), eps), "purple") + bars.join("")) + words + tag("g", { class: "handle" }, here + dot(x(values.h), y(Math.max(LOWEST, values.error)), "wide", 24));

@@ -84,7 +84,7 @@ function panels({ width, height }) {
   return [{ left: 22, top: 26, width: half - 52, height: height - 180 }, { left: half + 22, top: 26, width: half - 52, height: height - 180 }, { left: 8, top: height - 104, width: width - 16 }];
 }
 
-const PLACES = { u: [0, 0.8], x: [0.36, 0.8], middle: [0.68, 0.8], z: [0.68, 0.12], f: [1, 0.8] };
+const PLACES = { u: [0, 0.8], x: [0.36, 0.8], middle: [0.68, 0.8], z: [0.68, 0.2], f: [1, 0.8] };
 const RIM = 19;
 
 /** A wire from one place to another, against the arrows of the values, with what flows along it. */
@@ -100,7 +100,7 @@ function nodes({ left, top, width, height }, { middle }, { sample }) {
   if (middle) shown.push(["middle", middle, undefined]);
   return shown.map(([place, name, value]) => {
     const x = left + PLACES[place][0] * width, y = top + PLACES[place][1] * height;
-    const words = value === undefined ? "" : text(x, place === "z" ? y - 24 : y + 34, brief(value, 3), "small", "middle");
+    const words = value === undefined ? "" : place === "z" ? text(x + RIM + 5, y + 4, brief(value, 3), "small") : text(x, y + 34, brief(value, 3), "small", "middle");
     return tag("circle", { cx: x, cy: y, r: RIM, class: "node" }) + text(x, y + 4, name, "small", "middle") + words;
   }).join("");
 }
@@ -140,7 +140,7 @@ function fromTheLoss(state, { sample, back }, panel) {
 }
 
 function table({ gradient, truth }, { left, top, width }) {
-  const columns = [0.3, 0.48, 0.66, 0.84].map((share) => left + width * share + 40);
+  const columns = [0.43, 0.62, 0.81, 1].map((share) => left + width * share);
   const row = (y, name, numbers, kind) => text(left, y, name, "small") + numbers.map((one, n) => text(columns[n], y, brief(one, 3), `small ${kind(n)}`, "end")).join("");
   const wrong = (n) => (Math.abs(gradient[n] - truth[n]) > 1e-9 ? "vermillion strong" : "");
   const head = ["w₁", "b₁", "w₂", "b₂"].map((name, n) => text(columns[n], top + 16, name, "small strong", "end")).join("");
@@ -152,7 +152,7 @@ movingFigure({
   name: "wires",
   title: "Move it: who cut the wire?",
   wide: 0.56,
-  narrow: 1.75,
+  narrow: 1.9,
   controls: [
     range("w1", "w₁", { min: -1, max: 1.5, step: 0.05, value: 0.5, shown: minus }),
     range("w2", "w₂", { min: -3, max: 3, step: 0.1, value: 1, shown: minus }),
