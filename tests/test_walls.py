@@ -35,7 +35,7 @@ OUTSIDE = {  # room -> what else it may import, beside the standard library
     "operators": {"numpy", "torch", "psutil"},  # psutil: only where LeakProbe asks for memory
     "pinn": {"numpy", "torch", "scipy", "tqdm"},
     "problems": {"numpy", "torch", "scipy"},
-    "practice": {"numpy", "torch", "scipy"},
+    "practice": {"numpy", "torch", "scipy", "matplotlib"},  # matplotlib: the ground of chapter 15b
     "show": {"numpy", "matplotlib", "psutil", "sympy", "torch"},
     "_project": set(),
     "__init__": set(),

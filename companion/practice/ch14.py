@@ -1,0 +1,148 @@
+"""Chapter 14, and the exercise on a resumed fit of 14b: eigenvalues, steps, bits."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from companion.practice.answers import ANYTHING, NUMBER, asks, function, parts
+from companion.practice.verdicts import NotYet, compare, demand, shown
+
+CURVATURES = np.linspace(1, 100, 2000)
+
+
+def worst_factor(rate: float) -> float:
+    """What one step leaves of the direction that it helps least, for curvatures 1 and 100."""
+    return max(abs(1 - rate), abs(1 - 100 * rate))
+
+
+@asks(NUMBER, "one learning rate", example="0.001")
+def ex_14_rate(rate: float) -> str:
+    """No other rate leaves less of both directions: every rate is tried."""
+    best = min(np.linspace(0, 0.03, 30_001), key=worst_factor)
+    demand(
+        worst_factor(rate) < 1,
+        f"with η = {shown(rate)} one direction is multiplied by {worst_factor(rate):.4g} in each step: "
+        "nothing is learnt there",
+    )
+    demand(
+        worst_factor(rate) < worst_factor(best) + 1e-4,
+        f"with η = {shown(rate)} each step leaves {worst_factor(rate):.4f} of the slower direction; another "
+        f"rate leaves {worst_factor(best):.4f}",
+    )
+    return f"each step leaves {worst_factor(rate):.4f} of either direction, and no rate leaves less"
+
+
+def hessian(weight: float) -> np.ndarray:
+    """Of mean (f - sin t)² + w mean (f + f'')² in the amplitudes of sin ωt, f'' by Fourier transform."""
+    n = 64
+    t = 2 * math.pi * np.arange(n) / n
+    f = np.sin(np.arange(1, 9) * t[:, None])
+    k = np.fft.fftfreq(n, 1 / n)
+    second = np.fft.ifft(-(k[:, None] ** 2) * np.fft.fft(f, axis=0), axis=0).real
+    equation = f + second
+    return 2 * (f.T @ f + weight * equation.T @ equation) / n
+
+
+def learnt(H: np.ndarray, k: int) -> float:
+    """The amplitude of sin t after k steps from 0 with the rate 1/λ_max; each step is made, by squaring."""
+    step = np.eye(8) - H / np.linalg.eigvalsh(H)[-1]
+    left = np.linalg.matrix_power(step, k) @ np.eye(8)[0]  # of the distance to sin t
+    return 1 - float(left[0])
+
+
+@asks(
+    parts(w0=NUMBER, w1=NUMBER, w100=NUMBER),
+    "the steps to 90 % of sin t for w = 0, 1 and 100",
+    example='{"w0": 1, "w1": 1, "w100": 1}',
+)
+def ex_14_modes(steps: dict) -> str:
+    """So many steps bring 90 %, and a twentieth less do not."""
+    for name, weight in ("w0", 0.0), ("w1", 1.0), ("w100", 100.0):
+        H, k = hessian(weight), round(steps[name])
+        demand(k > 0, f"steps are counted from 1; yours are {steps[name]:g}")
+        fewer = int(0.95 * k)
+        now, before = learnt(H, k), learnt(H, fewer)
+        demand(
+            now > 0.895, f"at w = {weight:g}, {k} steps bring {now:.3f} of sin t, and 0.9 is asked"
+        )
+        demand(
+            before < 0.9,
+            f"at w = {weight:g}, {k} steps are more than are needed: {fewer} bring {before:.3f} of sin t",
+        )
+    return "the steps were made, for three weights"
+
+
+def counted(kappa: float) -> int:
+    """Steps with momentum until a tenth of the slowest mode is left, at the best rate and momentum."""
+    root = math.sqrt(kappa)
+    eta, beta = 4 / (1 + 1 / root) ** 2, ((root - 1) / (root + 1)) ** 2
+    step = np.array([[1 - eta / kappa + beta, -beta], [1.0, 0.0]])
+    state, steps = np.ones(2), 0
+    while abs(state[0]) > 0.1:
+        state, steps = step @ state, steps + 1
+    return steps
+
+
+@asks(function("kappa"), "the steps to 90 %", example="lambda kappa: 2.3 * kappa")
+def ex_14_momentum(law: Callable) -> str:
+    """The steps are counted, at condition numbers of our own."""
+    for kappa in (50, 700, 20_000):
+        compare(
+            law(kappa),
+            counted(kappa),
+            {"κ": kappa},
+            "counted are",
+            "your number of steps",
+            rtol=0.1,
+        )
+    return "three condition numbers counted"
+
+
+@asks(ANYTHING, "a list of at most 20 learning rates", example="[0.01, 0.01, 0.01]")
+def problem_14_rates(rates: Any) -> str:
+    """∏ (1 - η_k λ) is what is left of a direction of curvature λ after all the steps."""
+    try:
+        rates = np.asarray(rates, dtype=float).ravel()
+    except (TypeError, ValueError):
+        raise NotYet(f"a list of numbers is expected; yours is {shown(rates)}") from None
+    demand(0 < len(rates) <= 20, f"from 1 to 20 rates are asked; yours are {len(rates)}")
+    left = np.abs(np.prod(1 - CURVATURES[:, None] * rates, axis=1))
+    worst = left.argmax()
+    demand(
+        left[worst] <= 0.1,
+        f"{len(rates)} steps leave {left[worst]:.3g} of the direction with the curvature "
+        f"{CURVATURES[worst]:.1f}, and 0.1 is asked",
+    )
+    return f"{len(rates)} steps leave at most {left.max():.3f} of any direction from 1 to 100"
+
+
+def bits(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+@asks(
+    parts(whole=ANYTHING, resumed=ANYTHING),
+    "the network of the fit left alone and the resumed one",
+    example='{"whole": whole, "resumed": resumed}',
+)
+def ex_14_resume(networks: dict) -> str:
+    """Two networks, of two objects, with the same bits."""
+    for name, network in networks.items():
+        demand(
+            isinstance(network, torch.nn.Module),
+            f'"{name}" is {shown(network)}, and a network is expected',
+        )
+    whole, resumed = networks["whole"], networks["resumed"]
+    demand(whole is not resumed, "both are one network: resume in a new one")
+    a, b = bits(whole), bits(resumed)
+    demand(len(a) == len(b), f"one has {len(a)} parameters, the other {len(b)}")
+    same = (a == b).sum().item()
+    demand(
+        same == len(a),
+        f"{len(a) - same} of {len(a)} parameters differ, by up to {(a - b).abs().max():.0e}: something that the "
+        "optimiser remembers was not carried over",
+    )
+    return f"{len(a)} parameters, equal bit for bit"
