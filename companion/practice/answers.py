@@ -97,6 +97,25 @@ def numbers_of(*names: str) -> Kind:
     return Kind(f"a list of {len(names)} numbers ({', '.join(names)})", take)
 
 
+@dataclass(frozen=True, repr=False)
+class Given:
+    """A function that a checker hands to the answer, with a name in words for the verdict.
+
+    >>> double = Given("2 x", lambda x: 2 * x)
+    >>> double, double(3)
+    (2 x, 6)
+    """
+
+    words: str
+    function: Callable
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+    def __repr__(self) -> str:
+        return self.words
+
+
 NUMBER = Kind("a number", take_number)
 ANYTHING = Kind(
     "", lambda answer: answer
