@@ -9,7 +9,7 @@ from torch.func import jvp, vmap
 
 from companion.operators import Partials, laplacian, partial
 from companion.practice import check
-from companion.practice.checking import labels
+from companion.practice.checking import asked, labels
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True")
 RIGHT, WRONG = {}, []
@@ -493,6 +493,13 @@ def test_a_blank_and_the_example_of_a_call(label):
     assert not blank
     assert str(blank).startswith(f"your turn: {label} wants ")
     assert f'As in check("{label}", ' in str(blank)
+
+
+@pytest.mark.parametrize("label", sorted(set(RIGHT) - {"ex-09-ctx", "ex-11-three-cuts"}))
+def test_the_example_of_a_call_is_of_the_right_kind_and_no_solution(label):
+    verdict = check(label, eval(asked(label).example, {"torch": torch}))
+    assert str(verdict).startswith("not yet: ")
+    assert f"{label} wants" not in str(verdict)
 
 
 def test_every_exercise_of_part_two_is_here():

@@ -50,7 +50,7 @@ def jacobian(f: Callable, x: Tensor) -> Tensor:
     return torch.autograd.functional.jacobian(f, x)[:, 0, :, 0]
 
 
-@asks(function("f, x"), "True or False", example="lambda f, x: True")
+@asks(function("u, x"), "True or False", example="lambda u, x: True")
 def ex_07_rows(rows_are_independent: Callable) -> str:
     x = torch.tensor([[0.3], [-0.8], [0.5], [1.1], [-0.2]])
     for f in ROWS:

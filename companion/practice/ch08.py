@@ -45,7 +45,7 @@ MIXED = (  # f, and its ∂²f/∂x∂z
 )
 
 
-@asks(function("f, x, z"), "∂²f/∂x∂z", example="lambda f, x, z: 0.04 * z")
+@asks(function("g, x, z"), "∂²g/∂x∂z", example="lambda g, x, z: 0.04 * z")
 def ex_08_mixed(mixed: Callable) -> str:
     def both(t: Tensor) -> tuple[Tensor, Tensor]:
         x = t**2
@@ -98,9 +98,9 @@ def between(t: Tensor, held: Tensor, of: tuple[Callable, Callable, Callable]) ->
 
 
 @asks(
-    function("f, x, p, q"),
-    "f_x + f_z p'(x), a column",
-    example="lambda f, x, p, q: f(x, p(x), q(x))",
+    function("g, x, p, q"),
+    "g_x + g_z p'(x), a column",
+    example="lambda g, x, p, q: g(x, p(x), q(x))",
 )
 def problem_08_one_path(op: Callable) -> str:
     f = Given("x² z + z y² + sin(x y)", lambda x, z, y: x**2 * z + z * y**2 + torch.sin(x * y))

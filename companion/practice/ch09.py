@@ -109,7 +109,7 @@ SECOND = (  # f, f''
 )
 
 
-@asks(function("f, x"), "f'' at each x", example="lambda f, x: -f(x)")
+@asks(function("u, x"), "u'' at each x", example="lambda u, x: -u(x)")
 def ex_09_second_order(second: Callable) -> str:
     for f, exact in SECOND:
         x = torch.linspace(0, 3, 7, dtype=torch.float64, requires_grad=True)

@@ -39,7 +39,7 @@ TRIANGLE = [[0.0, 0.0], [3.0, 4.0], [3.0, 0.0]]
 TWINS = [[1.0, 1.0], [1.0, 1.0], [-1.0, 0.5], [2.0, -3.0]]
 
 
-@asks(function("p"), "the table (n, n)", example="lambda p: torch.cdist(p, p)")
+@asks(function("p"), "the table (n, n)", example="lambda p: 0 * p @ p.T")
 def ex_11_distances(distances: Callable) -> str:
     for points in TRIANGLE, TWINS:
         p, exact = leaf(points), np.array(points)
