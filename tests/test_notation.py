@@ -11,7 +11,7 @@ from tools import notation
 CHAPTERS = Path(__file__).parent.parent / "chapters"
 TABLE = f"""# Notation
 
-| $\\eta$ | learning rate | | 1 |
+| $\\eta$ | learning rate | | {{doc}}`1 <01_a>` |
 
 {notation.HEADING}
 
@@ -39,6 +39,7 @@ def test_good_pages_have_no_fault() -> None:
 PLANTED = [
     ("1", "weight", "height", "page 1 never says weight beside \\lambda"),
     ("2b", "\\lambda_k", "\\lambda K", "page 2b uses K, and 0 rows name the page: one must"),
+    ("1", "\\eta", "\\lambda", "page 1 has no \\eta, which $\\eta$ needs"),
     ("1", "\\eta", "\\kappa", "page 1 uses \\kappa, which is not on the notation page"),
     ("2b", "\\lambda_k", "\\mu", "\\lambda, an *eigenvalue*: page 2b has no such letter"),
 ]

@@ -5,8 +5,9 @@
 One table of the notation page has a row for each meaning of a letter that has several, with the pages that mean it so.
 A page that uses such a letter in a formula is named in exactly one of its rows, and a cell of the page has the letter
 beside a word that the row has in *italics*, or one with the same first six letters (a row without italics asks for
-none). Greek letters stand on the notation page, whatever they mean. What a program cannot see is a second meaning
-within one page: it sees only that somebody has said which one there is.
+none). Greek letters stand on the notation page, whatever they mean; each symbol of its other tables stands on the page
+that they name. What a program cannot see is a second meaning within one page: it sees only that somebody has said
+which one there is.
 """
 
 import json
@@ -34,6 +35,17 @@ def rows(page: str) -> list[tuple[str, str, list[str]]]:
         (row["letter"], row["meaning"], re.findall(r"\{doc\}`(\w+) <", row["pages"]))
         for row in ROW.finditer(table)
     ]
+
+
+def introduced(page: str) -> list[tuple[str, str]]:
+    """(symbol, page) of each row of the other tables: the page that says a symbol first.
+
+    >>> introduced("| $h$ | step | `h` | {doc}`1 <01_a>` |\\n| | *leaf* | | {doc}`7 <07_a>` |\\n")
+    [('$h$', '1')]
+    """
+    return re.findall(
+        r"^\| (\$.*?\$) \| .* \| \{doc\}`(\w+) <\w+>` \|$", page.partition(HEADING)[0], re.M
+    )
 
 
 def letters(text: str) -> set[str]:
@@ -78,6 +90,9 @@ def faults(page: str, pages: dict[str, list[str]]) -> list[str]:
                 found.append(
                     f"page {name} uses {letter}, and {len(meant)} rows name the page: one must"
                 )
+    for symbol, name in introduced(page):
+        if missing := letters(symbol) - set().union(*used.get(name, [])):
+            found.append(f"page {name} has no {' '.join(sorted(missing))}, which {symbol} needs")
     for letter, meaning, named in table:
         words = re.findall(r"\*([^*]+)\*", meaning.lower())
         for name in named:
