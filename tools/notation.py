@@ -48,13 +48,35 @@ def introduced(page: str) -> list[tuple[str, str]]:
     )
 
 
+def without_code(text: str) -> str:
+    """The lines of a piece of Markdown that are no code: outside of fences, or in one that is a directive.
+
+    >>> without_code("a\\n```python\\nb\\n```\\n```{hint}\\nc\\n```\\n```text\\nd\\n```")
+    'a\\nc'
+    """
+    code, kept = False, []
+    fences = 0  # directives that are open
+    for line in text.split("\n"):
+        if not line.startswith("```"):
+            kept += [] if code else [line]
+        elif code:
+            code = False
+        elif line.startswith("```{") and "literalinclude" not in line:
+            fences += 1
+        elif line.strip("`") or not fences:
+            code = True
+        else:
+            fences -= 1
+    return "\n".join(kept)
+
+
 def letters(text: str) -> set[str]:
     """The letters of all formulas of a piece of Markdown; indices and the d of a derivative are none.
 
     >>> sorted(letters("A step $h_k$ and `$x$`: $\\\\frac{dy}{dt} = \\\\lambda_{\\\\max} y + \\\\text{rest}$"))
     ['\\\\lambda', 'h', 'y']
     """
-    text = re.sub(r"```.*?```|`[^`]*`", " ", text, flags=re.S)
+    text = re.sub(r"`[^`\n]*`", " ", without_code(text))
     found = set()
     for formula in FORMULA.finditer(text):
         f = formula[1] or formula[2]
