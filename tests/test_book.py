@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from bs4 import BeautifulSoup
+from filelock import FileLock
 from sphinxcontrib import katex
 
 from tests.site import browser as site
@@ -35,26 +35,29 @@ CHAPTERS = [page for page in PAGES if re.search(r"/\d\d[a-z]?_", page)]
 EXTRAS = ["genindex.html", "py-modindex.html", "search.html"]
 
 
-@pytest.fixture(scope="module")
-def build() -> subprocess.CompletedProcess:
-    """One run of `make book`, in which warnings are errors; what is built is not built again."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PYTEST"))}
-    return subprocess.run(
-        ["make", "book"], cwd=ROOT, env=environment, text=True, capture_output=True
-    )
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What one run of `make book` says that failed; warnings are errors. All workers wait for one of them."""
+    folder = tmp_path_factory.getbasetemp()  # of this worker; above it that of the whole run
+    said = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "book.txt"
+    with FileLock(said.with_suffix(".lock")):
+        if said.exists():
+            return said.read_text("utf-8")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PYTEST"))}
+        done = subprocess.run(
+            ["make", "book"], cwd=ROOT, env=environment, text=True, capture_output=True
+        )
+        fault = done.stderr[-8000:] or "make book" if done.returncode else ""
+        said.write_text(fault, "utf-8")
+        return fault
 
 
 @pytest.fixture(scope="module")
-def book(build: subprocess.CompletedProcess) -> Path:
+def book(build: str) -> Path:
     """The folder of the built book."""
-    if build.returncode:
+    if build:
         pytest.fail("the book does not build: see test_the_book_builds", pytrace=False)
     return HTML
-
-
-@pytest.fixture(scope="module")
-def pages(book: Path) -> dict[str, BeautifulSoup]:
-    return static.read_pages(book)
 
 
 @pytest.fixture(scope="module")
@@ -70,28 +73,23 @@ def assert_none(faults: list[str]) -> None:
 # ---------------------------------------------------------------- the HTML
 
 
-def test_the_book_builds(build: subprocess.CompletedProcess) -> None:
-    assert build.returncode == 0, build.stderr[-8000:]
+def test_the_book_builds(build: str) -> None:
+    assert not build, build
 
 
-def test_every_page_of_the_toc_is_built(pages: dict) -> None:
-    assert set(PAGES) <= set(pages)
+def test_every_page_of_the_toc_is_built(book: Path) -> None:
+    assert set(PAGES) <= set(static.pages(book))
 
 
-def test_no_dead_link_or_anchor(pages: dict, book: Path) -> None:
-    assert_none([f for path, page in pages.items() for f in static.dead_links(path, page, book)])
-
-
-def test_no_id_stands_twice(pages: dict) -> None:
-    assert_none([f for path in PAGES for f in static.duplicate_ids(path, pages[path])])
-
-
-def test_every_image_has_alt_text(pages: dict) -> None:
-    assert_none([f for path, page in pages.items() for f in static.images_without_alt(path, page)])
-
-
-def test_every_image_says_its_size(pages: dict) -> None:
-    assert_none([f for path, page in pages.items() for f in static.images_without_size(path, page)])
+def test_links_ids_and_images_are_right(book: Path) -> None:
+    """No dead link or anchor, no id twice; every image has an alt text and says its size."""
+    faults = []
+    for path in static.pages(book):
+        page = static.read(book / path)
+        faults += static.dead_links(path, page, book)
+        faults += static.duplicate_ids(path, page) if path in PAGES else []
+        faults += static.images_without_alt(path, page) + static.images_without_size(path, page)
+    assert_none(faults)
 
 
 def test_a_drawing_carries_the_font_of_its_letters() -> None:
@@ -113,10 +111,8 @@ def test_the_style_sheet_and_the_script_of_katex_are_of_one_version() -> None:
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
-def test_a_chapter_has_card_solutions_and_launch_buttons(
-    path: str, pages: dict, book: Path
-) -> None:
-    page = pages[path]
+def test_a_chapter_has_card_solutions_and_launch_buttons(path: str, book: Path) -> None:
+    page = static.read(book / path)
     assert_none(static.card_faults(path, page))
     assert_none(static.solution_faults(path, page))
     assert_none(static.launch_faults(path, page, book))
@@ -145,9 +141,9 @@ def test_a_page_whose_fonts_never_come_is_shown(browser: site.BrowserContext, bo
 
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_search_finds_a_word_of_every_chapter(
-    path: str, pages: dict, browser: site.BrowserContext, address: str
+    path: str, book: Path, browser: site.BrowserContext, address: str
 ) -> None:
-    word = static.telling_word(pages[path])
+    word = static.telling_word(static.read(book / path))
     assert_none(site.search_faults(browser, address, word, path))
 
 

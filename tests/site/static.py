@@ -23,10 +23,15 @@ def parse(html: str) -> BeautifulSoup:
     return BeautifulSoup(html, "lxml")
 
 
-def read_pages(root: Path) -> dict[str, BeautifulSoup]:
+def pages(root: Path) -> list[str]:
     """Every page of the site; the theme's own templates below _static are not pages."""
     paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.html"))
-    return {path: parse((root / path).read_text("utf-8")) for path in paths if path[0] != "_"}
+    return [path for path in paths if path[0] != "_"]
+
+
+@cache
+def read(file: Path) -> BeautifulSoup:
+    return parse(file.read_text("utf-8"))
 
 
 def names(page: BeautifulSoup) -> frozenset[str]:
@@ -37,7 +42,7 @@ def names(page: BeautifulSoup) -> frozenset[str]:
 @cache
 def anchors(file: Path) -> frozenset[str]:
     """The same, of the page in this file."""
-    return names(parse(file.read_text("utf-8")))
+    return names(read(file))
 
 
 def internal_links(page: BeautifulSoup) -> list[str]:
