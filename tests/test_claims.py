@@ -70,3 +70,13 @@ def test_the_references_of_the_article_are_ours_too() -> None:
     for key in REFERENCES.split():
         assert re.search(rf"^@\w+\{{{key},", bib, re.M), key
         assert any(re.search(rf"\{{cite(:\w+)?\}}`[^`]*\b{key}\b", text) for text in texts), key
+
+
+def test_nobody_is_he_or_she() -> None:
+    """Of no author is the sex known, and of no reader."""
+    found = [
+        (path.name, word)
+        for path in [*CHAPTERS.glob("*.ipynb"), *CHAPTERS.glob("*.md")]
+        for word in re.findall(r"\b(?:he|she|him|his|hers?)\b", path.read_text("utf-8"), re.I)
+    ]
+    assert found == []
