@@ -61,12 +61,13 @@ def shortened(text: str) -> str:
 
 
 def place(at: Mapping[str, Any]) -> str:
-    """The input in words: "at x1 = 2, x2 = 0: "; nothing for no input.
+    """The input in words; a string stands for something that it describes. Nothing for no input.
 
-    >>> place({"x1": 2.0, "x2": 0.0})
-    'at x1 = 2, x2 = 0: '
+    >>> place({"f": "x²", "x": 2.0})
+    'at f = x², x = 2: '
     """
-    return f"at {', '.join(f'{name} = {shown(value)}' for name, value in at.items())}: " * bool(at)
+    said = [f"{key} = {v if isinstance(v, str) else shown(v)}" for key, v in at.items()]
+    return f"at {', '.join(said)}: " * bool(at)
 
 
 def numbers(came: Any, what: str = "your answer") -> np.ndarray:

@@ -1,0 +1,117 @@
+"""Chapter 3, dual numbers: what an answer to its exercises must satisfy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from companion.practice.answers import NUMBER, asks, function, parts
+from companion.practice.verdicts import compare, demand
+
+STEP = 1e-30
+
+
+@asks(parts(product=NUMBER, quotient=NUMBER), example='{"product": 1, "quotient": 1}')
+def ex_03_by_hand(answer: dict[str, float]) -> str:
+    """The tangents of (2 + 3ε)(5 − ε) and (2 + 3ε)/(5 − ε)."""
+    product, quotient = answer["product"], answer["quotient"]
+    demand(product != -3, "product: −3 ε² is zero; the tangent is what the two mixed terms leave")
+    demand(quotient != -3, "quotient: tangents do not divide each other: expand by 5 + ε")
+    compare(product, 13.0, says="the product rule says", what="your tangent of the product")
+    compare(quotient, 0.68, says="the quotient rule says", what="your tangent of the quotient")
+    return "both tangents"
+
+
+@asks(function("x, dx"), "the value and the tangent of arctan", example="lambda x, dx: (x, dx)")
+def ex_03_arctan(f: Callable) -> str:
+    points = [(0.0, 1.0), (3.0, 1.0), (-0.5, 2.0), (-3.0, -1.0), (1.0, 0.0)]
+    for x, dx in points:
+        tangent = np.arctan(complex(x, STEP)).imag / STEP * dx
+        wanted = np.arctan(x), tangent
+        compare(f(x, dx), wanted, {"x": x, "dx": dx}, "value and complex step are")
+    return f"{len(points)} points and seeds tried against the complex step"
+
+
+def cubic(a: Any, b: Any, c: Any) -> list:
+    return [a * b, a + b * c * c, 3 * a - c]
+
+
+def two(r: Any, s: Any) -> list:
+    return [r * r * s, 1.5]
+
+
+PROGRAMS = [  # F, in words, xs, vs
+    (cubic, "[a b, a + b c², 3a − c]", (2.0, -1.0, 0.5), (1.0, 0.0, 0.0)),
+    (cubic, "[a b, a + b c², 3a − c]", (1.0, 3.0, -2.0), (0.5, -1.0, 2.0)),
+    (two, "[r² s, 1.5]", (2.0, 3.0), (0.0, 1.0)),
+    (two, "[r² s, 1.5]", (2.0, 3.0), (1.0, 1.0)),
+]
+
+
+@asks(
+    function("F, xs, vs"),
+    "two lists, the values and the tangents",
+    example="lambda F, xs, vs: (F(*xs), F(*vs))",
+)
+def ex_03_columns(jvp_many: Callable) -> str:
+    for F, words, xs, vs in PROGRAMS:
+        moved = F(*[complex(x, STEP * v) for x, v in zip(xs, vs)])
+        wanted = [F(*xs), [complex(y).imag / STEP for y in moved]]
+        at = {"F": words, "xs": xs, "vs": vs}
+        compare(jvp_many(F, xs, vs), wanted, at, "the values and the complex step are")
+    return f"{len(PROGRAMS)} functions, points and seeds tried"
+
+
+@asks(function("r, K, y0"), "the three sensitivities of y(5)", example="lambda r, K, y0: (1, 1, 1)")
+def ex_03_sensitivity(f: Callable) -> str:
+    points = [(0.9, 10.0, 0.5), (0.5, 4.0, 1.0), (1.1, 8.0, 2.0)]
+    for point in points:
+        wanted = []
+        for i in range(3):
+            r, K, y0 = (complex(p, STEP * (i == j)) for j, p in enumerate(point))
+            wanted.append((K / (1 + (K / y0 - 1) * np.exp(-5 * r))).imag / STEP)
+        at = dict(zip(("r", "K", "y0"), point))
+        compare(f(*point), wanted, at, "the closed form has", rtol=1e-4)
+    return f"{len(points)} populations tried against the closed form"
+
+
+def babylonian(x: Any, p: Any) -> Any:
+    return x * x - p
+
+
+def curve(x: Any, p: Any) -> Any:
+    return x * x * x + p * x - 2.0
+
+
+def fraction(x: Any, p: Any) -> Any:
+    return x - p / (1.0 + x)
+
+
+ROOTS = [  # g, in words, a start, p
+    (babylonian, "x² − p", 1.5, 2.0),
+    (babylonian, "x² − p", 1.0, 1.0),  # the start is the root
+    (curve, "x³ + p x − 2", 1.0, 1.0),  # here too
+    (curve, "x³ + p x − 2", 2.0, 3.0),
+    (fraction, "x − p/(1 + x)", 1.0, 2.0),  # and here
+    (fraction, "x − p/(1 + x)", 5.0, 0.7),
+]
+
+
+@asks(
+    function("g, start, p"),
+    "x with g(x, p) = 0, and dx/dp",
+    example="lambda g, start, p: (start, 0.0)",
+)
+def problem_03_root(f: Callable) -> str:
+    for g, words, start, p in ROOTS:
+        at = {"g": words, "start": start, "p": p}
+        came = f(g, start, p)
+        compare(came, came, at)  # two numbers
+        demand(
+            np.shape(came) == (2,), f"at g = {words}: two numbers are expected, yours are {came!r}"
+        )
+        x, slope = (float(part) for part in came)
+        compare(g(x, p), 0.0, at, "it should be", what="g at your root", atol=1e-9)
+        moved = g(complex(x, STEP * slope), complex(p, STEP)).imag / STEP
+        compare(moved, 0.0, at, "it should be", what="the slope of g along your root", atol=1e-8)
+    return f"{len(ROOTS)} roots tried, three of which the start already solves"

@@ -1,0 +1,95 @@
+"""Chapter 5b, training by hand: what an answer to its exercises must satisfy."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from companion.practice.answers import ANYTHING, asks, function, parts
+from companion.practice.verdicts import compare, demand
+
+
+@asks(
+    parts(W=ANYTHING, b=ANYTHING, c=ANYTHING),
+    "the shapes of their cotangents",
+    example='{"W": (1, 1), "b": (1,), "c": (1, 1)}',
+)
+def ex_05b_shapes(answer: dict[str, Any]) -> str:
+    """Of Σ c · tanh(xW + b), x (8, 6), W (6, 4), b (4,), c (8, 1)."""
+    for name, shape in {"W": (6, 4), "b": (4,), "c": (8, 1)}.items():
+        came = tuple(answer[name]) if isinstance(answer[name], list | tuple) else answer[name]
+        demand(
+            came != (8, 4),
+            f"{name}: (8, 4) is the share before the copies are added up; the cotangent has {name}'s shape",
+        )
+        demand(came == shape, f"{name}: yours is {came}, and the law of shapes says {shape}")
+    return "three cotangents"
+
+
+@asks(function("x"), "the heights at an array x of shape (n, 1)", example="lambda x: np.cos(x)")
+def ex_05b_slopes(u: Callable) -> str:
+    """u′ = cos x on [−3, 3] within 0.1, and u − sin x a constant, whichever it is."""
+    x, h = np.linspace(-3.0, 3.0, 61)[:, None], 1e-4
+    values = np.asarray(u(x), dtype=float)
+    words = f"u of an array of shape {x.shape} has the shape {values.shape}"
+    demand(values.shape == x.shape, words)
+    slope = (np.asarray(u(x + h)) - np.asarray(u(x - h))) / (2 * h)
+    worst = int(np.abs(slope - np.cos(x)).argmax())
+    at = {"x": x[worst, 0]}
+    compare(slope[worst, 0], np.cos(x[worst, 0]), at, "cos x is", "the slope of yours", 0, 0.2)
+    off = values - np.sin(x)
+    demand(
+        np.ptp(off) < 0.15, f"u − sin x should be a constant, and yours moves by {np.ptp(off):.2g}"
+    )
+    return f"61 points; u − sin x is {off.mean():.2g}, which no slope knows"
+
+
+class State:
+    """One array of a deep computation, which can only be handed on."""
+
+    __slots__ = ("__weakref__", "_value")
+
+    def __init__(self, value: float):
+        self._value = value
+
+
+class Watched:
+    """A chain of steps that counts its evaluations, and the states that are alive at once."""
+
+    def __init__(self) -> None:
+        self.alive: weakref.WeakSet = weakref.WeakSet()
+        self.steps = self.most = 0
+
+    def made(self, value: float) -> State:
+        state = State(value)
+        self.alive.add(state)
+        self.most = max(self.most, len(self.alive))
+        return state
+
+    def step(self, state: State) -> State:
+        self.steps += 1
+        return self.made(float(np.tanh(1.1 * state._value)))
+
+    def adjoint(self, state: State, bar: float) -> float:
+        return bar * 1.1 / float(np.cosh(1.1 * state._value)) ** 2
+
+
+@asks(
+    function("step, adjoint, start, n"),
+    "the cotangent of start",
+    example="lambda step, adjoint, start, n: adjoint(start, 1.0)",
+)
+def problem_05b_memory(f: Callable) -> str:
+    for n, most in [(1, 6), (10, 12), (400, 60)]:
+        chain, value, wanted = Watched(), 0.7, 1.0
+        for _ in range(n):
+            wanted *= 1.1 / np.cosh(1.1 * value) ** 2
+            value = np.tanh(1.1 * value)
+        came = f(chain.step, chain.adjoint, chain.made(0.7), n)
+        compare(came, wanted, {"n": n}, "the backward pass says", rtol=1e-9, atol=0)
+        words = f"at n = {n}: yours keeps {chain.most} states at once, {most} are allowed"
+        demand(chain.most <= most, words)
+        words = f"at n = {n}: yours takes {chain.steps} steps forward, {2 * n + 2} are allowed"
+        demand(chain.steps <= 2 * n + 2, words)
+    return "400 steps, gone back through with at most 60 states in memory"
