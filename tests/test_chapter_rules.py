@@ -363,6 +363,8 @@ def long_notebook() -> dict:
 def test_the_main_line_is_what_is_seen_without_opening_anything() -> None:
     assert main_line.main_line(long_notebook()) == (1500, 130)
     assert main_line.words("Let $a + b$ be {doc}`03_dual_numbers` and\n\n$$ c $$\n\nthe end") == 8
+    figure = ":::{moving-figure} u\n:still: fig-u\n:try: Pull it.\n:taught: Long and folded.\n:::"
+    assert main_line.words(figure) == 3
 
 
 def test_a_page_is_one_sitting(monkeypatch: pytest.MonkeyPatch) -> None:

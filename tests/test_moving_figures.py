@@ -2,18 +2,23 @@
 
 import re
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 
 from _ext import moving_figure
-from companion.engines import Dual, error_theory, log, sin, taylor
+from companion import engines
+from companion.engines import Dual, error_theory, jacobian, jvp, log, sin, taylor, vjp
 from companion.operators import partial
 from tests.site import moving
 from tools import strip
 
 NAMES = moving.NAMES
+CHAPTERS = Path(__file__).parent.parent / "chapters"
 
 
 # ---------------------------------------------------------------- what all have in common
@@ -222,6 +227,40 @@ def test_forward_walk(seed: int, figures: moving.Figures) -> None:
         seen = figures.shows("backward-walk", step=9, way=seed, x1=x1, x2=x2)
         assert seen["found"] == pytest.approx(float(y.tangent), rel=1e-13)
         assert seen["right"] == pytest.approx(float(y.tangent), rel=1e-13)
+
+
+def counted(n: int, m: int) -> tuple[dict, Callable, np.ndarray]:
+    """What chapter 5 counts with, its family with the matrices of the figure, and the point."""
+    cells = nbformat.read(CHAPTERS / "05_arrays_and_modes.ipynb", as_version=4)["cells"]
+    (source,) = [cell["source"] for cell in cells if "class Counted" in cell["source"]]
+    names = {"np": np, "engines": engines, "rng": np.random.default_rng(5)}
+    exec(source, names)
+    matrices = []
+    for q, (rows, columns) in enumerate([(32, n), (32, 32), (m, 32)], 1):
+        k = np.arange(1, rows * columns + 1).reshape(rows, columns)
+        matrices.append((np.sqrt(2 / columns) * np.sin(k**2 + q)).view(names["Counted"]))
+    A, M, B = matrices
+    x = (1 / np.arange(1, n + 1)).view(names["Counted"])
+    return names, lambda x: B @ engines.tanh(M @ engines.tanh(A @ x)), x
+
+
+def test_rows_and_columns(figures: moving.Figures) -> None:
+    for n, m in ((7, 4), (1, 1), (32, 1), (3, 32), (24, 24), (2, 5)):
+        names, f, x = counted(n, m)
+        once, J = names["operations"](f, x), np.asarray(jacobian(f)(x))
+        for by, passes, pass_by in (
+            ("columns", n, lambda k: jvp(f, x, np.eye(n)[k].view(names["Counted"]))[1]),
+            ("rows", m, lambda k: vjp(f, x)[1](np.eye(m)[k].view(names["Counted"]))[0]),
+        ):
+            whole = names["operations"](jacobian(f, by=by), x)
+            seen = figures.shows("rows-columns", n=n, m=m, by=by, step=32)
+            assert (seen["done"], seen["passes"], seen["spent"]) == (passes, passes, whole)
+            assert seen["newest"] == pytest.approx(J[:, -1] if by == "columns" else J[-1])
+            assert seen["evaluations"] == seen[by] == pytest.approx(whole / once, rel=1e-14)
+            seen = figures.shows("rows-columns", n=n, m=m, by=by, step=1)
+            assert seen["spent"] == names["operations"](pass_by, 0)
+            assert seen["newest"] == pytest.approx(np.asarray(pass_by(0)), rel=1e-10, abs=1e-13)
+            assert figures.shows("rows-columns", n=n, m=m, by=by, step=0)["spent"] == once
 
 
 def test_runge(figures: moving.Figures) -> None:

@@ -1,7 +1,8 @@
 """How much the main line of a page asks of its reader, and what one sitting allows.
 
 The main line is what is seen without opening anything: prose that is not folded, and code that is not hidden.
-Solutions, "look closer" and the cells that every chapter has (set-up, cost) are not on it.
+Solutions, "look closer", what a moving figure should have taught, and the cells that every chapter has (set-up, cost)
+are not on it.
 
     python -m tools.main_line chapters/*.ipynb     words and visible lines of code of each page
 """
@@ -18,7 +19,9 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell", "setup", "co
 
 def words(text: str) -> int:
     """The words of a piece of Markdown; a formula is one, a code block and the head of a directive are none."""
-    text = re.sub(r"^(`{3,}).*?^\1|:::\{.*?\n", "", text, flags=re.S | re.M)
+    text = re.sub(
+        r"^(`{3,}).*?^\1|:::\{.*?\n|^:(?:still|taught):.*?\n", "", text, flags=re.S | re.M
+    )
     text = re.sub(r"\$\$.*?\$\$", " ", text, flags=re.S)
     text = re.sub(r"\{[\w:]+\}`([^`]*)`", r"\1", re.sub(r"\$[^$]+\$", "M", text))
     return len(re.findall(r"[A-Za-zÀ-ÿ'’\-]+", text))
