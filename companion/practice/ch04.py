@@ -43,7 +43,7 @@ def ex_04_rules(f: Callable) -> str:
 @asks(
     function("x"),
     "two numbers, the second derivative of x⁴ and the third of sin x",
-    example="lambda x: (12 * x**2, x)",
+    example="lambda x: (x, x)",
 )
 def ex_04_twice(f: Callable) -> str:
     points = [3.0, 0.0, -1.5, 0.7]
