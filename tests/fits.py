@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from companion.pinn import MLP, Box, Causal, Condition, Problem, Solution, Unknown, fit
+from companion.pinn import MLP, Adam, Box, Causal, Condition, Problem, Solution, Unknown, fit, run
 from companion.pinn.trial import Objective, Trial
 from companion.problems import Epidemic, oscillator, sir_inverse
 
@@ -93,3 +93,14 @@ def least_squares(
     tall = np.concatenate([jacobian, below])
     right = np.concatenate([rows, np.zeros(jacobian.shape[1])])
     return np.linalg.lstsq(tall, right, rcond=None)[0]
+
+
+def points_of(
+    batches: Any, steps: int, problem: Problem | None = None, stage: Any = None
+) -> list[Tensor]:
+    """The points of the equation before each step."""
+    problem = problem or oscillator()
+    seen = []
+    for event in run(problem, MLP(problem.domain, (4,)), [stage or Adam(steps)], batches):
+        seen.append(event.state.batch["equation"].x)
+    return seen
