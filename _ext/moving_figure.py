@@ -8,14 +8,16 @@
 
 `u-curve` is the script chapters/_static/figures/u-curve.js, `still` the name of the figure of a cell of the same
 page for which it stands. Without JavaScript, in print and in a notebook nothing but that figure is seen; where the
-script runs, it folds it and shows itself. `try` says what to move first, `taught` what that should have shown,
-folded until asked for.
+script runs, it folds it and shows itself; with `:open:` it stays unfolded. `try` says what to move first, `taught`
+what that should have shown, folded until asked for.
 
-The scripts are modules that import from one another. A page that was opened as a file, from no server, may load no
-module, so each figure and what it imports are put into one plain script, `_static/moving/NAME.js`.
+The scripts are modules that import from one another, and stored runs from companion/data. A page that was opened as
+a file, from no server, may load no module, so each figure and what it imports are put into one plain script,
+`_static/moving/NAME.js`.
 """
 
 import hashlib
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -26,8 +28,13 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxTranslator
 
-FIGURES = Path(__file__).parent.parent / "chapters" / "_static" / "figures"
+ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "chapters" / "_static" / "figures"
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+)\.js";\n', re.MULTILINE)
+DATA = re.compile(
+    r'^import (\w+) from "[./]*/(companion/data/\w+\.json)" with \{ type: "json" \};\n',
+    re.MULTILINE,
+)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", re.MULTILINE)
 
 
@@ -45,15 +52,17 @@ class MovingFigure(SphinxDirective):
         "still": directives.unchanged_required,
         "try": directives.unchanged_required,
         "taught": directives.unchanged_required,
+        "open": directives.flag,
     }
 
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]
-        if missing := [option for option in self.option_spec if option not in self.options]:
+        if missing := [one for one in ("still", "try", "taught") if one not in self.options]:
             raise self.error(f"moving-figure {name} needs :{':, :'.join(missing)}: as well.")
         if not (FIGURES / f"{name}.js").is_file():
             raise self.error(f"moving-figure {name}: there is no {name}.js in {FIGURES}.")
-        node = moving_figure(name=name, still=nodes.make_id(self.options["still"]))
+        still = nodes.make_id(self.options["still"])
+        node = moving_figure(name=name, still=still, open="open" in self.options)
         node += self.prose(self.options["try"])
         node += taught("", self.prose(self.options["taught"]))
         self.set_source_info(node)
@@ -71,17 +80,26 @@ def variable(module: str) -> str:
     return "from_" + module.replace("-", "_")
 
 
+def compact(file: Path) -> str:
+    """A stored run without its spaces."""
+    return json.dumps(
+        json.loads(file.read_text("utf-8")), ensure_ascii=False, separators=(",", ":")
+    )
+
+
 def closed(module: str, source: str) -> str:
     """A module as one constant that holds its exports."""
     exports = ", ".join(EXPORT.findall(source))
     body = IMPORT.sub(lambda found: f"const {{{found[1]}}} = {variable(found[2])};\n", source)
+    body = DATA.sub(lambda found: f"const {found[1]} = {compact(ROOT / found[2])};\n", body)
     return f"const {variable(module)} = (() => {{\n{EXPORT.sub('', body)}return {{ {exports} }};\n}})();"
 
 
 def bundle(name: str, folder: Path = FIGURES) -> str:
     """The script of a figure with all that it imports, as a browser runs it without modules.
 
-    An import is one line, `import { a, b } from "./c.js";`, without `as`; an export stands before its function.
+    An import is one line, `import { a, b } from "./c.js";`, without `as`; an export stands before its function. A
+    stored run is `import name from "../../../companion/data/run.json" with { type: "json" };`.
     """
     parts: dict[str, str] = {}
 
@@ -99,15 +117,16 @@ def bundle(name: str, folder: Path = FIGURES) -> str:
 # ---------------------------------------------------------------- the page
 
 
-def opening(name: str, still: str) -> str:
+def opening(name: str, still: str, unfolded: bool = False) -> str:
+    opened = " data-open" if unfolded else ""
     return (
-        f'<div class="moving-figure" id="moving-{name}" data-figure="{name}" data-still="{still}">\n'
+        f'<div class="moving-figure" id="moving-{name}" data-figure="{name}" data-still="{still}"{opened}>\n'
         '<div class="mf-try">'
     )
 
 
 def open_figure(page: SphinxTranslator, node: moving_figure) -> None:
-    page.body.append(opening(node["name"], node["still"]))
+    page.body.append(opening(node["name"], node["still"], node["open"]))
 
 
 def close_figure(page: SphinxTranslator, node: moving_figure) -> None:

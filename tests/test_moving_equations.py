@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from companion.data import stored
 from companion.problems import Epidemic
 from tests.site import moving
 
@@ -213,3 +214,27 @@ def test_ridge(figures: moving.Figures) -> None:
     assert march(0.5, 0.1, np.linspace(0, 60, 31)[1:]) == pytest.approx(
         Epidemic(0.5, 0.1, infected=0.01, days=60).solve(np.linspace(0, 60, 31)[1:])[1], abs=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [("oscillator", ("alone", "soft", "hard")), ("sir", ("late", "never", "log"))],
+)
+def test_training(name: str, runs: tuple[str, ...], figures: moving.Figures) -> None:
+    data = stored(f"training_{name}")
+    truth = np.array(data["truth"]) / 1000
+    for run in runs:
+        for k in (0, 1, 7, 16, len(data[run]) - 1):
+            seen, state = figures.shows(f"training-{name}", run=run, k=k), data[run][k]
+            u = np.array(state["values"]) / 1000
+            assert (seen["step"], seen["stage"]) == (state["step"], state["stage"])
+            assert seen["loss"] == state["loss"]
+            assert seen["u"] == pytest.approx(u, abs=1e-15)
+            off = np.linalg.norm(u - truth) / np.linalg.norm(truth)
+            assert seen["error"] == pytest.approx(off, rel=1e-12)
+            assert seen["first"] == pytest.approx(np.array(data[run][0]["values"]) / 1000)
+    if name == "sir":  # the price of no epidemic is said
+        price = 2 * (0.5 - 0.1) * 0.01**2 / 60
+        figures.shows("training-sir", run="never", k=32)
+        words = figures.page.locator(".mf-says").inner_text()
+        assert f"{data['never'][-1]['loss'] / price:.3g} times J" in words

@@ -8,7 +8,8 @@ from pathlib import Path
 from _ext import moving_figure
 from tests.site import browser as site
 
-NAMES = sorted({file.stem for file in moving_figure.FIGURES.glob("*.js")} - {"base", "plot"})
+SHARED = {"base", "plot", "training"}
+NAMES = sorted({file.stem for file in moving_figure.FIGURES.glob("*.js")} - SHARED)
 STATIC = Path(__file__).parent.parent.parent / "chapters" / "_static"
 PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="figures/figures.css">{opening}<p>Try it.</p></div>

@@ -236,13 +236,14 @@ class Moving {
   }
 }
 
-/** The still figure is kept below, folded: links to it work, and print shows it. */
-function foldStill(id) {
+/** The still figure is kept, folded unless the page wants it open: links to it work, and print shows it. */
+function foldStill({ still: id, open }) {
   const still = document.getElementById(id);
   if (!still) return;
   const folded = element("details", { class: "still-figure" }, element("summary", {}, "The figure that stands still"));
   still.replaceWith(folded);
   folded.append(still);
+  folded.open = open !== undefined;
   const openIfAsked = () => (folded.open ||= location.hash === `#${id}`);
   addEventListener("hashchange", openIfAsked);
   openIfAsked();
@@ -251,5 +252,5 @@ function foldStill(id) {
 export function movingFigure(spec) {
   const host = document.querySelector(`.moving-figure[data-figure="${spec.name}"]`);
   new Moving(host, spec);
-  foldStill(host.dataset.still);
+  foldStill(host.dataset);
 }
