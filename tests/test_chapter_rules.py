@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import chapter_rules, main_line, normalise
+from companion.practice.checking import labels
+from tools import chapter_rules, main_line, normalise, practice_rules, reading
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]*_*.ipynb"))
@@ -125,6 +126,11 @@ WRONG_SOURCES = [
     ("ex-b\n\n*Drill, 10 minutes.*", "ex-b\n\n", "ex-b does not begin with its level and minutes"),
     ("ex-b\n\n*Drill, 10", "ex-b\n\n*Hard, 10", "ex-b does not begin with its level and minutes"),
     ("ex-b\n\n*Drill, 10 min", "ex-b\n\n*Drill, min", "ex-b does not begin with its level and min"),
+    (
+        "*Drill, 10 minutes.* ",
+        "",
+        "ex-a does not begin with its level and minutes: '*Drill, 10 min",
+    ),
     ("Try it.\n\n" + HINT, "Try it.", "ex-a has no folded hint"),
     (
         ":class: dropdown\nBegin",
@@ -132,7 +138,12 @@ WRONG_SOURCES = [
         "ex-a has no folded hint (:::{hint} with :class: dropdown)",
     ),
     ("*Drill,", "*Exercise,", "the page has no drill"),
-    (PROBLEM, "", "the page has no open problem"),
+    (PROBLEM, "", "the last exercise is no open problem"),
+    (
+        f"{EXERCISE % 'b'}\n\n{PROBLEM}",
+        f"{PROBLEM}\n\n{EXERCISE % 'b'}",
+        "the last exercise is no op",
+    ),
     ("; no solution is published", "", "problem-04-between does not begin with its level and min"),
     ("Find it. `check", "Find it. `see", "problem-04-between does not say check"),
     (
@@ -341,6 +352,15 @@ def test_rewriting_keeps_text_and_drops_the_rest() -> None:
     messy["cells"].append(new_code_cell(""))
     assert normalise.as_text(normalise.normalised(messy)) == normalise.as_text(nb)
     assert normalise.normalised(nb) == nb
+
+
+def test_every_checker_is_asked_for_on_one_page_and_tried_in_a_test() -> None:
+    pages = [reading.prose(nbformat.read(path, as_version=4)) for path in CHAPTERS]
+    asked = [set(practice_rules.CHECKED.findall(page)) for page in pages]
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_practice*.py"))
+    for label in labels():
+        assert sum(label in page for page in asked) == 1, label
+        assert f'"{label}"' in tests, label
 
 
 # ---------------------------------------------------------------- one sitting

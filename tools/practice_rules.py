@@ -45,14 +45,12 @@ def practice_faults(exercise: dict) -> list[str]:
 def exercises_can_be_practised(nb: dict) -> list[str]:
     """Each states its level and has a hint; the page has a drill and an open problem; checks exist."""
     exercises = directives(prose(nb), "exercise")
-    if not any(LEVEL.search(each["body"]) for each in exercises):
-        return []  # a page that is not converted yet
     found = [fault for exercise in exercises for fault in practice_faults(exercise)]
     levels = [level for each in exercises for level in LEVEL.findall(each["body"])]
     if "Drill" not in levels:
         found.append("the page has no drill: an exercise of five to ten minutes, one idea")
-    if not any(each["options"].get("label", "").startswith("problem-") for each in exercises):
-        found.append("the page has no open problem (:label: problem-NN-name)")
+    if not exercises or not exercises[-1]["options"].get("label", "").startswith("problem-"):
+        found.append("the last exercise is no open problem (:label: problem-NN-name)")
     missing = sorted(set(CHECKED.findall(prose(nb))) - set(labels()))
     return found + [
         f'check("{label}", ...) has no checker in companion/practice' for label in missing
