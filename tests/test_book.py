@@ -31,7 +31,15 @@ def toc_pages() -> list[str]:
 
 
 PAGES = toc_pages()
+BASE = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
 CHAPTERS = [page for page in PAGES if re.search(r"/\d\d[a-z]?_", page)]
+# What is typed, and where it is answered: tests/site/queries.txt.
+QUERIES = [
+    (query, re.sub(r"^[^#]+", r"chapters/\g<0>.html", answer))
+    for query, answer in re.findall(
+        r"^([^#\n].*) -> (.*)$", (ROOT / "tests/site/queries.txt").read_text("utf-8"), re.M
+    )
+]
 EXTRAS = ["genindex.html", "py-modindex.html", "search.html"]
 
 
@@ -118,6 +126,25 @@ def test_a_chapter_has_card_solutions_and_launch_buttons(path: str, book: Path) 
     assert_none(static.launch_faults(path, page, book))
 
 
+def test_every_page_says_what_it_is_and_where(book: Path) -> None:
+    html = {path: (book / path).read_text("utf-8") for path in PAGES}
+    assert_none([f for path in PAGES for f in static.head_faults(path, html[path], BASE)])
+    said = [dict(static.META.findall(page))["description"] for page in html.values()]
+    assert len(set(said)) == len(PAGES)
+    for path in EXTRAS:
+        assert '<meta name="robots" content="noindex"' in (book / path).read_text("utf-8")
+
+
+def test_the_sitemap_has_every_page_once(book: Path) -> None:
+    assert_none(static.sitemap_faults((book / "sitemap.xml").read_text("utf-8"), BASE, book, PAGES))
+
+
+def test_every_section_that_the_search_opens_is_there(book: Path) -> None:
+    script = (book / "sections.js").read_text("utf-8")
+    assert len(script.encode()) < 1_000_000
+    assert_none(static.index_faults(script, book))
+
+
 # ---------------------------------------------------------------- the pages in a browser
 
 
@@ -139,12 +166,19 @@ def test_a_page_whose_fonts_never_come_is_shown(browser: site.BrowserContext, bo
     assert_none(site.fontless_faults(browser, book, PAGES[0]))
 
 
-@pytest.mark.parametrize("path", CHAPTERS)
 def test_search_finds_a_word_of_every_chapter(
-    path: str, book: Path, browser: site.BrowserContext, address: str
+    book: Path, browser: site.BrowserContext, address: str
 ) -> None:
-    word = static.telling_word(static.read(book / path))
-    assert_none(site.search_faults(browser, address, word, path))
+    words = static.telling_words({path: static.read(book / path) for path in CHAPTERS})
+    assert_none(site.search_faults(browser, address, words, among=True))
+
+
+def test_the_page_that_answers_is_first_and_its_section_opens(
+    browser: site.BrowserContext, address: str
+) -> None:
+    assert len(QUERIES) >= 20
+    assert_none(site.search_faults(browser, address, QUERIES))
+    assert_none(site.opening_faults(browser, address, "torch second derivative wrt input"))
 
 
 def test_a_solution_unfolds(browser: site.BrowserContext, address: str) -> None:
@@ -199,6 +233,34 @@ def test_a_fault_in_the_html_is_reported(fragment: str, words: str, check, book:
     page = static.parse(planted(book, fragment))
     faults = check(SHORT, page, book) if check is static.dead_links else check(SHORT, page)
     assert any(words in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new", "words"),
+    [
+        (r'name="description"', 'name="d"', "a description of 0 letters"),
+        (r'(name="description" content=").*?"', r'\1short"', "a description of 5 letters"),
+        (r'(og:description" content=")', r"\1x", "another description"),
+        (r'(rel="canonical" href=")', r"\1x", "the canonical address is ['xhttps"),
+        (r'<link rel="canonical"', r'<link rel="c"', "the canonical address is []"),
+    ],
+)
+def test_a_wrong_head_is_reported(pattern: str, new: str, words: str, book: Path) -> None:
+    html = (book / PAGE).read_text("utf-8")
+    assert words in " ".join(static.head_faults(PAGE, re.sub(pattern, new, html), BASE))
+
+
+def test_a_wrong_map_is_reported(book: Path) -> None:
+    page, gone = f"<loc>{BASE}{PAGE}</loc>", f"<loc>{BASE}gone.html</loc>"
+    assert static.sitemap_faults(page * 2 + gone, BASE, book, [PAGE, SHORT]) == [
+        f"the sitemap has 2 times {PAGE}",
+        f"the sitemap has 0 times {SHORT}",
+        f"the sitemap has {BASE}gone.html, which is no page of the book",
+    ]
+    script = 'setSections({"pages":{"chapters/status":""},"entries":[["chapters/status","gone"]]})'
+    assert static.index_faults(script, book) == [
+        "the search opens chapters/status#gone, which is not there"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -299,5 +361,9 @@ def test_a_drawing_without_its_font_is_reported() -> None:
     assert static.letters_without_font("x.svg", logo) == ["x.svg: no letter 'Z' in its font"]
 
 
-def test_a_word_that_is_nowhere_is_reported(browser: site.BrowserContext, address: str) -> None:
-    assert "does not list" in site.search_faults(browser, address, "xylophone", PAGE)[0]
+def test_a_search_that_does_not_find_is_reported(
+    browser: site.BrowserContext, address: str
+) -> None:
+    for among, query in (True, "xylophone"), (False, "adjoint"):
+        (fault,) = site.search_faults(browser, address, [(query, PAGE)], among)
+        assert f"a search for {query!r} wants {PAGE} and lists" in fault

@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from urllib.parse import quote
 
 from axe_playwright_python.sync_playwright import Axe
 from fontTools.fontBuilder import FontBuilder
@@ -326,18 +327,50 @@ def fontless_faults(context: BrowserContext, folder: Path, path: str) -> list[st
     return []
 
 
-def search_faults(context: BrowserContext, base: str, word: str, path: str) -> list[str]:
-    """Nothing, if a search for the word lists the page."""
+def typed(page: Page, query: str) -> list[str]:
+    """The addresses that the page Search lists for a query, best first."""
+    page.locator(".bd-search-container input").fill(query)
+    said = "query => document.querySelector('p.search-summary')?.dataset.query === query"
+    page.wait_for_function(said, arg=query)
+    return page.evaluate(
+        "[...document.querySelectorAll('ul.search > li > a')].map(a => a.getAttribute('href'))"
+    )
+
+
+def search_faults(
+    context: BrowserContext, base: str, queries: list[tuple[str, str]], among: bool = False
+) -> list[str]:
+    """The queries, typed one after the other into one page, whose first result is not the one wanted.
+
+    With `among`, the queries that list nothing of the page that is wanted.
+    """
     page = context.new_page()
     faults = record(page, base)
-    page.goto(f"{base}/search.html?q={word}")
-    said = "document.querySelector('p.search-summary')?.textContent"
-    page.wait_for_function(f"/found|did not match/.test({said})")  # then the search has ended
-    listed = (
-        "path => [...document.querySelectorAll('ul.search a')].some(a => a.href.includes(path))"
+    page.goto(f"{base}/search.html")
+    for query, wanted in queries:
+        listed = typed(page, query)
+        found = [address.split("#")[0] for address in listed] if among else listed[:1]
+        if wanted not in found:
+            faults.append(f"a search for {query!r} wants {wanted} and lists {listed[:3]}")
+    page.close()
+    return faults
+
+
+def opening_faults(context: BrowserContext, base: str, query: str) -> list[str]:
+    """A click on the first result of a query opens its section: the heading is in the window."""
+    page = context.new_page()
+    faults = record(page, base)
+    page.goto(f"{base}/search.html?q={quote(query)}")
+    page.locator("ul.search a").first.click()
+    page.wait_for_load_state()
+    settle(page)
+    top, height = page.evaluate(
+        "[document.querySelector(':target').parentElement.getBoundingClientRect().top, innerHeight]"
     )
-    if not page.evaluate(listed, path):
-        faults.append(f"a search for {word!r} does not list {path}")
+    if not 0 <= top < height / 2:
+        faults.append(
+            f"{query!r} opens {page.url}, and its section stands {top:.0f} px from the top"
+        )
     page.close()
     return faults
 

@@ -3,11 +3,13 @@
 A page is its path below the site's root, with forward slashes, and its parsed HTML.
 """
 
+import json
 import posixpath
 import re
 from base64 import b64decode
 from collections import Counter
 from functools import cache
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -150,7 +152,63 @@ def solution_faults(path: str, page: BeautifulSoup) -> list[str]:
     return found
 
 
-def telling_word(page: BeautifulSoup) -> str:
-    """The longest plain word of the page's paragraphs: what a reader might search for."""
-    text = " ".join(tag.get_text(" ") for tag in page.select("article section > p"))
-    return max(sorted(re.findall(r"\b[a-z]{5,16}\b", text)), key=len)
+def telling_words(pages: dict[str, BeautifulSoup]) -> list[tuple[str, str]]:
+    """A word of each page, and the page: the longest plain one of its paragraphs that no other page has."""
+    had = {
+        path: {
+            word
+            for paragraph in page.select("article section > p")
+            for piece in paragraph.find_all(string=True)
+            if not piece.find_parent(class_="math")
+            for word in re.findall(r"\b[a-z]{5,16}\b", piece)
+        }
+        for path, page in pages.items()
+    }
+    times = Counter(word for words in had.values() for word in words)
+    return [
+        (max(sorted(word for word in words if times[word] == 1), key=len), path)
+        for path, words in had.items()
+    ]
+
+
+META = re.compile(r'<meta (?:name|property)="([\w:]+)" content="([^"]*)"')
+
+
+def head_faults(path: str, html: str, base: str) -> list[str]:
+    """What the head of a page says to those who do not read it: a description of 50 to 160 letters, one address."""
+    said = {name: unescape(content) for name, content in META.findall(html)}
+    description = said.get("description", "")
+    found = []
+    if not 50 <= len(description) <= 160:
+        found.append(f"{path}: a description of {len(description)} letters, 50 to 160 are needed")
+    if said.get("og:description") != description or not said.get("og:title"):
+        found.append(f"{path}: the card of a link has another description, or no title")
+    canonical = re.findall(r'<link rel="canonical" href="([^"]*)"', html)
+    if not canonical == [said.get("og:url")] == [base + path]:
+        found.append(f"{path}: the canonical address is {canonical}, and {said.get('og:url')}")
+    return found
+
+
+def sitemap_faults(xml: str, base: str, root: Path, wanted: list[str]) -> list[str]:
+    """Every page once, each under its canonical address, none that is not there."""
+    listed = re.findall(r"<loc>([^<]*)</loc>", xml)
+    times = Counter(listed)
+    found = [f"the sitemap has {times[base + p]} times {p}" for p in wanted if times[base + p] != 1]
+    for address in listed:
+        if not (address.startswith(base) and (root / address.removeprefix(base)).is_file()):
+            found.append(f"the sitemap has {address}, which is no page of the book")
+    return found
+
+
+def index_faults(script: str, root: Path) -> list[str]:
+    """The sections that the search would open, and that are not there."""
+    index = json.loads(script.removeprefix("setSections(").rstrip().removesuffix(")"))
+    ids = {
+        page: set(re.findall(r' id="([^"]+)"', (root / f"{page}.html").read_text("utf-8")))
+        for page in index["pages"]
+    }
+    return [
+        f"the search opens {page}#{anchor}, which is not there"
+        for page, anchor, *_ in index["entries"]
+        if anchor and anchor not in ids[page]
+    ]
