@@ -29,6 +29,7 @@ SILENT_CLASSES = {
     "prev-next-area",
 }
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+BLOCKS = {"p", "li", "dt", "dd", "td", "th", "pre", "div", "summary", "figcaption"}
 Entry = dict[str, str]
 
 
@@ -90,14 +91,14 @@ def walk(element: html.HtmlElement, found: list[Entry]) -> None:
         return
     if entry := opened(element):
         found.append({**entry, "text": ""})
-    is_title = element.tag in HEADINGS or (entry and entry["kind"] in ("word", "message"))
-    if found and not is_title:
+    if element.tag in HEADINGS or (entry and entry["kind"] in ("word", "message")):
+        return  # it is the title of what comes
+    if found:
         found[-1]["text"] += element.text or ""
     for child in element:
-        if not is_title:
-            walk(child, found)
-        if found and not is_title:
-            found[-1]["text"] += child.tail or ""
+        walk(child, found)
+        if found:
+            found[-1]["text"] += (" " if child.tag in BLOCKS else "") + (child.tail or "")
 
 
 def entries(page: str) -> list[Entry]:

@@ -97,7 +97,7 @@ function score(book, entry, typed, query, words) {
   const found = has.reduce((sum, word) => sum + rarity(book, word) * entry.often.get(word) / (entry.often.get(word) + 2), 0);
   const covered = total(book, has) / total(book, words);
   const name = Math.max(...entry.heads.map(head => named(book, head, words)));
-  const exact = entry.name === typed ? 5 : entry.exact.includes(run(query)) ? 2 : 1;
+  const exact = entry.name === typed ? 8 : entry.exact.includes(run(query)) ? 2 : 1;
   return entry.share * exact * found * covered ** 2 * (1 + 3 * name) * (1 + neighbours(entry, query.map(stem)));
 }
 
