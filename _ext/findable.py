@@ -84,16 +84,18 @@ def tags(title: str, said: str, address: str, site: str) -> str:
 
 
 def describe(
-    app: Sphinx, page: str, _template: str, context: dict, doctree: nodes.document
+    app: Sphinx, page: str, _template: str, context: dict, doctree: nodes.document | None
 ) -> None:
     """Put what is said of a page into its head."""
     if page in NOT_INDEXED:
-        context["metatags"] += '<meta name="robots" content="noindex" />'
+        said = '<meta name="robots" content="noindex" />'
     elif doctree is not None:
         title = app.env.titles[page].astext()
         address = f"{app.config.html_baseurl}{app.builder.get_target_uri(page)}"
-        said = description(paragraphs(doctree))
-        context["metatags"] += tags(title, said, address, app.config.project)
+        said = tags(title, description(paragraphs(doctree)), address, app.config.html_title)
+    else:
+        return
+    context["metatags"] = context.get("metatags", "") + said  # a list of words has none
 
 
 def sitemap(addresses: Iterable[str]) -> str:

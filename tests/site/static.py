@@ -153,7 +153,7 @@ def solution_faults(path: str, page: BeautifulSoup) -> list[str]:
 
 
 def telling_words(pages: dict[str, BeautifulSoup]) -> list[tuple[str, str]]:
-    """A word of each page, and the page: the longest plain one of its paragraphs that no other page has."""
+    """A word of each page, and the page: the longest plain one of its paragraphs that begins as on no other page."""
     had = {
         path: {
             word
@@ -164,9 +164,9 @@ def telling_words(pages: dict[str, BeautifulSoup]) -> list[tuple[str, str]]:
         }
         for path, page in pages.items()
     }
-    times = Counter(word for words in had.values() for word in words)
+    times = Counter(start for words in had.values() for start in {word[:7] for word in words})
     return [
-        (max(sorted(word for word in words if times[word] == 1), key=len), path)
+        (max(sorted(word for word in words if times[word[:7]] == 1), key=len), path)
         for path, words in had.items()
     ]
 
