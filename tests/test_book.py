@@ -169,7 +169,7 @@ def test_a_page_whose_fonts_never_come_is_shown(browser: site.BrowserContext, bo
 def test_search_finds_a_word_of_every_chapter(
     book: Path, browser: site.BrowserContext, address: str
 ) -> None:
-    words = static.telling_words({path: static.read(book / path) for path in CHAPTERS})
+    words = static.telling_words({path: (book / path).read_text("utf-8") for path in CHAPTERS})
     assert_none(site.search_faults(browser, address, words, among=True))
 
 

@@ -152,18 +152,13 @@ def solution_faults(path: str, page: BeautifulSoup) -> list[str]:
     return found
 
 
-def telling_words(pages: dict[str, BeautifulSoup]) -> list[tuple[str, str]]:
+def telling_words(html: dict[str, str]) -> list[tuple[str, str]]:
     """A word of each page, and the page: the longest plain one of its paragraphs that begins as on no other page."""
-    had = {
-        path: {
-            word
-            for paragraph in page.select("article section > p")
-            for piece in paragraph.find_all(string=True)
-            if not piece.find_parent(class_="math")
-            for word in re.findall(r"\b[a-z]{5,16}\b", piece)
-        }
-        for path, page in pages.items()
-    }
+    had = {}
+    for path, page in html.items():
+        paragraphs = " ".join(re.findall(r"<p>(.*?)</p>", page, re.DOTALL))
+        plain = re.sub(r"<annotation.*?</annotation>|<[^>]*>", "", paragraphs, flags=re.DOTALL)
+        had[path] = set(re.findall(r"\b[a-z]{5,16}\b", plain))
     times = Counter(start for words in had.values() for start in {word[:7] for word in words})
     return [
         (max(sorted(word for word in words if times[word[:7]] == 1), key=len), path)
