@@ -40,7 +40,7 @@ def two(r: Any, s: Any) -> list:
     return [r * r * s, 1.5]
 
 
-PROGRAMS = [  # F, in words, xs, vs
+PROGRAMS: list[tuple[Callable, str, tuple, tuple]] = [  # F, in words, xs, vs
     (cubic, "[a b, a + b c², 3a − c]", (2.0, -1.0, 0.5), (1.0, 0.0, 0.0)),
     (cubic, "[a b, a + b c², 3a − c]", (1.0, 3.0, -2.0), (0.5, -1.0, 2.0)),
     (two, "[r² s, 1.5]", (2.0, 3.0), (0.0, 1.0)),

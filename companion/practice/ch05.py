@@ -50,7 +50,8 @@ def ex_05_newton(solve: Callable) -> str:
     for size, most in [(3, 6), (20, 40), (200, 12)]:
         Q = np.linalg.qr(rng.normal(size=(size, size)))[0]
         eigenvalues = 1.0 + np.arange(size) % 5
-        H, g, calls = (Q * eigenvalues) @ Q.T, rng.normal(size=size), []
+        H, g = (Q * eigenvalues) @ Q.T, rng.normal(size=size)
+        calls: list[int] = []
 
         def product(p: np.ndarray, H: np.ndarray = H, calls: list = calls) -> np.ndarray:
             calls.append(1)
@@ -86,7 +87,8 @@ def ex_05_softmax(gradient: Callable) -> str:
 def problem_05_bands(f: Callable) -> str:
     rng = np.random.default_rng(8)
     for n in [1, 2, 3, 4, 5, 9, 50]:
-        J, calls = np.triu(np.tril(rng.normal(size=(n, n)), 1), -1), []
+        J = np.triu(np.tril(rng.normal(size=(n, n)), 1), -1)
+        calls: list[int] = []
 
         def product(v: np.ndarray, J: np.ndarray = J, calls: list = calls) -> np.ndarray:
             calls.append(1)
