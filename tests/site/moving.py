@@ -9,6 +9,7 @@ from _ext import moving_figure
 from tests.site import browser as site
 
 SHARED = {"base", "plot", "training"}
+UNFOLDED = {"training-oscillator"}  # the page of this one wants its figure that stands still open
 NAMES = sorted({file.stem for file in moving_figure.FIGURES.glob("*.js")} - SHARED)
 STATIC = Path(__file__).parent.parent.parent / "chapters" / "_static"
 PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,">
@@ -51,7 +52,7 @@ def opened(folder: Path, window: site.BrowserContext) -> Iterator[Figures]:
     """Every figure on a page of its own."""
     (folder / "figures").symlink_to(STATIC / "figures")
     for name in NAMES:
-        opening = moving_figure.opening(name, "still")
+        opening = moving_figure.opening(name, "still", name in UNFOLDED)
         (folder / f"{name}.html").write_text(PAGE.format(name=name, opening=opening), "utf-8")
         (folder / f"{name}.js").write_text(moving_figure.bundle(name), "utf-8")
     with site.served(folder) as base:
