@@ -198,7 +198,7 @@ s = torch.tanh
 RIGHT = {
     "ex-12-ansatz": lambda t, n: 2 - s(t) + s(t) ** 2 * n,
     "ex-12-two-ends": two_ends,
-    "ex-12-eigenvalue": {"zero": "many", "one": "none"},
+    "ex-12-eigenvalue": {"to_0": "many", "to_1": "none"},
     "ex-12-horizon": {"needed": 5e-9, "dying": 2.0e-5},
     "ex-12-unstable": {"bounded": 3.51, "growing": 5.51e3},
     "problem-12-damped": swing,
@@ -233,7 +233,7 @@ RIGHT = {
 }
 LATER = {"ex-15b-mark", "ex-15b-east"}  # the ground is read when it is asked for
 WRONG = [
-    ("ex-12-ansatz", lambda t, n: 2 - s(t) + s(t) * n, "at n = '1 + cos': your u'(0) is 1, asked is -1"),
+    ("ex-12-ansatz", lambda t, n: 2 - s(t) + s(t) * n, "at n = 1 + cos: your u'(0) is 1, asked is -1"),
     ("ex-12-ansatz", lambda t, n: 2 - t + t**2 * n, "at t = 12: u for n = 0 is -10: an ansatz should stay"),
     ("ex-12-ansatz", lambda t, n: 2 - s(t) + t**2 * n, "at t = 3.5: the factor of n is 12.25: an ansatz sho"),
     ("ex-12-ansatz", lambda t, n: 2 - s(t) + s(t) ** 2 * torch.exp(-t) * n, "is hardly heard there"),
@@ -246,8 +246,8 @@ WRONG = [
      "at t = 0.9999: your ansatz multiplies the network by 1.00013e-08: it would have to be"),
     ("ex-12-two-ends", replace(two_ends, residual=lambda u, t: u(0, 0) - u()), "residual of 1.7 in your equ"),
     ("ex-12-two-ends", replace(two_ends, residual=lambda u, t: 0 * u(0, 0)), "t sin 1 is no solution, and n"),
-    ("ex-12-eigenvalue", {"zero": "one", "one": "none"}, "you count one: put in sin t, and then 2 sin t"),
-    ("ex-12-eigenvalue", {"zero": "many", "one": "one"}, "with y(π) = 1 you count one: for every A sin t"),
+    ("ex-12-eigenvalue", {"to_0": "one", "to_1": "none"}, "you count one: put in sin t, and then 2 sin t"),
+    ("ex-12-eigenvalue", {"to_0": "many", "to_1": "one"}, "with y(π) = 1 you count one: for every A sin t"),
     ("ex-12-horizon", {"needed": 1e-4, "dying": 2e-5}, "has the error 1.00% and the loss 5.0e-09"),
     ("ex-12-horizon", {"needed": 1e-9, "dying": 2e-5}, "1.0e-09 is more than is needed: 5.0e-09 will do"),
     ("ex-12-horizon", {"needed": 5e-9, "dying": 2e-3}, "your loss is 0.002, -(2/T) cos t has the mean squ"),

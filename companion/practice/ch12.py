@@ -71,19 +71,19 @@ def ex_12_two_ends(problem: Problem) -> str:
 
 
 @asks(
-    parts(zero=one_of("none", "one", "many"), one=one_of("none", "one", "many")),
+    parts(to_0=one_of("none", "one", "many"), to_1=one_of("none", "one", "many")),
     "how many solutions there are with y(π) = 0 and with y(π) = 1",
-    example='{"zero": "one", "one": "one"}',
+    example='{"to_0": "one", "to_1": "one"}',
 )
 def ex_12_eigenvalue(count: dict) -> str:
     """y = A sin t + B cos t: y(0) = B and y(π) = -B."""
     demand(
-        count["zero"] == "many",
-        f"with y(π) = 0 you count {count['zero']}: put in sin t, and then 2 sin t",
+        count["to_0"] == "many",
+        f"with y(π) = 0 you count {count['to_0']}: put in sin t, and then 2 sin t",
     )
     demand(
-        count["one"] == "none",
-        f"with y(π) = 1 you count {count['one']}: for every A sin t + B cos t, y(π) is -y(0)",
+        count["to_1"] == "none",
+        f"with y(π) = 1 you count {count['to_1']}: for every A sin t + B cos t, y(π) is -y(0)",
     )
     return "the conditions say the same thing twice, or contradict each other"
 
