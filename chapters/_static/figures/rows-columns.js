@@ -116,8 +116,10 @@ movingFigure({
     return jacobian(state, values, { ...left, left: 8 }) + costs(state, values, box.width < 560 ? { ...right, left: 8 } : { ...right, left: right.left - 20 });
   },
   says({ by }, { done, passes, spent, evaluations, columns, rows }) {
+    const all = `All columns would cost ${brief(columns, 3)} times, all rows ${brief(rows, 3)} times as many.`;
+    if (!done) return `f alone takes ${spent} operations. ${all}`;
     const way = by === "columns" ? "forward" : "backward", what = passes === 1 ? by.slice(0, -1) : by;
     return `${done} of ${passes} ${what}, by ${done} ${way} ${done === 1 ? "pass" : "passes"}: ${spent} operations with those of f itself, ` +
-      `${brief(evaluations, 3)} times as many as f has alone. All columns would cost ${brief(columns, 3)} times, all rows ${brief(rows, 3)} times as many.`;
+      `${brief(evaluations, 3)} times as many as f has alone. ${all}`;
   },
 });
