@@ -52,7 +52,7 @@ def good_notebook() -> dict:
         new_markdown_cell("```{literalinclude} ../companion/engines/dual.py\n:pyobject: Dual\n```"),
         new_markdown_cell("(why)=\n## What broke\n\nThe sign."),
         ran("print(1 + 1)", 3, printed("2\n")),
-        new_markdown_cell(f"## Exercises\n\n{exercises}"),
+        new_markdown_cell(f"## Exercises\n\nBy {practice_rules.IMPORTED}.\n\n{exercises}"),
         new_markdown_cell(SOLVED % "a"),
         ran("print(2 + 2)", 4, printed("4\n")),
         new_markdown_cell("```{solution-end}\n```"),
@@ -138,6 +138,7 @@ WRONG_SOURCES = [
         "ex-a has no folded hint (:::{hint} with :class: dropdown)",
     ),
     ("*Drill,", "*Exercise,", "the page has no drill"),
+    ("from companion import practice", "it", "the exercises do not say how an answer is checked"),
     (PROBLEM, "", "the last exercise is no open problem"),
     (
         f"{EXERCISE % 'b'}\n\n{PROBLEM}",

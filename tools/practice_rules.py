@@ -8,6 +8,7 @@ from tools.reading import directives, prose
 TIME = r"[^*,;]+ (?:minutes|hour|hours)"
 LEVEL = re.compile(rf"^\*(Drill|Exercise|Project), {TIME}\.\*", re.M)
 OPEN = re.compile(rf"^\*Open problem, {TIME}; no solution is published\.\*", re.M)
+IMPORTED = "`practice.check(…)`, after `from companion import practice`"
 CHECKED = re.compile(r'check\("([^"]*)"')  # the label in check("ex-04-rules", f)
 
 
@@ -51,6 +52,8 @@ def exercises_can_be_practised(nb: dict) -> list[str]:
         found.append("the page has no drill: an exercise of five to ten minutes, one idea")
     if not exercises or not exercises[-1]["options"].get("label", "").startswith("problem-"):
         found.append("the last exercise is no open problem (:label: problem-NN-name)")
+    if IMPORTED not in prose(nb):
+        found.append(f"the exercises do not say how an answer is checked: {IMPORTED}")
     missing = sorted(set(CHECKED.findall(prose(nb))) - set(labels()))
     return found + [
         f'check("{label}", ...) has no checker in companion/practice' for label in missing
