@@ -40,6 +40,8 @@ def shown(value: Any) -> str:
 
     >>> shown(0.1 + 0.2), shown(np.arange(9.0)), shown("grad")
     ('0.3', '(0, 1, 2, 3, 4, 5, …)', "'grad'")
+    >>> shown([np.eye(5)] * 4)
+    'numbers of the shape (4, 5, 5)'
     """
     value = value.detach() if hasattr(value, "detach") else value
     if isinstance(value, bool | str | type(None)):
@@ -52,6 +54,8 @@ def shown(value: Any) -> str:
         return shortened(repr(value))
     if array.ndim == 0:
         return f"{array[()]:.6g}"
+    if array.ndim > 2:
+        return f"numbers of the shape {array.shape}"
     parts = [shown(part) for part in array[:6]] + ["…"] * (len(array) > 6)
     return f"({', '.join(parts)})"
 
