@@ -48,11 +48,11 @@ book: $(VENV)/.ready
 	@echo "The book is in _build/html. Open it with:"
 	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
 
-# A worker on each core, and one for the time that others wait for a browser; threads of torch beside
-# them would wait for each other.
-test: book
-	@echo "make test: some 9000 tests on all cores; seven minutes on two. What is skipped is listed at the end."
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist=worksteal
+# The book is built by the first test that looks at it (tests/conftest.py), on its cores; workers more than cores go on
+# with the rest meanwhile, and later while others wait for a browser. Threads of torch would wait for each other.
+test: $(VENV)/.ready
+	@echo "make test: builds the book and runs some 10000 tests on all cores; ten minutes on two."
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$($(BIN)/python -c 'import os; print(os.cpu_count() + 2)') --dist=worksteal
 
 # Whatever versions BIN has: what the bounds of pyproject.toml promise.
 rooms:

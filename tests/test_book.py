@@ -4,16 +4,13 @@ The browser reaches this machine only and sees none of its fonts, so a page that
 that it does not bring, is red. At the end faults are planted in copies of a page, to see each reported.
 """
 
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
 from sphinxcontrib import katex
 
 from tests.site import browser as site
@@ -41,31 +38,6 @@ QUERIES = [
     )
 ]
 EXTRAS = ["genindex.html", "py-modindex.html", "search.html"]
-
-
-@pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What one run of `make book` says that failed; warnings are errors. All workers wait for one of them."""
-    folder = tmp_path_factory.getbasetemp()  # of this worker; above it that of the whole run
-    said = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "book.txt"
-    with FileLock(said.with_suffix(".lock")):
-        if said.exists():
-            return said.read_text("utf-8")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PYTEST"))}
-        done = subprocess.run(
-            ["make", "book"], cwd=ROOT, env=environment, text=True, capture_output=True
-        )
-        fault = done.stderr[-8000:] or "make book" if done.returncode else ""
-        said.write_text(fault, "utf-8")
-        return fault
-
-
-@pytest.fixture(scope="module")
-def book(build: str) -> Path:
-    """The folder of the built book."""
-    if build:
-        pytest.fail("the book does not build: see test_the_book_builds", pytrace=False)
-    return HTML
 
 
 @pytest.fixture(scope="module")
