@@ -6,6 +6,8 @@
 #   make notebooks  the chapters as plain notebooks, for any Jupyter, in _build/notebooks
 #   make lab     open your own copy of these in JupyterLab
 #   make write   open the sources of the chapters in JupyterLab, to change the book
+#   make pdf     the book for paper, in _build/derivative-ladder.pdf (needs Chromium)
+#   make slides  slides of chapters 4, 8 and 16, in _build/slides; CHAPTERS="06_jets" makes others
 #   make bench   compare with other packages, in environments of their own
 #   make conformance  try other projects' lists of functions; ARGUMENTS="--seed 7" draws other samples
 #   make gpu     run the book on a GPU: chapters, the tests that need one, what a step costs
@@ -20,12 +22,12 @@ NEEDS_311 := import sys; sys.exit("Python 3.11 or newer is needed; name one with
 INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 
 # These look at the book, its pins and its stored runs.
-BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book chapter_rules claims conformance error_messages findable glossary maths moving_equations moving_figures mutation mutation_operators notation notebooks own_copies package page_numbers peers plain_nodes plain_notebooks project readme recipes redirects rosetta types)) $(wildcard tests/test_experiments*.py)
+BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book chapter_rules claims conformance error_messages findable glossary maths moving_equations moving_figures mutation mutation_operators notation notebooks own_copies package page_numbers peers plain_nodes plain_notebooks print_book project readme recipes redirects rosetta slides teaching types)) $(wildcard tests/test_experiments*.py)
 
 # Where it is set, each process compiles again all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test rooms notebooks lab write bench conformance gpu lock clean
+.PHONY: book test rooms notebooks lab write pdf slides bench conformance gpu lock clean
 .DEFAULT_GOAL := book
 
 # The stamp is newer than the lists when the environment matches them. What is imported is compiled when it is
@@ -69,6 +71,15 @@ lab: notebooks
 
 write: $(VENV)/.ready
 	$(BIN)/jupyter lab chapters
+
+# Chromium prints twice: the first print says on which page everything is.
+pdf: book
+	@echo "make pdf: some 400 pages, printed twice, with Chromium; two minutes on two cores."
+	@$(BIN)/python -m tools.print_book _build/html _build/derivative-ladder.pdf
+
+CHAPTERS ?= 04_tape 08_derivative_as_op 16_sir_forward
+slides: book
+	@$(BIN)/python -m tools.slides _build/html _build/slides $(CHAPTERS)
 
 # The peers may not agree with each other's needs or with the book's, so the book's own versions win.
 $(BENCH_VENV)/.ready: benchmarks/requirements.txt requirements.txt pyproject.toml

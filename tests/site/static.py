@@ -54,15 +54,25 @@ def internal_links(page: BeautifulSoup) -> list[str]:
     return [link for link in named if not urlsplit(link).scheme and not link.startswith("//")]
 
 
+def anchor(fragment: str) -> str:
+    """The id that a fragment asks for.
+
+    >>> anchor("fig-u-curves"), anchor("u-curve?k=-8")  # the second is a state of a moving figure
+    ('fig-u-curves', 'moving-u-curve')
+    """
+    name, state, _ = unquote(fragment).partition("?")
+    return f"moving-{name}" if state else name
+
+
 def link_fault(path: str, link: str, here: frozenset[str], root: Path) -> str | None:
     parts = urlsplit(link)
     if not parts.path:
-        missing = parts.fragment and unquote(parts.fragment) not in here
+        missing = parts.fragment and anchor(parts.fragment) not in here
         return f"{path}: dead anchor {link}" if missing else None
     target = root / posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path)))
     if not target.is_file():
         return f"{path}: dead link {link}"
-    wanted = unquote(parts.fragment) if target.suffix == ".html" else ""
+    wanted = anchor(parts.fragment) if target.suffix == ".html" else ""
     if wanted and wanted not in anchors(target):
         return f"{path}: dead anchor {link}"
     return None
