@@ -17,8 +17,8 @@ from urllib.parse import urljoin, urlsplit
 
 import yaml
 from lxml import html
-from lxml.builder import E
 from lxml.html import HtmlElement
+from lxml.html.builder import E
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
 
@@ -138,7 +138,7 @@ def note(folded: HtmlElement, key: str) -> HtmlElement:
     line = E.p({"class": f"to-note {sort}", "id": f"{key}-from"}, *shown, ", page ", folio(key))
     back = E.span({"class": "back"}, " from page ", folio(f"{key}-from"))
     swap(folded, line)
-    for summary in folded.xpath(".//summary[p[contains(@class, 'expanded')]] | ./summary"):
+    for summary in folded.xpath(".//details[contains(@class, 'hide')]/summary | ./summary"):
         summary.drop_tree()
     for opened in folded.xpath("descendant-or-self::details"):
         opened.tag = "div"

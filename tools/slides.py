@@ -12,8 +12,8 @@ from copy import deepcopy
 from pathlib import Path
 
 from lxml import html
-from lxml.builder import E
 from lxml.html import HtmlElement
+from lxml.html.builder import E
 
 from tools.print_book import ROOT, article, plain, print_once, rename, styles
 
