@@ -36,6 +36,10 @@ IS_FOLDED = (
 )
 FOLDED = f".//*[{IS_FOLDED}][not(ancestor::*[{IS_FOLDED}])]"
 ROMAN = ("I", "II", "III", "IV", "V", "VI")
+FONTS_ARE_LOADED = """do {
+  document.body.getBoundingClientRect();  // a layout asks for the fonts that it needs
+  await document.fonts.ready;
+} while (document.fonts.status === "loading");"""
 UNKNOWN = "000"  # as wide as the number that the second print puts there
 Parts = list[tuple[str, list[str]]]
 
@@ -282,7 +286,7 @@ def print_once(page: Path, pdf: Path, script: str = "") -> None:
         tab.set_default_timeout(0)
         tab.emulate_media(media="print")
         tab.goto(page.resolve().as_uri())
-        tab.evaluate(f"async () => {{ await document.fonts.ready; {script} }}")
+        tab.evaluate(f"async () => {{ {FONTS_ARE_LOADED} {script} }}")
         tab.pdf(
             path=pdf, prefer_css_page_size=True, print_background=True, outline=True, tagged=True
         )
