@@ -99,7 +99,8 @@ def test_steps_go_on_and_back_and_run_to_the_end(figures: moving.Figures) -> Non
 
 def test_the_strip_of_the_readme_is_what_the_figure_shows(figures: moving.Figures) -> None:
     stills = [figures.shows("backward-walk", step=done) for done in strip.STILLS]
-    assert strip.RESULT.read_text("utf-8") == strip.strip(stills), "run tools/strip.py"
+    kept = re.sub(r"@font-face .*", "", strip.RESULT.read_text("utf-8"), count=1)
+    assert kept == strip.strip(stills), "run tools/strip.py"
 
 
 def test_without_its_script_a_figure_is_not_there(figures: moving.Figures) -> None:

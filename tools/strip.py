@@ -6,6 +6,7 @@ The numbers are those that the moving figure shows after as many lines; it runs 
 The strip has a light ground of its own, and so reads on a dark page too.
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -25,9 +26,9 @@ WIDE, TALL = 74, 48  # a box
 STEP = (WIDE + 7, TALL + 40)
 FRAME = (3 * WIDE + 2 * 7 + 20, 3 * STEP[1] + TALL + 64)  # a still
 STYLE = """
-text { font: 12px -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; fill: #1f2328; text-anchor: middle }
-.name { font-size: 11px } .done { text-decoration: line-through; fill: #59636e }
-.title { font-size: 13px; font-weight: 600 }
+text { font: 13.5px "Book Sans", sans-serif; fill: #1f2328; text-anchor: middle }
+.name { font-size: 13px } .done { text-decoration: line-through; fill: #59636e }
+.title { font-size: 15px; font-weight: 600 }
 rect { fill: #fff; stroke: #818b98; stroke-width: 1.5 } line { stroke: #818b98; stroke-width: 1.2 }
 rect.final, line.now { stroke: #0a5fb8; stroke-width: 2 } text.final, text.share { fill: #0a5fb8; font-weight: 600 }
 rect.waits { stroke: #c04a00; stroke-width: 2; stroke-dasharray: 6 4 } text.waits { fill: #c04a00; font-weight: 600 }
@@ -102,6 +103,16 @@ def strip(stills: list[dict]) -> str:
     )
 
 
+def with_font(picture: str) -> str:
+    """An image sees no font of a page: the picture with the book's own, cut down to its letters."""
+    from tools.fonts import FONTS, as_data, cut
+
+    letters = set(map(ord, "".join(re.findall(r">([^<]+)</text>", picture))))
+    font = as_data(cut(FONTS / "book-sans.woff2", "Book Sans", letters, "400 700"))
+    face = f'@font-face {{ font-family: "Book Sans"; src: url({font}); font-weight: 400 700 }}'
+    return picture.replace("<style>", f"<style>{face}", 1)
+
+
 def main() -> None:
     sys.path.insert(0, str(ROOT))
     from tests.site import browser, moving
@@ -112,7 +123,7 @@ def main() -> None:
         moving.opened(Path(folder), window) as figures,
     ):
         stills = [figures.shows("backward-walk", step=done) for done in STILLS]
-    RESULT.write_text(strip(stills), encoding="utf-8")
+    RESULT.write_text(with_font(strip(stills)), encoding="utf-8")
 
 
 if __name__ == "__main__":
