@@ -26,13 +26,10 @@ function count(words, weight, into) {
 
 // A word of a heading counts as so many of the text, one of the page's title as so many.
 const HEADING = 8, TITLE = 2;
-// What only explains a word, names an object or lists things comes after what is about them; the same words on every page
-// come last; and of a section and the top of its page, equally good, the section.
+// What only explains a word, names an object or lists things comes after what is about them.
 const LISTS = /(api|api_pinn|conformance|notation|references|status)$/;
-const PASSING = /^(exercises|the ledger.*|what to remember|checked against)$/i;
-function share(page, anchor, kind, title) {
-  if (kind !== "section") return { message: 1, word: 0.75, name: 0.25 }[kind];
-  return LISTS.test(page) ? 0.25 : PASSING.test(title) ? 0.5 : anchor ? 1 : 0.85;
+function share(page, kind) {
+  return { message: 1, word: 0.75, name: 0.25 }[kind] ?? (LISTS.test(page) ? 0.1 : 1);
 }
 
 const run = words => ` ${words.join(" ")} `;
@@ -55,8 +52,8 @@ function prepared({ pages, entries }) {
     for (const word of often.keys()) known.set(word, (known.get(word) ?? 0) + 1);
     const heads = called.map(name => name.map(stem));
     return {
-      page, anchor, title, text, often, heads, runs: [...heads, body].map(run).join("|"),
-      share: share(page, anchor, kind, title), exact: called.slice(0, 2).map(run),
+      page, anchor, title, text, often, heads,
+      share: share(page, kind), exact: called.slice(0, 2).map(run),
       name: kind === "name" && /[A-Z_.]/.test(title) && title, // no plain word: who types it means it
     };
   });
@@ -83,13 +80,6 @@ function named(book, name, words) {
   return both && both ** 3 / total(book, [...new Set(name)]) / total(book, words) ** 2;
 }
 
-// From 0 to 1: how many neighbours of the query are neighbours in the entry.
-function neighbours(entry, query) {
-  const pairs = query.slice(1).map((word, i) => [query[i], word]);
-  const beside = pairs.filter(pair => pair.every(word => entry.often.has(word)) && entry.runs.includes(run(pair)));
-  return beside.length / Math.max(pairs.length, 1);
-}
-
 // How well an entry answers: rare words count more, repetition saturates, and what lacks a word falls fast.
 function score(book, entry, typed, query, words) {
   const has = words.filter(word => entry.often.has(word));
@@ -98,7 +88,7 @@ function score(book, entry, typed, query, words) {
   const covered = total(book, has) / total(book, words);
   const name = Math.max(...entry.heads.map(head => named(book, head, words)));
   const exact = entry.name === typed ? 8 : entry.exact.includes(run(query)) ? 2 : 1;
-  return entry.share * exact * found * covered ** 2 * (1 + 3 * name) * (1 + neighbours(entry, query.map(stem)));
+  return entry.share * exact * found * covered ** 2 * (1 + 3 * name);
 }
 
 const MOST = 20, OF_A_PAGE = 3;
