@@ -352,6 +352,9 @@ def search_faults(
         found = [address.split("#")[0] for address in listed] if among else listed[:1]
         if wanted not in found:
             faults.append(f"a search for {query!r} wants {wanted} and lists {listed[:3]}")
+    weight = page.evaluate(looks.WEIGHT)
+    if weight > HEAVIEST:
+        faults.append(f"a visit with a search weighs {weight} bytes, more than {HEAVIEST}")
     page.close()
     return faults
 
