@@ -59,6 +59,24 @@ def test_a_figure_is_light_and_its_file_short(name: str) -> None:
     assert len(source.splitlines()) <= 400
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_on_a_phone_and_on_a_wide_page_no_word_of_a_figure_is_cut(
+    name: str, figures: moving.Figures
+) -> None:
+    figures.shows(name)
+    page = figures.page
+    page.evaluate("document.fonts.ready.then(() => 0)")
+    before = page.viewport_size
+    for width in (320, 390, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert figures.cut() == [], f"{width} wide, at the start"
+        for slider in page.locator("input[type=range]").all():
+            slider.press("End")
+        assert figures.cut() == [], f"{width} wide, every slider at its end"
+        figures.shows(name)
+    page.set_viewport_size(before)
+
+
 def handle(figures: moving.Figures) -> tuple[float, float]:
     """Where on the screen the first handle of the picture is."""
     box = figures.page.locator(".handle .wide").first.bounding_box()

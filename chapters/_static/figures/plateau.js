@@ -80,7 +80,7 @@ function sweep({ lambda, k, days }) {
 function panels({ width, height }) {
   if (width < 560) {
     const part = (height - 40) / 3;
-    return [0, 1, 2].map((n) => ({ left: 56, top: 22 + n * (part + 10), right: width - 8, bottom: (n + 1) * part - 16 + n * 10 }));
+    return [0, 1, 2].map((n) => ({ left: 56, top: 22 + n * (part + 10), right: width - 8, bottom: (n + 1) * part - 19 + n * 10 }));
   }
   const middle = width * 0.48;
   return [
