@@ -35,7 +35,7 @@ def test_a_slide_for_each_section_and_each_exercise(said: list[str]) -> None:
         said
         == [
             "4. Tape Why? The question How?",
-            "Write it down A line each. In order. y = x 1",  # the table, not the code; the formula in any case
+            "Write it down A line each. In order. 1 y = x",  # the table, not the code; the formula in any case
             "Deeper Further down, in a first paragraph that is long enough to stand alone on a slide, as most are.",
             "Exercise 4.1 Do.",
         ]

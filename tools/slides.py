@@ -22,9 +22,9 @@ LONGEST = 16  # lines of code that a room can read
 FOLDED = (
     ".//details | .//*[contains(@class, 'dropdown')] | .//p[contains(@class, 'admonition-title')]"
 )
-FIT = """for (const slide of document.querySelectorAll(".slide"))
-  for (let size = 22; size > 9 && slide.scrollHeight > slide.clientHeight + 1; size -= 0.5)
-    slide.style.fontSize = `${size}pt`;"""
+FIT = """const over = (slide) => slide.scrollHeight > slide.clientHeight + 1 || slide.scrollWidth > slide.clientWidth;
+for (const slide of document.querySelectorAll(".slide"))
+  for (let size = 22; size > 9 && over(slide); size -= 0.5) slide.style.fontSize = `${size}pt`;"""
 
 
 def own(section: HtmlElement, what: str) -> list[HtmlElement]:
@@ -50,12 +50,16 @@ def shown(section: HtmlElement) -> list[HtmlElement]:
     return (drawn or own(section, "table") or code)[:1]
 
 
-def slide(heading: HtmlElement, words: list[HtmlElement], beside: list[HtmlElement]) -> HtmlElement:
+def slide(
+    heading: HtmlElement,
+    words: list[HtmlElement],
+    formula: list[HtmlElement],
+    beside: list[HtmlElement],
+) -> HtmlElement:
     left = E.div({"class": "said"}, *map(deepcopy, words))
     right = [E.div({"class": "shown"}, *map(deepcopy, beside))] if beside else []
-    return E.section(
-        {"class": "slide"}, E.h2(plain(heading)), E.div({"class": "halves"}, left, *right)
-    )
+    halves = E.div({"class": "halves"}, left, *right)
+    return E.section({"class": "slide"}, E.h2(plain(heading)), halves, *map(deepcopy, formula))
 
 
 def exercise(box: HtmlElement) -> HtmlElement:
@@ -64,7 +68,7 @@ def exercise(box: HtmlElement) -> HtmlElement:
     alone = deepcopy(box)
     for folded in alone.xpath(FOLDED):
         folded.drop_tree()
-    return slide(heading, list(alone), [])
+    return slide(heading, list(alone), [], [])
 
 
 def slides(page: HtmlElement) -> list[HtmlElement]:
@@ -75,7 +79,7 @@ def slides(page: HtmlElement) -> list[HtmlElement]:
             card = own(section, "dl[contains(@class, 'chapter-card')]")
             beside = card or shown(section)
             formula = [] if card else own(section, "div[@class='math']")[:1]
-            made.append(slide(section.xpath("./h1 | ./h2 | ./h3")[0], words + formula, beside))
+            made.append(slide(section.xpath("./h1 | ./h2 | ./h3")[0], words, formula, beside))
     return made + [exercise(box) for box in page.xpath(".//div[contains(@class, 'exercise')]")]
 
 
