@@ -7,10 +7,12 @@ that it does not bring, is red. At the end faults are planted in copies of a pag
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import yaml
+from pypdf import PdfReader
 from sphinxcontrib import katex
 
 from tests.site import browser as site
@@ -154,6 +156,15 @@ def test_the_page_that_answers_is_first_and_its_section_opens(
 
 def test_a_solution_unfolds(browser: site.BrowserContext, address: str) -> None:
     assert_none(site.unfolding_faults(browser, address, CHAPTERS[0]))
+
+
+def test_the_cheat_sheet_prints_on_two_sheets(browser: site.BrowserContext, address: str) -> None:
+    with closing(browser.new_page()) as page:
+        page.goto(f"{address}/chapters/cheat_sheet.html")
+        page.wait_for_selector("html:not(.waiting)")  # its fonts are there (book.js)
+        sheets = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True))).pages
+    assert len(sheets) == 2
+    assert "zero_grad" in sheets[1].extract_text() and "Contents" not in sheets[0].extract_text()
 
 
 # ---------------------------------------------------------------- planted faults, each reported
