@@ -74,7 +74,7 @@ write: $(VENV)/.ready
 
 # Chromium prints twice: the first print says on which page everything is.
 pdf: book
-	@echo "make pdf: some 400 pages, printed twice, with Chromium; two minutes on two cores."
+	@echo "make pdf: some 600 pages, printed twice, with Chromium; some minutes."
 	@$(BIN)/python -m tools.print_book _build/html _build/derivative-ladder.pdf
 
 CHAPTERS ?= 04_tape 08_derivative_as_op 16_sir_forward
