@@ -263,9 +263,9 @@ def leaf(node: Node) -> Tensor | None:
 def _leaf_among_all(node):
     """The same, among all the tensors of this process: the node that a view of it leads back to."""
     for t in gc.get_objects():
-        if isinstance(t, torch.Tensor) and t.is_leaf and t.requires_grad:
-            with suppress(RuntimeError), torch.enable_grad():
-                view = t.view_as(t).grad_fn  # None where a subclass of Tensor has a view of its own
+        if issubclass(type(t), torch.Tensor):  # asked for their class, some objects of torch warn
+            with suppress(RuntimeError), torch.enable_grad():  # and some tensors refuse to be asked
+                view = t.view_as(t).grad_fn if t.is_leaf and t.requires_grad else None
                 if view is not None and view.next_functions[0][0] is node:
                     return t
     return None

@@ -332,16 +332,24 @@ def test_the_leaves_of_a_graph_are_found_among_all_tensors(monkeypatch):
     assert {id(t) for t in graph_leaves([y])} == expected
 
 
-def test_a_tensor_whose_views_have_no_graph_hides_no_leaf():
+def test_tensors_that_cannot_be_asked_hide_no_leaf():
+    """A class whose views have no graph; a view made without gradients of what was changed in place since."""
+
     class Alone(torch.Tensor):
         def view_as(self, other):
             return other.detach()
 
-    stranger = torch.ones(2).as_subclass(Alone).requires_grad_()
+    alone = torch.ones(2).as_subclass(Alone).requires_grad_()
+    base = torch.ones(2, requires_grad=True) * 2
+    with torch.no_grad():
+        stale = base.view(2)
+    base.mul_(3)
     x = torch.ones(3, requires_grad=True)
     [[node, _]] = (x * 2).grad_fn.next_functions[:1]
     assert torch_private._leaf_among_all(node) is x
-    assert stranger.view_as(stranger).grad_fn is None
+    assert alone.view_as(alone).grad_fn is None
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        _ = stale.is_leaf
 
 
 def test_an_audit_without_the_name_of_a_leaf_finds_the_same(monkeypatch):

@@ -35,9 +35,12 @@ def code(chapter: Path) -> str:
 
 
 def imported(nodes: Iterable[ast.AST]) -> set[str]:
-    """The full names of the modules that these statements may import."""
+    """The full names of the modules that these statements may import, or that a room requires at once."""
     names: set[str] = set()
     for node in nodes:
+        call = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "require":
+            names |= {ast.literal_eval(name) for name in call.args[2:]}
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
