@@ -24,7 +24,9 @@ from pypdf import PdfReader
 
 ROOT = Path(__file__).parent.parent
 ONLINE = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSERS = (
+    "chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
+)  # fmt: skip
 STYLES = ("fonts/fonts.css", "fonts/katex.css", "pygments.css", "cheat_sheet.css")
 SCREEN_ONLY = (
     "//script | //a[contains(@class, 'headerlink')] | //*[contains(@class, 'katex-mathml')]"
