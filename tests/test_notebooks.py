@@ -96,6 +96,9 @@ def test_outputs_are_still_true(path: Path) -> None:
     stored = nbformat.read(path, as_version=4)
     _, ran = get_cache(cache_folder(ROOT)).merge_match_into_notebook(stored)
     assert differences(stored, ran) == []
+    assert (
+        normalise.faults(normalise.normalised(ran)) == []
+    )  # of what readers see, not compared or not
 
 
 def test_nbval_finds_a_chapter_true() -> None:

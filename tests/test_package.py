@@ -265,6 +265,20 @@ def test_a_package_left_out_of_an_extra_is_noticed(
     assert f"needs {package}, which is not installed here" in done.stdout + done.stderr
 
 
+def test_processes_that_a_page_starts_see_what_the_page_sees(site: Path, tmp_path: Path) -> None:
+    """A process of multiprocessing finds NumPy, which the wheel brings, and not pytest, which is here too."""
+    line = (
+        "from multiprocessing import get_context\n"
+        "for name in ('numpy', 'pytest'):\n"
+        "    child = get_context('spawn').Process(target=__import__, args=(name,))\n"
+        "    child.start(), child.join()\n"
+        "    print(name, child.exitcode)"
+    )
+    done = Installed(site).run("-c", line, cwd=tmp_path)
+    assert done.stdout.splitlines() == ["numpy 0", "pytest 1"]
+    assert "No module named 'pytest'" in done.stderr
+
+
 def test_the_planted_faults_are_all_that_an_extra_of_a_room_could_forget() -> None:
     asked = {
         (extra, re.match(r"[\w-]+", need)[0]) for extra in ROOMS.values() for need in EXTRAS[extra]

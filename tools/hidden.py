@@ -3,12 +3,14 @@
 SPECIFICATION is JSON: {"path": folders, "modules": names at the top, "distributions": names}. Everything else
 that lies in these folders is as if it were not installed, to `import` and to importlib.metadata. The standard
 library is there. With -I and -S nothing else is on the path: no folder of the caller, no .pth file. There is
-no network but this machine's own.
+no network but this machine's own. PROGRAM is a file, -m and a module, or -c and a line; processes that
+Python's multiprocessing starts see the same.
 """
 
 import json
 import re
 import runpy
+import subprocess
 import sys
 from importlib.machinery import PathFinder
 from importlib.metadata import DistributionFinder
@@ -45,8 +47,14 @@ def offline(event, arguments):
         raise OSError(f"no network here: {host} was asked for")
 
 
+def pass_on(specification, flags=subprocess._args_from_interpreter_flags):
+    """Have multiprocessing start its processes with this file, too."""
+    subprocess._args_from_interpreter_flags = lambda: [*flags(), __file__, specification]
+
+
 if __name__ == "__main__":
     sys.addaudithook(offline)
+    pass_on(sys.argv[1])
     specification = json.loads(sys.argv[1])
     sys.path += specification["path"]
     sys.meta_path[sys.meta_path.index(PathFinder)] = Only(
@@ -56,5 +64,8 @@ if __name__ == "__main__":
     if sys.argv[0] == "-m":
         sys.argv = sys.argv[1:]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    elif sys.argv[0] == "-c":
+        program = sys.argv.pop(1)
+        exec(program, {"__name__": "__main__"})
     else:
         runpy.run_path(sys.argv[0], run_name="__main__")
