@@ -43,8 +43,8 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 
 # Sphinx does not read a page again, nor repeat its warnings, so after a failure it must forget what it has read.
 book: $(VENV)/.ready
-	@echo "make book: runs the chapters whose code changed (all: two minutes on two cores), then writes the pages"
-	@echo "whose text changed (all: half a minute). Where nothing changed it takes some seconds."
+	@echo "make book: runs the chapters whose code changed (all: three to six minutes on two cores), then writes the"
+	@echo "pages whose text changed (all: a minute). Where nothing changed it takes some seconds."
 	@$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@echo
 	@echo "The book is in _build/html. Open it with:"
@@ -53,7 +53,7 @@ book: $(VENV)/.ready
 # The book is built by the first test that looks at it (tests/conftest.py), on its cores; workers more than cores go on
 # with the rest meanwhile, and later while others wait for a browser. Threads of torch would wait for each other.
 test: $(VENV)/.ready
-	@echo "make test: builds the book and runs some 10000 tests on all cores; ten minutes on two."
+	@echo "make test: builds the book and runs some 10000 tests on all cores; ten to twenty minutes on two."
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$($(BIN)/python -c 'import os; print(os.cpu_count() + 2)') --dist=worksteal
 
 # Whatever versions BIN has: what the bounds of pyproject.toml promise.
