@@ -11,6 +11,7 @@ from companion.practice.verdicts import compare, demand, numbers, shown
 from companion.problems.boarding_school import BOYS, CONVALESCENT, FELL_ILL, IN_BED
 
 BOTH = np.stack([IN_BED, CONVALESCENT])
+BEST_OF_NINE = 6163  # boys², the least sum of squares of the nine chains of ex-17b-stages
 NAMES = "beta", "start", "1/infectious", "1/bed", "1/convalescent"
 
 
@@ -70,6 +71,7 @@ def demand_fitted(r: np.ndarray, J: np.ndarray, names: Sequence[str], where: str
 
 @asks(function("r0"), "the share that falls ill in the end", example="lambda r0: 1 - 1 / r0")
 def ex_17b_share(share: Callable) -> str:
+    """1 - a = e^(-R₀a): the root a > 0 where R₀ > 1, else 0; at five R₀."""
     for r0 in (3.0, 1.66, 1.1, 12.0, 0.8):
         a = brentq(lambda a: a - 1 + np.exp(-r0 * a), 1e-9, 1) if r0 > 1 else 0.0
         compare(
@@ -84,6 +86,7 @@ def ex_17b_share(share: Callable) -> str:
     example='{"beta": 1.0, "gamma": 1.0, "R0": 1.0}',
 )
 def ex_17b_drawing(scatter: dict) -> str:
+    """Each scatter, in parts of its bar, is 3/σ within what thirty draws allow: 0.55 to 1.7 times."""
     p = np.array([1.79, 0.55, 0.455])
     for _ in range(4):
         r, J = left((1,), p, IN_BED[None])
@@ -104,6 +107,7 @@ def ex_17b_drawing(scatter: dict) -> str:
     example='{"beta": 1.8, "start": 0.5, "gamma": 0.45}',
 )
 def ex_17b_weights(fit: dict) -> str:
+    """Σ (I - reading)²/reading is least at p: no Gauss–Newton step of a twentieth of a bar is left."""
     p = np.array([fit["beta"], fit["start"], fit["gamma"]])
     demand(bool((p > 0).all()), f"rates and start are above 0; yours are {shown(p)}")
     r, J = left((1,), p, IN_BED[None])
@@ -115,6 +119,7 @@ def ex_17b_weights(fit: dict) -> str:
 
 
 def chain_numbers(p: Any, where: str) -> np.ndarray:
+    """p as an array (5,) of numbers above 0; raises NotYet if it is none."""
     found = numbers(p, f"{where}p")
     words = f"{where}p is {shown(found)}, and five numbers above 0 are expected: {', '.join(NAMES)}"
     demand(found.shape == (5,) and bool((found > 0).all()), words)
@@ -127,6 +132,7 @@ def chain_numbers(p: Any, where: str) -> np.ndarray:
     example="{(1, 1): (2.0, 1.0, 0.8, 0.4, 0.5), (1, 2): ...}",
 )
 def ex_17b_stages(fits: Any) -> str:
+    """The sum of squares of each of the nine chains is least at its p."""
     keys = [(bed, rest) for bed in (1, 2, 3) for rest in (1, 2, 3)]
     missing = set(keys) - set(fits if isinstance(fits, dict) else ())
     demand(not missing, f"the dict has no fit for {sorted(missing)}")
@@ -145,13 +151,14 @@ def ex_17b_stages(fits: Any) -> str:
     example='{"stages": (1, 3, 2), "p": (3.84, 0.21, 2.37, 0.32, 0.47)}',
 )
 def problem_17b_count(answer: dict) -> str:
+    """The sum of squares is below BEST_OF_NINE, and 512 ± 10 boys have fallen ill by day 14."""
     stages, p = numbers(answer["stages"], "stages"), chain_numbers(answer["p"], "")
     whole = stages.shape == (3,) and bool(np.isin(stages, np.arange(1, 31)).all())
     demand(whole, f"stages is {shown(stages)}, and three whole numbers from 1 to 30 are expected")
     found = boys([int(k) for k in stages], p[:, None], steps=40)[..., 0]
     squares, ill = np.sum((found[:, -2:].T - BOTH) ** 2), BOYS - found[-1, 0]
     demand(
-        squares < 6163,
+        squares < BEST_OF_NINE,
         f"the sum of squares is {squares:.0f}, and the best of the nine chains has less",
     )
     demand(
