@@ -278,7 +278,7 @@ WRONG = [
     ("ex-14-momentum", lambda kappa: 1.15 * kappa**0.5, "your number of steps is 8.13173, counted are 14"),
     ("problem-14-rates", [2 / 101] * 20, "20 steps leave 0.67 of the direction with the curvature 1.0"),
     ("problem-14-rates", [2 / 101] * 200, "from 1 to 20 rates are asked; yours are 200"),
-    ("problem-14-rates", ["small"], "a list of numbers is expected; yours is ['small']"),
+    ("problem-14-rates", ["small"], "your list of rates is ['small'], and real numbers are expected"),
     ("ex-14-resume", {"whole": network(0), "resumed": network(1)}, "12 of 13 parameters differ, by up to"),
     ("ex-14-resume", dict.fromkeys(("whole", "resumed"), network(0)), "both are one network: resume in a new"),
     ("ex-14-resume", {"whole": network(0), "resumed": torch.nn.Linear(1, 1)}, "one has 13 parameters, the oth"),

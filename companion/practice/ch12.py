@@ -31,6 +31,7 @@ def column(values: Any) -> Tensor:
 
 
 def inside(ansatz: Callable, network: Function) -> Function:
+    """t ↦ u(t, n(t)): the ansatz with this network in it."""
     return lambda t: ansatz(t, network(t))
 
 
@@ -76,7 +77,7 @@ def ex_12_two_ends(problem: Problem) -> str:
     example='{"to_0": "one", "to_1": "one"}',
 )
 def ex_12_eigenvalue(count: dict) -> str:
-    """y = A sin t + B cos t: y(0) = B and y(π) = -B."""
+    """y = A sin t + B cos t has y(0) = B = -y(π): many solutions for y(π) = 0, none for y(π) = 1."""
     demand(
         count["to_0"] == "many",
         f"with y(π) = 0 you count {count['to_0']}: put in sin t, and then 2 sin t",
@@ -89,6 +90,7 @@ def ex_12_eigenvalue(count: dict) -> str:
 
 
 def mean_square(values: np.ndarray) -> float:
+    """The mean of v² over all entries."""
     return float(np.mean(values**2))
 
 
@@ -98,7 +100,7 @@ def mean_square(values: np.ndarray) -> float:
     example='{"needed": 1e-4, "dying": 1e-4}',
 )
 def ex_12_horizon(loss: dict) -> str:
-    """A slow amplitude with an error of exactly 1 % may not have a smaller loss than the one named."""
+    """needed ≤ mean (e'' + e)² of the error e = c sin(t/200) sin t of 1 %, T = 100π; dying = mean (2/T cos t)²."""
     end = 100 * math.pi
     t = (np.arange(40_000) + 0.5) * end / 40_000
     slow, c = math.pi / (2 * end), 0.01 * math.sqrt(2)
@@ -132,7 +134,7 @@ def harm(sign: float, end: float, n: int = 500) -> float:
     example='{"bounded": 10.0, "growing": 10.0}',
 )
 def ex_12_unstable(factor: dict) -> str:
-    """No Green's function here: the difference equation is solved, and its worst right side found."""
+    """max ‖e‖/‖r‖ over all r of e'' ± e = r, e(0) = e'(0) = 0 on [0, 10]: by a difference equation, its worst r."""
     for name, equation, sign in ("bounded", "y'' + y", 1.0), ("growing", "y'' - y", -1.0):
         expected = harm(sign, 10.0)
         demand(

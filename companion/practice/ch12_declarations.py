@@ -57,6 +57,7 @@ def refuses(problem: Problem, impostor: Function, name: str, edge: Tensor) -> No
 
 
 def shape_of(came: Tensor, wanted: Tensor) -> str:
+    """The words for an ansatz whose values have another shape than is wanted, (k, 1)."""
     return f"your ansatz gives {tuple(came.shape)} at {len(wanted)} points, and {tuple(wanted.shape)} is expected"
 
 

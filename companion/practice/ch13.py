@@ -6,13 +6,14 @@ from collections.abc import Callable
 import numpy as np
 
 from companion.practice.answers import NUMBER, asks, function, parts
-from companion.practice.verdicts import compare, demand, shown
+from companion.practice.verdicts import compare, demand, numbers, shown
 
 END = 2 * math.pi
 X = np.linspace(-END, END, 200)
 
 
 def knots(spacing: float) -> np.ndarray:
+    """Equally spaced from beyond the left end of X to beyond the right one: (k,)."""
     return np.arange(-END - 3.1, END + 3, spacing)
 
 
@@ -33,6 +34,7 @@ def best(A: np.ndarray, equation: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def amplitude(f: np.ndarray, target: np.ndarray) -> float:
+    """The a that makes the mean square of f - a · target least."""
     return float(f @ target / (target @ target))
 
 
@@ -42,7 +44,7 @@ def amplitude(f: np.ndarray, target: np.ndarray) -> float:
     example='{"plain": 1.0, "divided": 1.0}',
 )
 def ex_13_frequency(answer: dict) -> str:
-    """f'' = 0 on the grid, so the equation is 9 f, or f: least squares on kinks every 0.1."""
+    """min mean (f - sin 3x)² + mean (9 f)², or (f)², since f'' = 0: least squares on kinks every 0.1."""
     A, _ = lines(0.1)
     target = np.sin(3 * X)
     for name, term, times in ("plain", "9 f + f''", 9.0), ("divided", "f + f''/9", 1.0):
@@ -56,7 +58,7 @@ def ex_13_frequency(answer: dict) -> str:
     parts(weight=NUMBER, amplitude=NUMBER), "λ and a", example='{"weight": 1.0, "amplitude": 0.5}'
 )
 def ex_13_diagnosis(answer: dict) -> str:
-    """Forwards: what a ReLU network at that λ, with that amplitude, would have sent."""
+    """(1 - a)²/2 = 0.347, a²/2 = 0.0139, and the slope of the loss by the amplitude, λ a - (1 - a), is 0."""
     a, weight = answer["amplitude"], answer["weight"]
     means = (1 - a) ** 2 / 2, a**2 / 2  # the mean of sin² is 1/2
     for what, mean, sent in zip(("(f - sin)²", "(f + f'')²"), means, (0.347, 0.0139)):
@@ -83,7 +85,7 @@ def rounded(beta: float) -> float:
 
 @asks(NUMBER, "the β at which the sine begins to suffer", example="1.0")
 def ex_13_rounded(beta: float) -> str:
-    """At that β it is still there, at twice that β it is not."""
+    """At β the amplitude of the sine is above 0.95, at 2 β it is below."""
     demand(beta > 0, f"β is above 0; yours is {shown(beta)}")
     here, sharper = rounded(beta), rounded(2 * beta)
     demand(
@@ -104,7 +106,6 @@ def ex_13_rounded(beta: float) -> str:
 )
 def problem_13_straight(rows: Callable) -> str:
     """From values and slopes at X alone: rows that the sine meets, sin 2x does not, and lines can meet."""
-    X.flags.writeable = False
     f, slope = np.sin(X), np.cos(X)
     size = as_rows(rows, f, slope)
     for name, value, first in ("sin x", f, slope), ("cos x", slope, -f):
@@ -133,8 +134,8 @@ def problem_13_straight(rows: Callable) -> str:
 
 
 def as_rows(rows: Callable, f: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """What the answer returns, as an array (k,)."""
-    found = np.asarray(rows(f.copy(), slope.copy()), dtype=float)
+    """What the answer returns, as an array (k,), k ≥ 10; raises NotYet if it is none."""
+    found = numbers(rows(f.copy(), slope.copy()), "what you return")
     demand(
         found.ndim == 1 and len(found) > 9,
         f"rows (k,) are expected, ten or more; yours are {found.shape}",

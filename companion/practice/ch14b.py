@@ -14,7 +14,7 @@ from companion.practice.verdicts import NotYet, compare, demand, shown
 
 @asks(function("mu"), "the gain ratio ρ", example="lambda mu: 1.0")
 def ex_14b_gain(rho: Callable) -> str:
-    """r = θ² - 2 at θ = 1/2, in fractions: what was promised is |r|² - |r + Jδ|², as defined."""
+    """ρ = (|r|² - |r(θ + δ)|²) / (|r|² - |r + Jδ|²) for r = θ² - 2 at θ = 1/2, in fractions."""
     theta = Fraction(1, 2)
     r, J = theta**2 - 2, 2 * theta
     for mu in (Fraction(0), Fraction(1), Fraction(3), Fraction(20)):
@@ -32,7 +32,7 @@ def ex_14b_gain(rho: Callable) -> str:
     example="lambda J, r, mu: J.T @ r / mu",
 )
 def ex_14b_matrix(step: Callable) -> str:
-    """By singular values. The larger of the two matrices is singular but for a tiny μ, and loses digits."""
+    """(JᵀJ + μI)⁻¹ Jᵀr = V s/(s² + μ) Uᵀr to 1e-7. With a tiny μ the larger of JᵀJ and JJᵀ loses these digits."""
     draw = torch.Generator().manual_seed(0)
     for rows, columns in ((5, 40), (40, 5), (12, 12)):
         J = torch.randn(rows, columns, generator=draw, dtype=torch.float64)
@@ -85,7 +85,7 @@ CURVES = {  # name: (r(θ), start); each with one residual or more for each para
 
 @asks(ANYTHING, "a function solve(r, theta) → the θ found", example="lambda r, theta: theta")
 def problem_14b_own(solve: Callable) -> str:
-    """Four least-squares problems in 200 calls of r each; at the end the gradient is 0."""
+    """|Jᵀr| < 1e-5 at the θ found, in 200 calls of r, for each of the four problems of CURVES."""
     for name, (r, start) in CURVES.items():
         calls = 0
 

@@ -26,24 +26,26 @@ UNIT = Box(x=(0.0, 1.0), y=(0.0, 1.0))
 
 
 def sides(box: Box, n: int = 9) -> Tensor:
-    """Points on the four sides, the corners among them."""
+    """n points on each of the four sides, the corners among them: (4 n, 2)."""
     return torch.cat(
         [box.edge(n, None, 0, **{a: e}) for a, ends in box.ends().items() for e in ends]
     )
 
 
 def near_the_sides(box: Box) -> Tensor:
-    """Points a hair inside each of the four sides, and in the middle."""
+    """A point a hair inside the middle of each side, and the middle of the box: (5, 2)."""
     middle, half = (box.low + box.high) / 2, (box.high - box.low) / 2
     towards = torch.tensor([[1, 0], [-1, 0], [0, 1], [0, -1], [0, 0]]).double()
     return middle + half * (1 - 1e-4) * towards
 
 
 def hill(x: Tensor) -> Tensor:
+    """∏ sin πx over the axes of points (n, d): (n, 1)."""
     return torch.sin(PI * x).prod(1, keepdim=True)
 
 
 def at(p: Tensor) -> str:
+    """The point p (2,) in words, for the head of a verdict."""
     return place({"x": p[0].item(), "y": p[1].item()})
 
 
@@ -101,12 +103,13 @@ def ex_15_distance(d: Callable) -> str:
 
 
 def on_the_rectangle(p: Tensor) -> Tensor:
+    """u = x (2 - x) sin πy e^(x/2) at points (n, 2): (n, 1)."""
     x, y = p[:, :1], p[:, 1:]
     return x * (2 - x) * torch.sin(PI * y) * torch.exp(x / 2)
 
 
 def load_of_the_rectangle(p: Tensor) -> Tensor:
-    """-Δ of it: (x (2 - x) e^(x/2))'' = -(3x/2 + x²/4) e^(x/2)."""
+    """-Δ of on_the_rectangle at points (n, 2): (x (2 - x) e^(x/2))'' = -(3x/2 + x²/4) e^(x/2)."""
     x, y = p[:, :1], p[:, 1:]
     along = (1.5 * x + x**2 / 4) * torch.exp(x / 2) * torch.sin(PI * y)
     return along + PI**2 * on_the_rectangle(p)

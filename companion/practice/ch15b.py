@@ -34,6 +34,7 @@ def heights(answer: Any, n: int) -> np.ndarray:
 
 
 def off(u: np.ndarray, exact: np.ndarray) -> float:
+    """The norm of u - exact, in parts of the norm of exact less its mean."""
     return float(np.linalg.norm(u - exact) / np.linalg.norm(exact - exact.mean()))
 
 
@@ -48,7 +49,7 @@ def by_difference(f: Callable, x: float, y: float, h: float = 1e-5) -> np.ndarra
 
 @asks(function("x, y"), "the height", example="lambda x, y: x * y")
 def ex_15b_hill(u: Callable) -> str:
-    """p = 2xy + y and q = x² + x + 3y²; any constant may be added."""
+    """∂u/∂x = 2xy + y and ∂u/∂y = x² + x + 3y² at 20 points; any constant may be added to u."""
     draw = np.random.default_rng(0)
     for x, y in draw.uniform(-2, 2, (20, 2)):
         slopes = 2 * x * y + y, x**2 + x + 3 * y**2
@@ -59,7 +60,7 @@ def ex_15b_hill(u: Callable) -> str:
 
 @asks(ANYTHING, "heights (60, 60) in 100 m", example="heights")
 def ex_15b_mark(answer: Any) -> str:
-    """As it comes: no mean is taken away."""
+    """The heights are off by less than a tenth, first without their means, then as they come."""
     hill, _ = ground()
     u = heights(answer, 60)
     shape = off(u - u.mean(), hill - hill.mean())
@@ -77,7 +78,7 @@ def ex_15b_mark(answer: Any) -> str:
 
 @asks(ANYTHING, "heights (30, 30) in 100 m", example="alone")
 def ex_15b_east(answer: Any) -> str:
-    """One mean for each line from west to east is taken away."""
+    """Less one mean for each line from west to east, the heights are off by less than 3 %."""
     truth, u = ground()[0][::2, ::2], heights(answer, 30)
     lines, turned = (
         off(u - u.mean(0), truth - truth.mean(0)),
@@ -121,7 +122,7 @@ def shares() -> tuple[float, float]:
     example='{"noise": 0.5, "slopes": 0.5}',
 )
 def ex_15b_curl(left: dict) -> str:
-    """Not one draw of the noise, but the average over all of them."""
+    """‖b - A u‖²/‖b‖² at the least squares u: on the average over all noise, and for the true slopes."""
     noise, slopes = shares()
     compare(left["noise"], noise, says="the average over all noise is", what="of noise alone your share",
             atol=0.04)  # fmt: skip
@@ -138,7 +139,7 @@ def ex_15b_curl(left: dict) -> str:
 
 @asks(function("x, y"), "the slopes (p, q)", example="lambda x, y: (y, x)")
 def problem_15b_ring(slopes: Callable) -> str:
-    """On the ring 1 < r < 2: no curl anywhere, and not 0 around it."""
+    """On the ring 1 < r < 2: q_x - p_y = 0 at 40 points, and ∮ p dx + q dy ≠ 0 around r = 3/2."""
     draw = np.random.default_rng(1)
     for r, angle in zip(draw.uniform(1.05, 1.95, 40), draw.uniform(0, 2 * np.pi, 40)):
         x, y = r * np.cos(angle), r * np.sin(angle)

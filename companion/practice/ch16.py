@@ -29,6 +29,7 @@ def price(epidemic: Epidemic, unit: float = 1.0) -> float:
 
 @asks(parts(days=NUMBER, weeks=NUMBER), "the loss", example='{"days": 1e-6, "weeks": 1e-6}')
 def ex_16_price(loss: dict) -> str:
+    """mean (2 λ I₀ e^(-λt))² of DRILL, to 2 %, per day² and per week²."""
     for name, unit in {"days": 1, "weeks": 7}.items():
         off = loss[name] / price(DRILL, unit)
         demand(
@@ -45,6 +46,7 @@ def ex_16_price(loss: dict) -> str:
     example='{"days": 1e6, "unit": 100.0, "sum": 1.0}',
 )
 def ex_16_epsilon(epsilon: dict) -> str:
+    """0.9 < ε J < 110 in days for the price J of OTHER, and ε · loss is the same in all three conventions."""
     blind = epsilon["days"] * price(OTHER)
     demand(blind > 0.9, f"ε J is {blind:.2g} for OTHER: far below 1 every weight stays near 1")
     demand(blind < 110, f"ε J is {blind:.2g} for OTHER: so large an ε never looks at later times")
@@ -68,6 +70,7 @@ def ex_16_epsilon(epsilon: dict) -> str:
     example="lambda k, lam, i0, horizon: i0**2 / horizon",
 )
 def ex_16_residual(cost: Callable) -> str:
+    """1/T ∫ ((k + λ) I₀ e^(-kt))² dt over [0, T], at four (k, λ, I₀, T); Gauss's rule is the oracle."""
     points = [(0.4, 0.4, 0.01, 60), (0.4, 0.4, 0.01, 2), (0.1, 0.4, 0.1, 5), (1.3, 0.2, 0.5, 4)]
     for k, lam, i0, horizon in points:
         exact = mean(lambda t: ((k + lam) * i0 * np.exp(-k * t)) ** 2, horizon)
@@ -102,6 +105,7 @@ def change_of_v(d: float) -> float:
 
 @asks(function("d"), "the change of V from day 0 to day 60", example="lambda d: -0.01")
 def ex_16_late(change: Callable) -> str:
+    """V(60) - V(0) along the full equations' epidemic that is d days late, to a tenth, for three d."""
     for d in (1.0, 4.0, 16.0):
         compare(
             change(d), change_of_v(d), {"d": d}, "along the full equations it is", rtol=0.1, atol=0
@@ -123,6 +127,7 @@ def sensitivity(variable: Callable, share: np.ndarray) -> np.ndarray:
     example="lambda i: np.sqrt(i)",
 )
 def problem_16_variable(variable: Callable) -> str:
+    """v(0) is finite, v' > 0, and 100 < never starting / a growth wrong by 1 % < 10⁶ at three I(0)."""
     with np.errstate(all="ignore"):
         demand(bool(np.isfinite(variable(np.zeros(1))).all()), "at i = 0: v is not finite")
     demand(

@@ -43,10 +43,12 @@ def covariance(J: np.ndarray) -> np.ndarray:
 
 
 def bars(J: np.ndarray) -> np.ndarray:
+    """The standard errors of the parameters, (k,), for derivatives J (n, k) in units of σ."""
     return np.sqrt(np.diag(covariance(J)))
 
 
 def thirty(days: float) -> np.ndarray:
+    """Thirty equally spaced times of readings, the last on that day."""
     return np.linspace(0, days, 31)[1:]
 
 
@@ -56,6 +58,7 @@ def thirty(days: float) -> np.ndarray:
     example="lambda beta, gamma, C: C[0, 0] ** 0.5 / gamma",
 )
 def ex_17_ratio(bar: Callable) -> str:
+    """(aᵀC a)^½ with a = ∇(β/γ), for five C: a by the complex step, the root by Cholesky's factor."""
     found = [(BETA, GAMMA, covariance(columns(thirty(days)))) for days in (8.0, 16.0, 60.0)]
     for beta, gamma, C in [
         (2.0, 3.0, np.diag([4.0, 9.0])),
@@ -81,6 +84,7 @@ def ex_17_ratio(bar: Callable) -> str:
     example="lambda days: (0.1, 0.1, 0.1)",
 )
 def ex_17_reporting(errors: Callable) -> str:
+    """The relative bars of β, γ and q for thirty readings of q I up to 60, 8 and 20 days, to a thousandth."""
     share = 0.3
     for days in (60.0, 8.0, 20.0):
         times = thirty(days)
@@ -93,11 +97,13 @@ def ex_17_reporting(errors: Callable) -> str:
 
 
 def correlation(days: float) -> float:
+    """The correlation of the estimates of β and γ, from thirty readings of I up to that day."""
     C = covariance(columns(thirty(days)))
     return C[0, 1] / np.sqrt(C[0, 0] * C[1, 1])
 
 
 def error_of_beta(days: float) -> float:
+    """The bar of β in parts of β, from thirty readings of I up to that day."""
     return bars(columns(thirty(days)))[0] / BETA
 
 
@@ -107,6 +113,7 @@ def error_of_beta(days: float) -> float:
     example='{"correlation": 8, "error": 8}',
 )
 def ex_17_when(days: dict) -> str:
+    """A day later the measure is below its level, a day earlier above: correlation 0.9, error of β 0.02."""
     wanted = {"correlation": (correlation, 0.9), "error": (error_of_beta, 0.02)}
     for name, (measure, level) in wanted.items():
         day = days[name]
@@ -133,6 +140,7 @@ def ex_17_when(days: dict) -> str:
     example="lambda seen: (0.06, 0.06)",
 )
 def ex_17_susceptible(errors: Callable) -> str:
+    """The bars of β and γ from thirty readings in eight days of I, of S, and of both."""
     for seen in ((1,), (0,), (0, 1)):
         exact = bars(columns(thirty(8.0), seen))
         compare(
@@ -166,6 +174,7 @@ def exchanged(every: np.ndarray, rest: np.ndarray) -> np.ndarray:
     ANYTHING, "thirty different ones of the days 0.5, 1, 1.5, …, 60", example="np.arange(2, 62, 2)"
 )
 def problem_17_days(answer: Any) -> str:
+    """No exchange of one of the thirty half-days for another makes the bar of γ smaller."""
     chosen = half_days(answer)
     every = columns(np.arange(121) / 2)
     now = bars(every[chosen])[1]

@@ -17,6 +17,7 @@ from companion.practice.verdicts import compare, demand, numbers
     example="lambda error, samples, wanted: samples * error / wanted",
 )
 def ex_18b_samples(needed: Callable) -> str:
+    """samples · (error/wanted)², to one per cent, for four errors."""
     for error, samples, wanted in [
         (0.05, 1024, 0.05),
         (0.05, 1024, 0.005),
@@ -54,6 +55,7 @@ class Load:
     example="lambda load, d: np.eye(d)[:, :2]",
 )
 def problem_18b_plane(find: Callable) -> str:
+    """VᵀV = I to 1e-8, and ‖B - V VᵀB‖₂ < 1e-6 for three hidden orthonormal B (d, 2)."""
     for d, seed in ((10, 0), (5, 1), (12, 2)):
         B, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, 2)))
         V = numbers(find(Load(torch.from_numpy(B)), d))

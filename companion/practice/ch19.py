@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from companion.practice.answers import asks, function
-from companion.practice.verdicts import compare, demand, numbers
+from companion.practice.verdicts import compare, demand, numbers, place, shown
 
 
 @asks(
@@ -18,9 +18,10 @@ from companion.practice.verdicts import compare, demand, numbers
     example="lambda repeated, p: p * (1 - repeated)",
 )
 def ex_19_amdahl(gain: Callable) -> str:
+    """1 / (repeated + (1 - repeated)/p), for five pairs."""
     for repeated, p in [(0.1, 4), (0.0, 64), (1.0, 8), (0.02, 4096), (0.5, 1)]:
-        whole = 1000.0  # seconds, shared out one by one
-        together = whole * repeated + sum([whole * (1 - repeated) / p])
+        whole = 1000.0  # seconds
+        together = whole * repeated + whole * (1 - repeated) / p
         at = {"repeated": repeated, "p": p}
         compare(
             gain(repeated, p),
@@ -45,6 +46,7 @@ def step_of(
     example="lambda p, N, latency, number, per_point: 1000",
 )
 def ex_19_share(needed: Callable) -> str:
+    """message ≤ (own work + message)/10 with n points, and above with fewer by 1 % or 1.5; on four machines."""
     cases = [
         (64, 1001, 20e-6, 8e-10, 1e-5), (4096, 1001, 20e-6, 8e-10, 1e-5),
         (2, 100001, 20e-6, 8e-10, 1e-4), (64, 1001, 1e-3, 0.0, 1e-5),
@@ -54,15 +56,14 @@ def ex_19_share(needed: Callable) -> str:
         own, message = step_of(n, *case)
         share = message / (own + message)
         at = dict(zip(("p", "N", "latency", "number", "per_point"), case))
-        words = ", ".join(f"{name} = {value:g}" for name, value in at.items())
         demand(
             share < 0.1005,
-            f"at {words}: with your {n:.4g} points messages take {share:.1%} of the step",
+            f"{place(at)}with your {n:.4g} points messages take {share:.1%} of the step",
         )
         fewer, message = step_of(n - max(1.5, 0.01 * n), *case)
         demand(
             message / max(fewer + message, 1e-300) > 0.0995,
-            f"at {words}: with your {n:.4g} points messages take {share:.1%} of the step: fewer points would do",
+            f"{place(at)}with your {n:.4g} points messages take {share:.1%} of the step: fewer points would do",
         )
     return "four machines"
 
@@ -73,6 +74,7 @@ def ex_19_share(needed: Callable) -> str:
     example="lambda factors: sum(factors)",
 )
 def ex_19_qr(join: Callable) -> str:
+    """R is upper triangular (P, P), and its singular values are those of J to 5 %; signs of rows are free."""
     for P, spread in ((5, 1.0), (6, 5.0)):
         rng = np.random.default_rng(P)
         J = (
@@ -124,9 +126,10 @@ def partitions(layers: int) -> list[list[int]]:
 
 
 def take_counts(answer: Any, layers: int) -> list[int]:
+    """The answer as counts of layers, each 1 or more, with the sum `layers`; raises NotYet if it is none."""
     counts = numbers(answer)
     whole = counts.ndim == 1 and bool((counts == np.round(counts)).all() and (counts >= 1).all())
-    words = f"with {layers} layers: {answer!r:.80} is no list of counts, each 1 or more, with the sum {layers}"
+    words = f"with {layers} layers: {shown(answer)} is no list of counts, each 1 or more, with the sum {layers}"
     demand(whole and counts.sum() == layers, words)
     return [int(count) for count in counts]
 
@@ -137,6 +140,7 @@ def take_counts(answer: Any, layers: int) -> list[int]:
     example="lambda work, numbers, a, b: [len(work)]",
 )
 def problem_19_buckets(cut: Callable) -> str:
+    """The last message arrives no later than with the best of all 2^(layers - 1) cuts, in five steps."""
     rng = np.random.default_rng(1)
     for layers, a, b in [
         (6, 0.0, 1e-3),
