@@ -73,6 +73,7 @@ def function(arguments: str) -> Kind:
 
 
 def take_number(answer: Any) -> float:
+    """The answer as a float; raises NotYet for True, False, a string, and what float() refuses."""
     if isinstance(answer, bool | str):
         raise NotYet(f"yours is {shown(answer)}")
     try:

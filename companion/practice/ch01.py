@@ -12,6 +12,7 @@ STEP = 1e-30
 
 @asks(function("x, h"), "the error of the forward difference of x³", example="lambda x, h: x * h")
 def ex_01_cube(error: Callable) -> str:
+    """((x + h)³ − x³)/h − 3x² = 3xh + h²."""
     points = [(2.0, 0.25), (-1.0, 0.5), (0.0, 1.0), (3.0, 2.0**-10)]
     for x, h in points:
         wanted = ((x + h) ** 3 - x**3) / h - 3 * x**2
@@ -54,6 +55,7 @@ def ex_01_five_points(weights: np.ndarray) -> str:
 
 @asks(function("x"), "soft, for real and complex x", example="lambda x: x**2")
 def ex_01_complex_branch(f: Callable) -> str:
+    """soft(x) at a real x, and soft′(x) from the imaginary part at x + ih."""
     points = [2.0, 0.5, 1.5, 4.0, -1.0, 3.5]
     for x in points:
         value = np.sqrt(x) + abs(x - 3) ** 3 if x > 1 else x**2
@@ -76,6 +78,7 @@ FUNCTIONS = (  # name, f, f″, where
 
 @asks(function("f, x"), "the second derivative of f at x", example="lambda f, x: f(x)")
 def problem_01_eight(second: Callable) -> str:
+    """f″(x) to ten digits, from at most eight evaluations of f, real or complex."""
     for name, f, exactly, x in FUNCTIONS:
         calls = 0
 

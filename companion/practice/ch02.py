@@ -12,6 +12,7 @@ STEP = 1e-30
 
 @asks(parts(tree=NUMBER, lines=NUMBER), example='{"tree": 10, "lines": 10}')
 def ex_02_squares(answer: dict[str, float]) -> str:
+    """2¹⁰ − 1 products in the tree of x¹⁰²⁴, 10 lines in its program."""
     tree, lines = answer["tree"], answer["lines"]
     demand(
         tree != 1024, "1024 is the number of x's in the tree; a product joins two trees into one"
@@ -23,6 +24,7 @@ def ex_02_squares(answer: dict[str, float]) -> str:
 
 @asks(parts(tree=NUMBER, lines=NUMBER), "the powers of k", example='{"tree": 0, "lines": 0}')
 def ex_02_product(answer: dict[str, float]) -> str:
+    """(∏ sin(x + i))′ of k factors: k terms of about k factors, k² as a tree; lines shared, k."""
     tree, lines = answer["tree"], answer["lines"]
     demand(
         tree != 1, "tree: each of the k terms of the product rule has about k factors of its own"
@@ -58,6 +60,7 @@ def slope_of_dip(x: float) -> float:
 
 @asks(function("x"), "the derivative of sin(x)/x, near zero", example="lambda x: -x / 3")
 def ex_02_sinc(f: Callable) -> str:
+    """(sin(x)/x)′ for 1e-7 ≤ |x| ≤ 0.1, to nine digits."""
     points = [1e-1, 1e-3, 1e-5, 1e-7, -1e-2, -1e-6]
     for x in points:
         compare(f(x), slope_of_sinc(x), {"x": x}, "the exact series gives", rtol=1e-9, atol=0)
@@ -66,6 +69,7 @@ def ex_02_sinc(f: Callable) -> str:
 
 @asks(function("a, turns"), "the slope after so many turns", example="lambda a, turns: 0.5")
 def ex_02_division(f: Callable) -> str:
+    """dv/da after so many turns of v ← (v + a/v)/2, from v = 1."""
     points = [(2.0, 1), (2.0, 3), (2.0, 6), (5.0, 4), (0.3, 5)]
     for a, turns in points:
         moved, guess = complex(a, STEP), complex(1.0)
@@ -78,6 +82,7 @@ def ex_02_division(f: Callable) -> str:
 
 @asks(function("x"), "the derivative of (1 − cos x)/x²", example="lambda x: -x / 12")
 def problem_02_dip(f: Callable) -> str:
+    """((1 − cos x)/x²)′ for 1e-8 ≤ |x| ≤ 10, to twelve digits."""
     sizes = [1e-8, 1e-5, 1e-3, 0.01, 0.05, 0.1, 0.3, 0.7, 1.0, 2.0, 3.0, 5.0, 10.0]
     points = sizes + [-x for x in sizes]
     for x in points:

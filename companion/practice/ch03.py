@@ -24,6 +24,7 @@ def ex_03_by_hand(answer: dict[str, float]) -> str:
 
 @asks(function("x, dx"), "the value and the tangent of arctan", example="lambda x, dx: (x, dx)")
 def ex_03_arctan(f: Callable) -> str:
+    """arctan x and dx/(1 + x²)."""
     points = [(0.0, 1.0), (3.0, 1.0), (-0.5, 2.0), (-3.0, -1.0), (1.0, 0.0)]
     for x, dx in points:
         tangent = np.arctan(complex(x, STEP)).imag / STEP * dx
@@ -33,10 +34,12 @@ def ex_03_arctan(f: Callable) -> str:
 
 
 def cubic(a: Any, b: Any, c: Any) -> list:
+    """F(a, b, c) = (a b, a + b c², 3a − c)."""
     return [a * b, a + b * c * c, 3 * a - c]
 
 
 def two(r: Any, s: Any) -> list:
+    """F(r, s) = (r² s, 1.5), whose second output never meets a dual number."""
     return [r * r * s, 1.5]
 
 
@@ -54,6 +57,7 @@ PROGRAMS: list[tuple[Callable, str, tuple, tuple]] = [  # F, in words, xs, vs
     example="lambda F, xs, vs: (F(*xs), F(*vs))",
 )
 def ex_03_columns(jvp_many: Callable) -> str:
+    """F(xs) and J(xs) vs."""
     for F, words, xs, vs in PROGRAMS:
         moved = F(*[complex(x, STEP * v) for x, v in zip(xs, vs)])
         wanted = [F(*xs), [complex(y).imag / STEP for y in moved]]
@@ -64,6 +68,7 @@ def ex_03_columns(jvp_many: Callable) -> str:
 
 @asks(function("r, K, y0"), "the three sensitivities of y(5)", example="lambda r, K, y0: (1, 1, 1)")
 def ex_03_sensitivity(f: Callable) -> str:
+    """∂y(5)/∂(r, K, y₀) of y(t) = K/(1 + (K/y₀ − 1) exp(−rt)), to four digits."""
     points = [(0.9, 10.0, 0.5), (0.5, 4.0, 1.0), (1.1, 8.0, 2.0)]
     for point in points:
         wanted = []
@@ -76,14 +81,17 @@ def ex_03_sensitivity(f: Callable) -> str:
 
 
 def babylonian(x: Any, p: Any) -> Any:
+    """g(x, p) = x² − p."""
     return x * x - p
 
 
 def curve(x: Any, p: Any) -> Any:
+    """g(x, p) = x³ + p x − 2."""
     return x * x * x + p * x - 2.0
 
 
 def fraction(x: Any, p: Any) -> Any:
+    """g(x, p) = x − p/(1 + x)."""
     return x - p / (1.0 + x)
 
 
@@ -103,6 +111,7 @@ ROOTS = [  # g, in words, a start, p
     example="lambda g, start, p: (start, 0.0)",
 )
 def problem_03_root(f: Callable) -> str:
+    """g(x, p) = 0, and there g_x dx/dp + g_p = 0."""
     for g, words, start, p in ROOTS:
         at = {"g": words, "start": start, "p": p}
         came = f(g, start, p)

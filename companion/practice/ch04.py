@@ -31,6 +31,7 @@ def ex_04_adjoints(bars: np.ndarray) -> str:
     function("x1, x2"), "the gradient of √x1 / x2, two numbers", example="lambda x1, x2: [x1, x2]"
 )
 def ex_04_rules(f: Callable) -> str:
+    """∇(√x1 / x2) = (1/(2 √x1 x2), −√x1 / x2²)."""
     points = [(2.0, 5.0), (0.25, -2.0), (9.0, 0.5), (1.0, 1.0)]
     for x1, x2 in points:
         along_1 = cmath.sqrt(x1 + STEP * 1j) / x2
@@ -46,6 +47,7 @@ def ex_04_rules(f: Callable) -> str:
     example="lambda x: (x, x)",
 )
 def ex_04_twice(f: Callable) -> str:
+    """(x⁴)″ = 12x² and (sin x)‴ = −cos x."""
     points = [3.0, 0.0, -1.5, 0.7]
     for x in points:
         compare(f(x), (12 * x**2, -np.cos(x)), {"x": x}, "by hand they are", rtol=1e-9, atol=1e-9)
@@ -54,6 +56,7 @@ def ex_04_twice(f: Callable) -> str:
 
 @asks(ANYTHING, "a class of nodes: Fixed(9.0).value is 9", example="Node")
 def ex_04_inplace(Fixed: Any) -> str:
+    """An assignment to node.value raises, and the value stays."""
     node = called(Fixed, 9.0, names=["value"])
     compare(node.value, 9.0, says="it was made with", what="the value of Fixed(9.0)")
     try:
@@ -89,6 +92,7 @@ def between(uses: dict[int, list[int]], inputs: list[int], output: int) -> set[i
     example="lambda uses, inputs, output: set(uses)",
 )
 def problem_04_between(f: Callable) -> str:
+    """The lines that an input reaches and that reach the output, without walking every path."""
     chance = random.Random(4)
     for length in [4, 6, 9] * 12:
         uses, inputs = random_uses(chance, length), chance.sample(range(3), chance.randint(1, 2))

@@ -10,6 +10,7 @@ from companion.practice.verdicts import compare, demand
 
 @asks(function("ybar"), "x̄, one entry more than ȳ", example="lambda ybar: np.cumsum(ybar)")
 def ex_05_diff(adjoint: Callable) -> str:
+    """⟨x̄, ẋ⟩ = ⟨ȳ, Lẋ⟩ for every ẋ, where (Lx)ᵢ = xᵢ₊₁ − xᵢ."""
     rng = np.random.default_rng(5)
     lengths = [2, 3, 7, 1]
     for n in lengths:
@@ -38,6 +39,7 @@ WHY = {
     example='{"curve": "rows", "loss": "rows", "entrywise": "rows"}',
 )
 def ex_05_choose(answer: dict[str, str]) -> str:
+    """J of shape (200, 1) is one column, of shape (1, 200) one row; a diagonal J needs neither."""
     for name, (right, why) in WHY.items():
         demand(answer[name] == right, f"{name}: not {answer[name]}; {why}")
     return "three Jacobians, three choices"
@@ -85,6 +87,7 @@ def ex_05_softmax(gradient: Callable) -> str:
 
 @asks(function("product, n"), "the tridiagonal matrix J", example="lambda product, n: np.eye(n)")
 def problem_05_bands(f: Callable) -> str:
+    """A tridiagonal J (n, n) from at most three products J v, whatever n is."""
     rng = np.random.default_rng(8)
     for n in [1, 2, 3, 4, 5, 9, 50]:
         J = np.triu(np.tril(rng.normal(size=(n, n)), 1), -1)

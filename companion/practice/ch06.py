@@ -35,6 +35,7 @@ def circle(f: Callable, count: int, radius: float = 0.25) -> np.ndarray:
 
 @asks(function("u"), "the coefficients of arctan(u(t))", example="lambda u: u")
 def ex_06_arctan(f: Callable) -> str:
+    """The Taylor coefficients of arctan(u(t)), as many as u has."""
     rows = [
         [0.0, 1.0, 0.0, 0.0],
         [0.4, 1.0, 0.0, 0.0, 0.0, 0.0],
@@ -58,6 +59,7 @@ MIXED = [  # f, in words, its mixed derivative
 
 @asks(function("f, x1, x2"), "∂²f/∂x1∂x2", example="lambda f, x1, x2: f(x1, x2)")
 def ex_06_mixed(mixed: Callable) -> str:
+    """∂²f/∂x1∂x2 of polynomials f."""
     for f, words, exactly in MIXED:
         for x1, x2 in [(2.0, 5.0), (-1.0, 0.5)]:
             at = {"f": words, "x1": x1, "x2": x2}
@@ -107,6 +109,7 @@ SERIES = [  # in words, coefficients, the distance of the nearest singularity
     function("c"), "the radius of convergence, within 2 %", example="lambda c: abs(c[-2] / c[-1])"
 )
 def problem_06_radius(f: Callable) -> str:
+    """The radius of convergence of Σ cₖ tᵏ, within 2 %."""
     for words, coefficients, radius in SERIES:
         what, says = "your radius", "the nearest singularity is at the distance"
         compare(f(list(coefficients)), radius, {"c": f"of {words}"}, says, what, rtol=0.02)

@@ -21,6 +21,7 @@ def sum_of_neighbours(x: np.ndarray) -> float:
 
 @asks(numbers_of("by x_1", "by x_2", "by x_3"), example="[1, 0, 3]")
 def ex_07_neighbours(answer: np.ndarray) -> str:
+    """∂/∂xᵢ Σⱼ xⱼ xⱼ₋₁ = xᵢ₋₁ + xᵢ₊₁, round the end."""
     if answer.tolist() == np.roll(PLACE, 1).tolist():
         raise NotYet(
             "(6, 1, 2) is ∂u_i/∂x_i, each row by its own x. The gradient of the sum adds up every row in "
@@ -52,6 +53,7 @@ def jacobian(f: Callable, x: Tensor) -> Tensor:
 
 @asks(function("u, x"), "True or False", example="lambda u, x: True")
 def ex_07_rows(rows_are_independent: Callable) -> str:
+    """True where ∂uᵢ/∂xⱼ = 0 for all j ≠ i, and False elsewhere."""
     x = torch.tensor([[0.3], [-0.8], [0.5], [1.1], [-0.2]])
     for f in ROWS:
         J = jacobian(f, x)
@@ -105,6 +107,7 @@ def losses_of_the_mistakes(net: Wave, x: Tensor, t: Tensor) -> dict[str, float]:
 
 @asks(function("net, x, t"), "the loss", example="lambda net, x, t: net(x, t).square().mean()")
 def ex_07_hunt(heat_loss: Callable) -> str:
+    """The mean of (u_t − u_xx)², with its graph, and nothing written into the .grad of a leaf."""
     net, (x, t) = Wave(), columns()
     a, b, c = (p.item() for p in net.parameters())
     expected = (b * b - c) ** 2 * net(x, t).square().mean().item()
@@ -128,6 +131,7 @@ def ex_07_hunt(heat_loss: Callable) -> str:
 
 @asks(function("net, x, t"), "a column", example="lambda net, x, t: 0 * x")
 def ex_07_forward_over_reverse(u_xx: Callable) -> str:
+    """u_xx of each point by itself, from one call of the network."""
     calls = []
 
     def counted(x, t):
@@ -156,6 +160,7 @@ TANGENT = torch.arange(1.0, 6.0, dtype=torch.float64)
 
 @asks(function("x"), "five rows from five rows, (5, 1)", example="lambda x: x.roll(1, dims=0)")
 def problem_07_hidden(f: Callable) -> str:
+    """J w = w ∘ (J 1) for w = (1, 2, 3, 4, 5), though every row of J has an entry beside the diagonal."""
     places = torch.randn(4, 5, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
     for x in places:
         demand(tuple(f(x).shape) == (5, 1), f"f(x) has the shape {tuple(f(x).shape)}, not (5, 1)")

@@ -21,6 +21,7 @@ def functional(x: Any, z: Any) -> Any:
 
 @asks(function("x, z, w2"), "a number", example="lambda x, z, w2: 2 * x")
 def ex_08_alias(formula: Callable) -> str:
+    """df/dx = 2 (x + 0.01 z²)(1 + 0.02 z w2), the total derivative: z follows."""
     points = [(1.0, 2.0, -0.5), (3.0, 0.4, 1.2), (-2.0, 0.6, 0.0)]  # x, w2, b2
     for x, w2, b2 in points:
         z = w2 * x + b2
@@ -47,6 +48,8 @@ MIXED = (  # f, and its ∂²f/∂x∂z
 
 @asks(function("g, x, z"), "∂²g/∂x∂z", example="lambda g, x, z: 0.04 * z")
 def ex_08_mixed(mixed: Callable) -> str:
+    """∂²f/∂x∂z with z held, and its gradient by what x and z were computed from."""
+
     def both(t: Tensor) -> tuple[Tensor, Tensor]:
         x = t**2
         return x, torch.sin(x)  # z follows x, and must be held
@@ -76,6 +79,7 @@ def ex_08_mixed(mixed: Callable) -> str:
     example='{"sample": "large", "frozen": "harmful"}',
 )
 def ex_08_thousands(answer: dict) -> str:
+    """Small on a normal sample, and harmless above frozen layers."""
     demand(
         answer["sample"] == "small",
         "the training loss is an error on a fresh normal sample. Where does that of the cut wire end in the figure?",
@@ -103,6 +107,7 @@ def between(t: Tensor, held: Tensor, of: tuple[Callable, Callable, Callable]) ->
     example="lambda g, x, p, q: g(x, p(x), q(x))",
 )
 def problem_08_one_path(op: Callable) -> str:
+    """f_x + f_z p′(x), y held, and its gradient by what x was computed from, through y too."""
     f = Given("x² z + z y² + sin(x y)", lambda x, z, y: x**2 * z + z * y**2 + torch.sin(x * y))
     p, q = (
         Given("sin(2x)", lambda x: torch.sin(2 * x)),

@@ -49,6 +49,7 @@ def outlives(f: Callable) -> bool:
 
 
 def cases() -> dict[str, Given]:
+    """The four functions of the exercise, by their letters."""
     A, W = torch.ones(3, 3), torch.ones(3, 3, requires_grad=True)
     return {
         "a": Given("A x", lambda x: A @ x),
@@ -60,6 +61,7 @@ def cases() -> dict[str, Given]:
 
 @asks(ANYTHING, "the letters of those that stay alive, in a string", example='"ad"')
 def ex_09_which(answer: Any) -> str:
+    """The letters of those f whose x is alive with no name after backward(create_graph=True)."""
     if not isinstance(answer, str) or not set(answer.lower()) <= set("abcd"):
         raise NotYet(f'yours is {shown(answer)}, and letters are wanted, as in "ad"')
     for letter, f in cases().items():
@@ -77,6 +79,7 @@ def ex_09_which(answer: Any) -> str:
 
 @asks(ANYTHING, "a torch.autograd.Function for exp", example="Exp")
 def ex_09_ctx(Exp: Any) -> str:
+    """exp with two derivatives, and a result that dies with its last name."""
     if not (isinstance(Exp, type) and issubclass(Exp, torch.autograd.Function)):
         raise NotYet(
             f"yours is {shown(Exp)}, and a class that inherits from torch.autograd.Function is wanted"
@@ -111,6 +114,7 @@ SECOND = (  # f, f''
 
 @asks(function("u, x"), "u'' at each x", example="lambda u, x: -u(x)")
 def ex_09_second_order(second: Callable) -> str:
+    """f″(x), twice in a row; then x.grad is None, and x dies with its last name."""
     for f, exact in SECOND:
         x = torch.linspace(0, 3, 7, dtype=torch.float64, requires_grad=True)
         with no_warning_and_no_collector():
@@ -152,6 +156,7 @@ WANTED = {"": "xyz", "x": "xyz", "z": "xyz", "y": ""}  # cleared: alive
 
 @asks(function("x, y, z"), "a number, as a tensor", example="lambda x, y, z: (x * y * z).sum()")
 def problem_09_keystone(f: Callable) -> str:
+    """Without their names x, y, z are alive; y.grad = None frees all, x.grad = None or z.grad = None none."""
     for cleared, wanted in WANTED.items():
         alive = alive_after(f, cleared)
         before = f"after {cleared}.grad = None" if cleared else "with nothing cleared"

@@ -16,6 +16,7 @@ SLOPE, COTANGENT = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 2.0])
 
 @asks(numbers_of("ū0", "ū1", "ū2"), example="[0, 0, 1]")
 def ex_10_walk(answer: np.ndarray) -> str:
+    """ū = Tᵀ v̄, where T is the lower triangular matrix of the coefficients w."""
     forward = np.array([[1.0, 0.0, 0.0], [2.0, 1.0, 0.0], [3.0, 2.0, 1.0]])
     if answer.tolist() == (forward @ COTANGENT).tolist():
         raise NotYet(
@@ -46,6 +47,7 @@ SERIES = (
 
 @asks(function("u"), "the coefficients of sin u in a list", example="lambda u: [torch.sin(u[0])]")
 def ex_10_sine(sin_series: Callable) -> str:
+    """The Taylor coefficients of sin(u(t)), seven from seven."""
     for row in SERIES:
         came = sin_series([torch.tensor(c, dtype=torch.float64) for c in row])
         demand(len(came) == 7, f"of u = {shown(row)}, seven coefficients, yours gives {len(came)}")
@@ -59,6 +61,7 @@ def ex_10_sine(sin_series: Callable) -> str:
 
 @asks(function("x"), "Δu at each row, a column", example="lambda x: 0 * x[:, :1]")
 def ex_10_radial(lap: Callable) -> str:
+    """Δ exp(−r²/2) = (r² − d) exp(−r²/2) at each row, a column."""
     for d in (1, 2, 7):
         x = torch.linspace(-1, 1.5, 3 * d, dtype=torch.float64).reshape(3, d)
         along_axes = (x**2 - 1) * torch.exp(-(x**2).sum(1, keepdim=True) / 2)
@@ -87,6 +90,7 @@ def try_monomials(weights: Mapping[tuple, float], operator: Mapping[tuple, float
 
 @asks(numbers_of("along (1, 1)", "(1, -1)", "(1, 0)", "(0, 1)"), example="[1, 1, 1, 1]")
 def ex_10_four(answer: np.ndarray) -> str:
+    """Σ w (p ∂x + q ∂y)⁴/4! = ∂x²∂y² over the four directions (p, q)."""
     weights = dict(zip(DIAGONALS_AND_AXES, map(float, answer), strict=True))
     try_monomials(weights, {(2, 2): 4})
     return "all five monomials of degree four tried"
@@ -98,6 +102,7 @@ def ex_10_four(answer: np.ndarray) -> str:
     example="{(1, 0): 24, (0, 1): 24}",
 )
 def problem_10_plate(answer: Any) -> str:
+    """Σ w (p ∂x + q ∂y)⁴/4! = ∂x⁴ + 2 ∂x²∂y² + ∂y⁴ over at most three directions (p, q)."""
     if not isinstance(answer, dict) or any(numbers(list(q)).shape != (2,) for q in answer):
         raise NotYet(f"yours is {shown(answer)}, and a dict of pairs and weights is wanted")
     demand(len(answer) <= 3, f"yours takes {len(answer)} jets, and three are enough")

@@ -13,6 +13,7 @@ from companion.practice.verdicts import NotYet, compare, demand, numbers, shown
 
 
 def leaf(values: list) -> Tensor:
+    """A float64 tensor that requires a gradient."""
     return torch.tensor(values, dtype=torch.float64, requires_grad=True)
 
 
@@ -21,6 +22,7 @@ def leaf(values: list) -> Tensor:
 
 @asks(function("x"), "a tensor of that shape", example="lambda x: x + torch.relu(x)")
 def ex_11_any_slope(seven: Callable) -> str:
+    """f(x) = x; its slope by torch is 7 at 0, and 1 elsewhere."""
     for at, slope in [(-1.0, 1), (-0.25, 1), (0.0, 7), (0.25, 1), (1.0, 1)]:
         x = leaf([at])
         y = seven(x)
@@ -41,6 +43,7 @@ TWINS = [[1.0, 1.0], [1.0, 1.0], [-1.0, 0.5], [2.0, -3.0]]
 
 @asks(function("p"), "the table (n, n)", example="lambda p: 0 * p @ p.T")
 def ex_11_distances(distances: Callable) -> str:
+    """dᵢⱼ = |pᵢ − pⱼ|; the gradient of Σ dᵢⱼ by pᵢ is 2 Σⱼ (pᵢ − pⱼ)/dᵢⱼ, twins left out."""
     for points in TRIANGLE, TWINS:
         p, exact = leaf(points), np.array(points)
         apart = exact[:, None] - exact[None]
@@ -84,6 +87,7 @@ def problem_11_quotient(f: Callable) -> str:
 
 @asks(ANYTHING, 'the two slopes in a list, or "raises"', example="[1, 2]")
 def ex_11_view(answer: Any) -> str:
+    """The slopes that torch finds once exp(x) was set to 0 behind its back."""
     x = leaf([1.0, 2.0])
     y = x.exp()
     y.detach().numpy()[:] = 0.0
@@ -130,6 +134,7 @@ def try_cut(score_of: Callable, learns: str) -> None:
     example='{"a": score_a, "b": score_b}',
 )
 def ex_11_three_cuts(cuts: dict) -> str:
+    """c(g(z)), in a with the whole gradient for g and none for c, in b the other way round."""
     try_cut(cuts["a"], "generator")
     try_cut(cuts["b"], "critic")
     return "two cuts, the gradients of both networks"
@@ -148,6 +153,7 @@ def most_alive(lengths: list[int]) -> tuple[int, int]:
 
 @asks(ANYTHING, "the lengths of the segments in a list", example="[8, 8, 8, 8, 8, 8, 8, 8]")
 def problem_11_segments(answer: Any) -> str:
+    """Σ nⱼ = 64, and max (j − 1 + nⱼ) at most three quarters of that of the best equal cut."""
     lengths = numbers(answer)
     if lengths.ndim != 1 or (lengths != lengths.round()).any() or (lengths < 1).any():
         raise NotYet(f"yours is {shown(answer)}, and a list of whole numbers from 1 on is wanted")

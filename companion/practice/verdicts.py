@@ -61,6 +61,7 @@ def shown(value: Any) -> str:
 
 
 def shortened(text: str) -> str:
+    """The text, cut to 80 characters."""
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
