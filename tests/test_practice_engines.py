@@ -260,6 +260,9 @@ def test_06_oscillator() -> None:
         "ex-06-oscillator", lambda order: (oscillator(order)[0], 0.0)
     )
     assert "y and y′ are expected" in says("ex-06-oscillator", lambda order: oscillator(order)[0])
+    assert "at order = 8: your answer is 'y', and real numbers are expected" in says(
+        "ex-06-oscillator", lambda order: "y"
+    )
 
 
 def by_recurrence(c):

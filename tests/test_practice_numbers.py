@@ -203,3 +203,6 @@ def test_03_root() -> None:
     assert "g at your root is 0.25, it should be 0" in says(
         "problem-03-root", lambda g, x, p: (x, 0)
     )
+    assert "start = 1.5, p = 2: two numbers are expected, yours is 1.5" in says(
+        "problem-03-root", lambda g, x, p: x
+    )

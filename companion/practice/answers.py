@@ -38,7 +38,7 @@ def called(f: Callable, *arguments: Any, names: list[str] | None = None) -> Any:
     at = dict(zip(names or [f"argument {i + 1}" for i in range(len(arguments))], arguments))
     try:
         value = f(*arguments)
-    except Exception as error:
+    except Exception as error:  # of a student's function, which may raise anything
         raise NotYet(f"{place(at)}your function raises {type(error).__name__}: {error}") from error
     if value is ...:
         raise YourTurn
@@ -118,9 +118,8 @@ class Given:
 
 
 NUMBER = Kind("a number", take_number)
-ANYTHING = Kind(
-    "", lambda answer: answer
-)  # a class, an object, a network: the checker looks itself
+# a class, an object, a network: the checker looks itself
+ANYTHING = Kind("", lambda answer: answer)
 
 
 def one_of(*choices: str) -> Kind:

@@ -5,9 +5,7 @@ from fractions import Fraction
 from math import factorial
 
 from companion.practice.answers import NUMBER, asks, function, parts
-from companion.practice.verdicts import compare, demand
-
-STEP = 1e-30
+from companion.practice.verdicts import STEP, compare, demand
 
 
 @asks(parts(tree=NUMBER, lines=NUMBER), example='{"tree": 10, "lines": 10}')

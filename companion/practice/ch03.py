@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import NUMBER, asks, function, parts
-from companion.practice.verdicts import compare, demand
-
-STEP = 1e-30
+from companion.practice.verdicts import STEP, compare, demand, numbers, place, shown
 
 
 @asks(parts(product=NUMBER, quotient=NUMBER), example='{"product": 1, "quotient": 1}')
@@ -114,12 +112,9 @@ def problem_03_root(f: Callable) -> str:
     """g(x, p) = 0, and there g_x dx/dp + g_p = 0."""
     for g, words, start, p in ROOTS:
         at = {"g": words, "start": start, "p": p}
-        came = f(g, start, p)
-        compare(came, came, at)  # two numbers
-        demand(
-            np.shape(came) == (2,), f"at g = {words}: two numbers are expected, yours are {came!r}"
-        )
-        x, slope = (float(part) for part in came)
+        came = numbers(f(g, start, p), f"{place(at)}your answer")
+        demand(came.shape == (2,), f"{place(at)}two numbers are expected, yours is {shown(came)}")
+        x, slope = came.tolist()
         compare(g(x, p), 0.0, at, "it should be", what="g at your root", atol=1e-9)
         moved = g(complex(x, STEP * slope), complex(p, STEP)).imag / STEP
         compare(moved, 0.0, at, "it should be", what="the slope of g along your root", atol=1e-8)

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import ANYTHING, asks, called, function, numbers_of
-from companion.practice.verdicts import NotYet, compare, demand
-
-STEP = 1e-30
+from companion.practice.verdicts import STEP, NotYet, compare, demand
 
 
 @asks(numbers_of("v̄1", "v̄2", "v̄3", "v̄4"), example="[0, 0, 0, 1]")

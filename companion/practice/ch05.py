@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from companion.practice.answers import asks, function, one_of, parts
-from companion.practice.verdicts import compare, demand
+from companion.practice.verdicts import compare, demand, numbers
 
 
 @asks(function("ybar"), "x̄, one entry more than ȳ", example="lambda ybar: np.cumsum(ybar)")
@@ -15,7 +15,7 @@ def ex_05_diff(adjoint: Callable) -> str:
     lengths = [2, 3, 7, 1]
     for n in lengths:
         ybar, xdot = rng.normal(size=n), rng.normal(size=n + 1)
-        xbar = np.asarray(adjoint(ybar))
+        xbar = numbers(adjoint(ybar), f"at ȳ with {n} entries: your x̄")
         words = f"at ȳ with {n} entries: x̄ has the shape {xbar.shape}, and x has ({n + 1},)"
         demand(xbar.shape == (n + 1,), words)
         what = "⟨x̄, ẋ⟩ of yours in a random direction"
@@ -45,6 +45,17 @@ def ex_05_choose(answer: dict[str, str]) -> str:
     return "three Jacobians, three choices"
 
 
+def counted(A: np.ndarray) -> tuple[Callable, list[int]]:
+    """v ↦ A v, and a list that has an entry for each product taken so far."""
+    calls: list[int] = []
+
+    def product(v: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        return A @ np.asarray(v, dtype=float)
+
+    return product, calls
+
+
 @asks(function("product, g"), "s with product(s) = g", example="lambda product, g: g")
 def ex_05_newton(solve: Callable) -> str:
     """Of 200 equations whose matrix has five eigenvalues, six products are enough."""
@@ -53,12 +64,7 @@ def ex_05_newton(solve: Callable) -> str:
         Q = np.linalg.qr(rng.normal(size=(size, size)))[0]
         eigenvalues = 1.0 + np.arange(size) % 5
         H, g = (Q * eigenvalues) @ Q.T, rng.normal(size=size)
-        calls: list[int] = []
-
-        def product(p: np.ndarray, H: np.ndarray = H, calls: list = calls) -> np.ndarray:
-            calls.append(1)
-            return H @ p
-
+        product, calls = counted(H)
         came = solve(product, g)
         s = came[0] if isinstance(came, tuple) else came  # (s, the number of products) will do
         compare(s, np.linalg.solve(H, g), {"size": size}, "H⁻¹g is", rtol=1e-7, atol=1e-8)
@@ -91,12 +97,7 @@ def problem_05_bands(f: Callable) -> str:
     rng = np.random.default_rng(8)
     for n in [1, 2, 3, 4, 5, 9, 50]:
         J = np.triu(np.tril(rng.normal(size=(n, n)), 1), -1)
-        calls: list[int] = []
-
-        def product(v: np.ndarray, J: np.ndarray = J, calls: list = calls) -> np.ndarray:
-            calls.append(1)
-            return J @ np.asarray(v, dtype=float)
-
+        product, calls = counted(J)
         compare(f(product, n), J, {"n": n}, "J is", what="your matrix")
         demand(len(calls) <= 3, f"at n = {n}: yours takes {len(calls)} products, three are allowed")
     return "seven sizes up to 50, three products each"

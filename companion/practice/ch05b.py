@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import ANYTHING, asks, function, parts
-from companion.practice.verdicts import compare, demand
+from companion.practice.verdicts import compare, demand, numbers
 
 
 @asks(
@@ -29,12 +29,12 @@ def ex_05b_shapes(answer: dict[str, Any]) -> str:
 
 @asks(function("x"), "the heights at an array x of shape (n, 1)", example="lambda x: np.cos(x)")
 def ex_05b_slopes(u: Callable) -> str:
-    """u′ = cos x on [−3, 3] within 0.1, and u − sin x a constant, whichever it is."""
+    """u′ = cos x on [−3, 3] within 0.2, and u − sin x a constant, whichever it is."""
     x, h = np.linspace(-3.0, 3.0, 61)[:, None], 1e-4
-    values = np.asarray(u(x), dtype=float)
+    values = numbers(u(x))
     words = f"u of an array of shape {x.shape} has the shape {values.shape}"
     demand(values.shape == x.shape, words)
-    slope = (np.asarray(u(x + h)) - np.asarray(u(x - h))) / (2 * h)
+    slope = (numbers(u(x + h)) - numbers(u(x - h))) / (2 * h)
     worst = int(np.abs(slope - np.cos(x)).argmax())
     at = {"x": x[worst, 0]}
     compare(slope[worst, 0], np.cos(x[worst, 0]), at, "cos x is", "the slope of yours", 0, 0.2)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import NUMBER, asks, function, numbers_of, parts
-from companion.practice.verdicts import compare, demand
+from companion.practice.verdicts import compare, demand, numbers, shown
 
 
 @asks(
@@ -26,11 +26,11 @@ def ex_06_by_hand(answer: dict[str, Any]) -> str:
     return "a product of two series, and a second derivative"
 
 
-def circle(f: Callable, count: int, radius: float = 0.25) -> np.ndarray:
-    """The first Taylor coefficients of f at 0, by Cauchy's integral on 64 points of a circle."""
-    turns = np.exp(2j * np.pi * np.arange(64) / 64)
+def taylor_coefficients(f: Callable, count: int) -> np.ndarray:
+    """The first Taylor coefficients of f at 0, by Cauchy's integral on 64 points of a circle, to twelve decimals."""
+    radius, turns = 0.25, np.exp(2j * np.pi * np.arange(64) / 64)
     values = np.fft.fft(f(radius * turns))[:count].real / 64
-    return np.round(values / radius ** np.arange(count), 10)
+    return np.round(values / radius ** np.arange(count), 12)
 
 
 @asks(function("u"), "the coefficients of arctan(u(t))", example="lambda u: u")
@@ -43,7 +43,7 @@ def ex_06_arctan(f: Callable) -> str:
         [-0.7, 0.0, 3.0],
     ]
     for u in rows:
-        wanted = circle(lambda t, u=u: np.arctan(np.polyval(u[::-1], t)), len(u))
+        wanted = taylor_coefficients(lambda t, u=u: np.arctan(np.polyval(u[::-1], t)), len(u))
         at = {"u": u}
         compare(f(list(u)), wanted, at, "Cauchy's integral on a circle says", rtol=1e-8, atol=1e-9)
     return f"{len(rows)} series tried against Cauchy's integral"
@@ -71,9 +71,9 @@ def ex_06_mixed(mixed: Callable) -> str:
 def ex_06_oscillator(f: Callable) -> str:
     """The solution is (0, 1); a series cut at order 8 is not there yet, at order 16 it is."""
     for order, least, most in [(8, 1e-6, 1e-2), (16, 0.0, 1e-10), (20, 0.0, 1e-10)]:
-        came = np.asarray(f(order), dtype=float)
-        compare(came, came, {"order": order})  # numbers, and finite
-        demand(came.shape == (2,), f"at order = {order}: y and y′ are expected, yours is {came}")
+        came = numbers(f(order), f"at order = {order}: your answer")
+        words = f"at order = {order}: y and y′ are expected, yours is {shown(came)}"
+        demand(came.shape == (2,), words)
         error = float(np.abs(came - (0.0, 1.0)).max())
         words = f"at order = {order}: the error of yours is {error:.0e}"
         demand(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from companion.practice.answers import Given, asks, function, one_of, parts
-from companion.practice.verdicts import NotYet, compare, demand, numbers
+from companion.practice.verdicts import STEP, NotYet, compare, demand, numbers
 
 
 def functional(x: Any, z: Any) -> Any:
@@ -31,8 +31,8 @@ def ex_08_alias(formula: Callable) -> str:
                 f"at x = {x:g}, z = {z:g}, w2 = {w2:g}: your formula is the partial derivative. But z was computed "
                 "from the alias, and follows it"
             )
-        moved = x + 1e-30j
-        exact = functional(moved, w2 * moved + b2).imag / 1e-30
+        moved = x + STEP * 1j
+        exact = functional(moved, w2 * moved + b2).imag / STEP
         compare(came, exact, {"x": x, "z": z, "w2": w2}, "the complex step, z following x, says")
     return f"{len(points)} points tried"
 
@@ -97,8 +97,8 @@ def ex_08_thousands(answer: dict) -> str:
 def between(t: Tensor, held: Tensor, of: tuple[Callable, Callable, Callable]) -> Tensor:
     """The derivative of f at x(t) along x, z following and y = held: a complex step."""
     f, x_of, p = of
-    x = x_of(t) + 1e-30j
-    return f(x, p(x), held).imag / 1e-30
+    x = x_of(t) + STEP * 1j
+    return f(x, p(x), held).imag / STEP
 
 
 @asks(
@@ -136,9 +136,9 @@ def problem_08_one_path(op: Callable) -> str:
 
 def says_which(came: Any, f: Callable, x: Tensor, p: Callable, q: Callable) -> None:
     """Raises NotYet if what came is the partial or the total derivative."""
-    x = x.detach() + 1e-30j
+    x = x.detach() + STEP * 1j
     partial, total = f(x, p(x.real), q(x.real)), f(x, p(x), q(x))
     for name, held, value in ("partial", "z is held", partial), ("total", "y follows", total):
         same = np.shape(numbers(came)) == tuple(x.shape)
-        same = same and np.allclose(numbers(came), value.imag.numpy() / 1e-30)
+        same = same and np.allclose(numbers(came), value.imag.numpy() / STEP)
         demand(not same, f"yours is the {name} derivative: {held} too")

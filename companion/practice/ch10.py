@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from companion.practice.answers import ANYTHING, asks, function, numbers_of
+from companion.practice.ch06 import taylor_coefficients
 from companion.practice.verdicts import NotYet, compare, demand, numbers, shown
 
 # ---------------------------------------------------------------- ex-10-walk
@@ -31,13 +32,6 @@ def ex_10_walk(answer: np.ndarray) -> str:
 # ---------------------------------------------------------------- ex-10-sine
 
 
-def sine_coefficients(u: np.ndarray) -> np.ndarray:
-    """The Taylor coefficients of sin u(t), by Cauchy's integral over the unit circle."""
-    circle = np.exp(2j * np.pi * np.arange(128) / 128)
-    values = np.sin(np.polyval(u[::-1], circle))
-    return np.array([(values * circle**-k).mean().real for k in range(len(u))])
-
-
 SERIES = (
     [0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
     [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
@@ -51,7 +45,8 @@ def ex_10_sine(sin_series: Callable) -> str:
     for row in SERIES:
         came = sin_series([torch.tensor(c, dtype=torch.float64) for c in row])
         demand(len(came) == 7, f"of u = {shown(row)}, seven coefficients, yours gives {len(came)}")
-        for k, expected in enumerate(sine_coefficients(np.array(row))):
+        wanted = taylor_coefficients(lambda t, row=row: np.sin(np.polyval(row[::-1], t)), len(row))
+        for k, expected in enumerate(wanted):
             compare(came[k], expected, {"u": row, "k": k}, "Cauchy's integral says", atol=1e-10)
     return f"{len(SERIES)} series of seven coefficients tried"
 

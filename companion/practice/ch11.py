@@ -65,6 +65,7 @@ NEAR_AND_FAR = [0.0, 1e-12, -1e-9, 1e-6, -1e-4, 1e-3, 0.01, -0.1, 0.3, -0.5, 0.7
 
 @asks(function("x"), "(exp(x) − 1)/x at each x", example="lambda x: torch.expm1(x) / x")
 def problem_11_quotient(f: Callable) -> str:
+    """x f = eˣ − 1, x f⁽ᵏ⁾ + k f⁽ᵏ⁻¹⁾ = eˣ for k = 1, ..., 4, and 5 f⁽⁴⁾ = eˣ where x f⁽⁵⁾ is too small to count."""
     x = leaf(NEAR_AND_FAR)
     derivatives = [f(x)]
     demand(tuple(derivatives[0].shape) == tuple(x.shape), "f(x) must have the shape of x")
@@ -73,12 +74,16 @@ def problem_11_quotient(f: Callable) -> str:
         derivatives.append(slope)
     rows = torch.stack(derivatives).detach().numpy()
     for i, at in enumerate(NEAR_AND_FAR):
-        value, *_ = rows[:, i]
-        compare(at * value, np.expm1(at), {"x": at}, "exp(x) − 1 is", "x times your f", rtol=1e-8)
+        compare(
+            at * rows[0, i], np.expm1(at), {"x": at}, "exp(x) − 1 is", "x times your f", rtol=1e-8
+        )
         for k in range(1, 5):
             came = at * rows[k, i] + k * rows[k - 1, i]
             what = f"x times your derivative of order {k} plus {k} times that of order {k - 1}"
             compare(came, np.exp(at), {"x": at}, "exp(x) is", what, rtol=1e-8)
+        if abs(at) < 1e-8:  # here x times the derivative of order 5 is below the eighth digit
+            what = "5 times your derivative of order 4"
+            compare(5 * rows[4, i], np.exp(at), {"x": at}, "exp(x) is", what, rtol=1e-8)
     return f"{len(NEAR_AND_FAR)} points, to the fourth derivative"
 
 

@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+STEP = (
+    1e-30  # of a complex step: h² is below every digit, and nothing is subtracted that could cancel
+)
+
 
 class NotYet(Exception):
     """Raised by a checker with the words that show an answer wrong; `check` makes a Verdict of it."""
