@@ -50,8 +50,9 @@ def book(build: str) -> Path:
 def browser() -> Iterator:
     """tests.site.browser.chromium, which those who test the package alone cannot import."""
     from tests.site import browser as site
+    from tools.chromium import installed
 
-    if not site.installed():
+    if not installed():
         pytest.skip("no Chromium on this machine: no page is looked at (apt install chromium)")
     with site.chromium() as running:
         yield running

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from lxml.html import tostring
 from pypdf import PdfReader
 from sphinxcontrib import katex
 
 from tests.site import browser as site
 from tests.site import static
+from tools import print_book
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
@@ -165,6 +167,16 @@ def test_the_cheat_sheet_prints_on_two_sheets(browser: site.BrowserContext, addr
         sheets = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True))).pages
     assert len(sheets) == 2
     assert "zero_grad" in sheets[1].extract_text() and "Contents" not in sheets[0].extract_text()
+
+
+def test_nothing_of_the_book_is_wider_than_the_paper(
+    browser: site.BrowserContext, book: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "html").symlink_to(book)
+    whole, page = print_book.assemble(book, print_book.parts()), tmp_path / "print.html"
+    page.write_bytes(tostring(whole, encoding="utf-8", doctype="<!DOCTYPE html>"))
+    with closing(browser.new_page()) as tab:
+        assert_none(print_book.unfit(tab, page, print_book.PAPER, print_book.TOO_WIDE))
 
 
 # ---------------------------------------------------------------- planted faults, each reported

@@ -2,12 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from lxml.html import HtmlElement
 from pypdf import PdfReader
 
-from tests.site import browser
+from tools.chromium import installed
 from tools.print_book import assemble, number, parts, place, print_book
 
 ROOT = Path(__file__).parent.parent
@@ -122,13 +123,24 @@ def test_a_page_that_is_not_built_is_asked_for(built: Path) -> None:
         assemble(built, [("", ["03_three"])])
 
 
-def test_the_print_says_on_which_page_everything_is(built: Path, tmp_path: Path) -> None:
-    if not browser.installed():
+def pages_of(built: Path, pdf: Path) -> int:
+    """print_book, in a thread, where no other test has a Playwright of its own."""
+    if not installed():
         pytest.skip("no Chromium on this machine: nothing is printed (apt install chromium)")
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(print_book, built, pdf, OF).result()
+
+
+def test_what_is_wider_than_the_paper_is_not_printed(built: Path, tmp_path: Path) -> None:
+    wide = Path(copytree(built, tmp_path / "html"), "chapters", "02_two.html")
+    wide.write_text(SECOND.replace("<h2", '<hr style="width: 640px"><hr style="width: 650px"><h2'))
+    with pytest.raises(SystemExit, match=r"^too wide: <hr style=.width: 650px.>$"):
+        pages_of(tmp_path / "html", tmp_path / "wide.pdf")
+
+
+def test_the_print_says_on_which_page_everything_is(built: Path, tmp_path: Path) -> None:
     pdf = tmp_path / "book.pdf"
-    with ThreadPoolExecutor(1) as alone:  # where no other test has a Playwright of its own
-        printed = alone.submit(print_book, built, pdf, OF).result()
-    assert printed == 5  # title, contents, one, the name of the part, two
+    assert pages_of(built, pdf) == 5  # title, contents, one, the name of the part, two
     reader = PdfReader(pdf)
     assert "1. One: is it? 3 Part I: the rest Two 5" in " ".join(
         reader.pages[1].extract_text().split()

@@ -9,7 +9,6 @@ print can say on which page that is.
 """
 
 import re
-import shutil
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -19,14 +18,13 @@ import yaml
 from lxml import html
 from lxml.html import HtmlElement
 from lxml.html.builder import E
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from pypdf import PdfReader
+
+from tools.chromium import installed
 
 ROOT = Path(__file__).parent.parent
 ONLINE = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
-BROWSERS = (
-    "chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
-)  # fmt: skip
 STYLES = ("fonts/fonts.css", "fonts/katex.css", "pygments.css", "cheat_sheet.css")
 SCREEN_ONLY = (
     "//script | //a[contains(@class, 'headerlink')] | //*[contains(@class, 'katex-mathml')]"
@@ -42,6 +40,10 @@ FONTS_ARE_LOADED = """do {
   document.body.getBoundingClientRect();  // a layout asks for the fonts that it needs
   await document.fonts.ready;
 } while (document.fonts.status === "loading");"""
+PAPER = (642, 934)  # pixels of a page between the margins of print.css, 170 by 247 mm
+TOO_WIDE = """return [...document.querySelectorAll("body *:not(svg *)")]
+  .filter(node => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map(node => `too wide: ${node.outerHTML.slice(0, 80)}`);"""
 UNKNOWN = "000"  # as wide as the number that the second print puts there
 Parts = list[tuple[str, list[str]]]
 
@@ -275,34 +277,48 @@ def number(book: HtmlElement, printed: Path) -> int:
     return changed
 
 
-def print_once(page: Path, pdf: Path, script: str = "") -> None:
-    """Chromium's print of a page of HTML, after a script, with bookmarks made of its headings."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+def unfit(tab: Page, page: Path, size: tuple[int, int], fit: str) -> list[str]:
+    """What of a page does not fit on paper of this size in pixels: a script finds it when the fonts are there."""
+    tab.set_default_timeout(0)
+    tab.set_viewport_size(dict(zip(("width", "height"), size)))
+    tab.emulate_media(media="print")
+    tab.goto(page.resolve().as_uri())
+    return tab.evaluate(f"async () => {{ {FONTS_ARE_LOADED} {fit} }}")
+
+
+def print_once(page: Path, pdf: Path, size: tuple[int, int], fit: str) -> list[str]:
+    """Chromium's print of a page of HTML, with bookmarks made of its headings; what does not fit (`unfit`).
+
+    Raises SystemExit without a Chromium.
+    """
+    browser = installed()
     if browser is None:
         raise SystemExit(
             "no Chromium on this machine, which prints; Debian has it as: apt install chromium"
         )
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        tab = running.new_page(viewport={"width": 1123, "height": 631})
-        tab.set_default_timeout(0)
-        tab.emulate_media(media="print")
-        tab.goto(page.resolve().as_uri())
-        tab.evaluate(f"async () => {{ {FONTS_ARE_LOADED} {script} }}")
+        tab = running.new_page()
+        faults = unfit(tab, page, size, fit)
         tab.pdf(
             path=pdf, prefer_css_page_size=True, print_background=True, outline=True, tagged=True
         )
         running.close()
+    return faults
 
 
 def print_book(built: Path, pdf: Path, of: Parts) -> int:
-    """Print until the page numbers are those of the print; the number of pages."""
+    """Print until the page numbers are those of the print; the number of pages.
+
+    Raises SystemExit if something is wider than the paper, or if the numbers do not settle.
+    """
     book, page = assemble(built, of), built.parent / "print.html"
     for _ in range(4):
         page.write_text(
             "<!DOCTYPE html>\n" + html.tostring(book, encoding="unicode"), encoding="utf-8"
         )
-        print_once(page, pdf)
+        if faults := print_once(page, pdf, PAPER, TOO_WIDE):
+            raise SystemExit("\n".join(faults))
         if not number(book, pdf):
             return len(PdfReader(pdf).pages)
     raise SystemExit(f"{pdf}: the page numbers did not settle in four prints")

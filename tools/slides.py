@@ -18,13 +18,15 @@ from lxml.html.builder import E
 from tools.print_book import ROOT, article, plain, print_once, rename, styles
 
 SHORT = 90  # a first paragraph of fewer letters brings the second with it
+SCREEN = (1123, 631)  # pixels of a slide, as in slides.css
 LONGEST = 16  # lines of code that a room can read
 FOLDED = (
     ".//details | .//*[contains(@class, 'dropdown')] | .//p[contains(@class, 'admonition-title')]"
 )
 FIT = """const over = (slide) => slide.scrollHeight > slide.clientHeight + 1 || slide.scrollWidth > slide.clientWidth;
 for (const slide of document.querySelectorAll(".slide"))
-  for (let size = 22; size > 9 && over(slide); size -= 0.5) slide.style.fontSize = `${size}pt`;"""
+  for (let size = 22; size > 9 && over(slide); size -= 0.5) slide.style.fontSize = `${size}pt`;
+return [...document.querySelectorAll(".slide")].filter(over).map(slide => `cut: ${slide.firstChild.textContent}`);"""
 
 
 def own(section: HtmlElement, what: str) -> list[HtmlElement]:
@@ -101,5 +103,4 @@ if __name__ == "__main__":
             html.tostring(deck(Path(built), name), encoding="unicode", doctype="<!DOCTYPE html>"),
             "utf-8",
         )
-        print_once(page, pdf, FIT)
-        print(pdf)
+        print("\n".join([str(pdf), *print_once(page, pdf, SCREEN, FIT)]))

@@ -3,7 +3,6 @@ hidden; each check returns its faults, in words. No check waits for a clock.
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +18,8 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from playwright.sync_api import BrowserContext, CDPSession, Page, TimeoutError, sync_playwright
 
 from tests.site import looks
+from tools.chromium import installed
 
-# The first is the same browser without windows: it spends a quarter less time on a page.
-NAMES = (
-    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
-)  # fmt: skip
 SCHEMES = {"light": 1280, "dark": 390}  # how wide the window is in which a page is opened
 WIDTHS = (1280, 768, 390, 320)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -36,11 +32,6 @@ FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 # The page shows itself after three seconds even without its fonts; not here, where three seconds may be few.
 NO_CLOCK = """const later = window.setTimeout;
 window.setTimeout = (what, wait, ...rest) => wait === 3000 ? 0 : later(what, wait, ...rest);"""
-
-
-def installed() -> str | None:
-    """The path of a Chromium on this machine, or None."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def wide_font(file: Path) -> None:
