@@ -85,3 +85,10 @@ def test_the_running_function_has_one_list(page: str) -> None:
 
 def test_another_order_is_seen() -> None:
     assert listed("v_5 &= \\sin v_2 \\\\ v_6 &= v_3 + v_4") == {"5=sin2", "6=3+4"}
+
+
+def test_no_row_of_the_notation_page_stands_twice() -> None:
+    page = (CHAPTERS / "notation.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| (\$|\| \*)", line)]
+    assert len(rows) > 100
+    assert [row for row in rows if rows.count(row) > 1] == []
