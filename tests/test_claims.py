@@ -10,8 +10,8 @@ CHAPTERS = Path(__file__).parent.parent / "chapters"
 CLAIMS = tomllib.loads(Path(__file__).with_name("claims.toml").read_text("utf-8"))
 REFERENCES = (
     "rumelhart1986learning linnainmaa1976taylor speelpenning1980compiling raissi2019physics "
-)
-REFERENCES += "falbel_torch innes2018dont"  # of the article, by their keys in references.bib
+    "falbel_torch innes2018dont"
+)  # of the article, by their keys in references.bib
 EACH = [(source, *claim) for source, claims in CLAIMS.items() for claim in claims]
 
 

@@ -20,6 +20,7 @@ def test_the_steps_are_dense_at_first_and_reach_the_end():
         for run in runs:
             steps = [state["step"] for state in data[run]]
             assert steps == sorted(set(steps)) and (steps[0], steps[-1]) == (0, count)
+            assert steps == [state["step"] for state in data[runs[0]]]  # one slider moves all
             assert {len(state["values"]) for state in data[run]} == {TIMES}
 
 
