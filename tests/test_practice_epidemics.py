@@ -1,4 +1,7 @@
-"""The exercises of chapters 16 to 17b, solved wrong and right; each wrong answer is the tempting one."""
+"""The exercises of chapters 16 to 17b, solved wrong and right; each wrong answer is the tempting one.
+
+Of those of chapters 18 to 19, which are solved in test_practice_scale.py: the blanks and the examples.
+"""
 
 import math
 
@@ -10,7 +13,7 @@ from companion.practice import check
 from companion.practice.ch17b import BEST_OF_NINE, BOTH, left
 from companion.practice.checking import asked, labels
 
-HERE = [label for label in labels() if "16" <= label.split("-")[1] < "18"]
+HERE = [label for label in labels() if label.split("-")[1] >= "16"]
 
 
 def says(label: str, answer: object) -> str:
@@ -26,7 +29,7 @@ def test_dots_are_your_turn_and_the_example_is_of_the_right_kind(label: str) -> 
 
 def test_each_page_has_its_checks() -> None:
     pages = {label.split("-")[1] for label in HERE}
-    assert pages == {"16", "17", "17b"} and len(HERE) == 15
+    assert pages == {"16", "17", "17b", "18", "18b", "19"} and len(HERE) == 27
     assert {label.split("-")[1] for label in HERE if label.startswith("problem-")} == pages
 
 
