@@ -116,8 +116,8 @@ def ex_12_horizon(loss: dict) -> str:
     )
     demand(needed > 0.5 * least, f"{needed:.1e} is more than is needed: {least:.1e} will do")
     dying = mean_square(2 / end * np.cos(t))
-    compare(loss["dying"], dying, says="-(2/T) cos t has the mean square", what="the sine that dies: "
-            "your loss", rtol=0.02)  # fmt: skip
+    says, what = "-(2/T) cos t has the mean square", "the sine that dies: your loss"
+    compare(loss["dying"], dying, says=says, what=what, rtol=0.02)
     return "a sine that is wrong by half has more loss than is needed, but not by much"
 
 

@@ -62,8 +62,8 @@ def ex_13_diagnosis(answer: dict) -> str:
     a, weight = answer["amplitude"], answer["weight"]
     means = (1 - a) ** 2 / 2, a**2 / 2  # the mean of sin² is 1/2
     for what, mean, sent in zip(("(f - sin)²", "(f + f'')²"), means, (0.347, 0.0139)):
-        compare(mean, sent, says="the colleague has", what=f"with amplitude {shown(a)} the mean of "
-                f"{what}", rtol=0.02)  # fmt: skip
+        yours = f"with amplitude {shown(a)} the mean of {what}"
+        compare(mean, sent, says="the colleague has", what=yours, rtol=0.02)
     slope = -(1 - a) + weight * a  # of the loss, by the amplitude
     demand(
         abs(slope) < 0.02,

@@ -90,14 +90,8 @@ def counted(kappa: float) -> int:
 def ex_14_momentum(law: Callable) -> str:
     """The law is within a tenth of the steps counted at κ = 50, 700 and 20 000."""
     for kappa in (50, 700, 20_000):
-        compare(
-            law(kappa),
-            counted(kappa),
-            {"κ": kappa},
-            "counted are",
-            "your number of steps",
-            rtol=0.1,
-        )
+        at, what = {"κ": kappa}, "your number of steps"
+        compare(law(kappa), counted(kappa), at, "counted are", what, rtol=0.1)
     return "three condition numbers counted"
 
 

@@ -84,19 +84,20 @@ def ex_15_distance(d: Callable) -> str:
     for p, found in zip(inside, d(inside)[:, 0]):
         demand(found.item() > 0, f"{at(p)}your d is {shown(found)}, and above 0 is asked inside")
     for p, slope in zip(rim, Partials(d, rim).gradient().norm(dim=1)):
-        demand(slope.item() > 1e-3, f"{at(p)}your d leaves the boundary with a slope of {shown(slope)}: it is flat "
-               "there, and a network times d would be, too")  # fmt: skip
-    line = torch.cat(
-        [
-            torch.linspace(0.01, 0.65, 200, dtype=torch.float64)[:, None],
-            torch.full((200, 1), 1 / 3),
-        ],
-        1,
-    )
-    jump = Partials(d, line.double()).gradient().diff(dim=0).norm(dim=1)
+        demand(
+            slope.item() > 1e-3,
+            f"{at(p)}your d leaves the boundary with a slope of {shown(slope)}: it is flat there, and a network "
+            "times d would be, too",
+        )
+    across = torch.linspace(0.01, 0.65, 200, dtype=torch.float64)
+    line = torch.stack([across, torch.full_like(across, 1 / 3)], 1)
+    jump = Partials(d, line).gradient().diff(dim=0).norm(dim=1)
     worst = jump.argmax()
-    demand(jump[worst].item() < 0.2, f"{at(line[worst])}the slope of your d jumps by {shown(jump[worst])}: a network "
-           "times d would have no Laplacian there")  # fmt: skip
+    demand(
+        jump[worst].item() < 0.2,
+        f"{at(line[worst])}the slope of your d jumps by {shown(jump[worst])}: a network times d would have no "
+        "Laplacian there",
+    )
     return (
         f"0 on three sides, above 0 at {len(inside)} points inside, with a slope and without a kink"
     )

@@ -53,8 +53,9 @@ def ex_15b_hill(u: Callable) -> str:
     draw = np.random.default_rng(0)
     for x, y in draw.uniform(-2, 2, (20, 2)):
         slopes = 2 * x * y + y, x**2 + x + 3 * y**2
-        compare(by_difference(u, x, y), slopes, {"x": x, "y": y}, "given are", "your slopes are such that (u_x, u_y)",
-                rtol=1e-6, atol=1e-6)  # fmt: skip
+        found, at = by_difference(u, x, y), {"x": x, "y": y}
+        what = "your slopes are such that (u_x, u_y)"
+        compare(found, slopes, at, "given are", what, rtol=1e-6, atol=1e-6)
     return "the slopes at 20 points, whatever the height above the sea"
 
 
@@ -124,16 +125,10 @@ def shares() -> tuple[float, float]:
 def ex_15b_curl(left: dict) -> str:
     """‖b - A u‖²/‖b‖² at the least squares u: on the average over all noise, and for the true slopes."""
     noise, slopes = shares()
-    compare(left["noise"], noise, says="the average over all noise is", what="of noise alone your share",
-            atol=0.04)  # fmt: skip
-    compare(
-        left["slopes"],
-        slopes,
-        says="ours is",
-        what="of the true slopes your share",
-        rtol=0.3,
-        atol=1e-5,
-    )
+    says, what = "the average over all noise is", "of noise alone your share"
+    compare(left["noise"], noise, says=says, what=what, atol=0.04)
+    what = "of the true slopes your share"
+    compare(left["slopes"], slopes, says="ours is", what=what, rtol=0.3, atol=1e-5)
     return f"of noise {noise:.2f} is left on the average, of the true slopes {slopes:.0e}"
 
 

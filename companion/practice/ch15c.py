@@ -52,8 +52,8 @@ def ex_15c_exponent(power: Callable) -> str:
     """log₁₀ of |∇s| at r = 0.1 over |∇s| at r = 0.01, s = r^(π/ω) sin(πθ/ω), for five ω."""
     for omega in (PI / 2, 2 * PI / 3, PI, 1.5 * PI, 2 * PI):
         measured = math.log10(steepness(0.1, omega) / steepness(0.01, omega))
-        compare(power(omega), measured, {"ω/π": omega / PI}, "measured between r = 0.01 and 0.1 is",
-                "your power", atol=1e-3)  # fmt: skip
+        at, says = {"ω/π": omega / PI}, "measured between r = 0.01 and 0.1 is"
+        compare(power(omega), measured, at, says, "your power", atol=1e-3)
     return "five corners, from a right angle to a slit"
 
 
@@ -78,11 +78,10 @@ def order_at_the_slit() -> tuple[float, float]:
 )
 def ex_15c_slit(order: dict) -> str:
     """log₂ of the error with 32 steps over that with 64, over all nodes and at the worst, to 0.1."""
-    for name, where, measured in zip(
-        ("whole", "worst"), ("for the whole", "at the worst node"), order_at_the_slit()
-    ):
-        compare(order[name], measured, says="from 32 to 64 steps it is", what=f"{where} your order",
-                atol=0.1)  # fmt: skip
+    places = {"whole": "for the whole", "worst": "at the worst node"}
+    for (name, where), measured in zip(places.items(), order_at_the_slit()):
+        what = f"{where} your order"
+        compare(order[name], measured, says="from 32 to 64 steps it is", what=what, atol=0.1)
     return "both orders are those of two grids"
 
 

@@ -107,13 +107,13 @@ def ex_19_qr(join: Callable) -> str:
 
 
 def step_seconds(
-    buckets: Sequence[int], work: Sequence[float], numbers_: Sequence[float], a: float, b: float
+    buckets: Sequence[int], work: Sequence[float], sizes: Sequence[float], a: float, b: float
 ) -> float:
     """When the last message has arrived: one at a time, each sent when the work of its layers is done."""
     free, done, layer = 0.0, 0.0, 0
     for count in buckets:
         done += sum(work[layer : layer + count])
-        free = max(free, done) + a + b * sum(numbers_[layer : layer + count])
+        free = max(free, done) + a + b * sum(sizes[layer : layer + count])
         layer += count
     return free
 
