@@ -1,5 +1,7 @@
 """Answers to the exercises of chapters 7 and 8, right ones and the tempting wrong ones; test_practice_torch.py asks."""
 
+import math
+
 import torch
 from torch.autograd import grad
 from torch.func import jvp, vmap
@@ -121,6 +123,7 @@ ANSWERS["problem-07-hidden"] = (
     hidden,
     (lambda x: x.roll(1, dims=0), "the derivative along w is"),
     (torch.tanh, "looks at no other row"),
+    (lambda x: math.inf * x.roll(1, dims=0), "no finite Jacobian"),
     (lambda x: x[:, 0], "has the shape (5,)"),
 )
 

@@ -150,6 +150,11 @@ def test_a_difference_that_six_digits_hide_is_named() -> None:
     compare(1 + 1e-8, 1.0, rtol=1e-7)
 
 
+def test_nan_equals_nothing_not_even_itself() -> None:
+    with pytest.raises(NotYet, match="your answer is nan"):
+        compare(np.nan, np.nan)
+
+
 @pytest.mark.parametrize("answer", ["one", [[1], [2, 3]], object(), {"a": 1}])
 def test_what_is_no_number_is_refused(answer) -> None:
     with pytest.raises(NotYet, match="real numbers are expected"):

@@ -103,6 +103,7 @@ def compare(
     """Raises NotYet unless what came has the shape and, within the tolerances, the numbers expected.
 
     `at` is the input, {"x1": 2.0}; `says` leads to what is expected, and `what` names what came.
+    NaN equals nothing, not even NaN.
 
     >>> compare([0.5, 5.0], (0.5, 5.0))
     >>> compare(3.0, 4.0, {"x": 2.0}, "the complex step says")
@@ -120,7 +121,7 @@ def compare(
             f"{where}{what} has the shape {found.shape}, and {wanted.shape} is expected: "
             f"{what} is {shown(found)}, {says} {shown(wanted)}"
         )
-    if not np.allclose(found, wanted, rtol=rtol, atol=atol, equal_nan=True):
+    if not np.allclose(found, wanted, rtol=rtol, atol=atol):
         left, right = shown(found), shown(wanted)
         gap = f" (they differ by {np.abs(found - wanted).max():.0e})" if left == right else ""
         raise NotYet(f"{where}{what} is {left}, {says} {right}{gap}")
