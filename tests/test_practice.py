@@ -69,9 +69,10 @@ def test_an_answer_of_the_wrong_kind_is_said_and_nothing_is_raised(f, words: str
     assert words in says("ex-04-rules", f)
 
 
-@pytest.mark.parametrize("label", PART_ONE)
+@pytest.mark.parametrize("label", labels())
 def test_the_dots_of_a_blank_are_your_turn(label: str) -> None:
     assert says(label, ...).startswith(f"your turn: {label} wants ")
+    assert f'. As in check("{label}", ' in says(label, ...)
     assert says(label, {"step": ..., "error": 1}).startswith(f"your turn: {label} wants ")
 
 
@@ -80,12 +81,9 @@ def test_a_function_that_returns_dots_is_not_begun() -> None:
 
 
 @pytest.mark.parametrize("label", PART_ONE)
-def test_the_example_of_an_exercise_is_of_the_right_kind(label: str) -> None:
-    exercise = asked(label)
-    scope = {"np": np, "Node": lambda value: None, "Field": object}
-    assert not check(label, eval(exercise.example, scope)).words.startswith(
-        f"not yet: {label} wants"
-    )
+def test_the_example_of_an_exercise_is_of_the_right_kind_and_no_solution(label: str) -> None:
+    found = check(label, eval(asked(label).example, {"np": np, "Node": lambda value: None}))
+    assert found.words.startswith("not yet: ") and f"{label} wants" not in found.words
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The exercises of chapters 16 to 17b, solved wrong and right; each wrong answer is the tempting one.
 
-Of those of chapters 18 to 19, which are solved in test_practice_scale.py: the blanks and the examples.
+Of those of chapters 18 to 19, which are solved in test_practice_scale.py: the examples.
 """
 
 import math
@@ -21,8 +21,7 @@ def says(label: str, answer: object) -> str:
 
 
 @pytest.mark.parametrize("label", HERE)
-def test_dots_are_your_turn_and_the_example_is_of_the_right_kind(label: str) -> None:
-    assert says(label, ...).startswith(f"your turn: {label} wants ")
+def test_the_example_is_of_the_right_kind_and_no_solution(label: str) -> None:
     found = check(label, eval(asked(label).example, {"np": np}))
     assert not found and not found.words.startswith(f"not yet: {label} wants")
 

@@ -357,11 +357,6 @@ def test_the_tempting_answer_is_refused_and_the_input_is_named(label, answer, wo
 
 
 @pytest.mark.parametrize("label", HERE)
-def test_the_dots_of_a_blank_are_your_turn(label):
-    assert str(check(label, ...)).startswith(f"your turn: {label} wants ")
-
-
-@pytest.mark.parametrize("label", HERE)
 def test_the_example_is_of_the_right_kind(label):
     exercise = asked(label)
     names = {"two_ends": two_ends, "own": own, "rod": rod, "disc": disc, "cubic": cubic}

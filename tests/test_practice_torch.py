@@ -28,14 +28,6 @@ def test_the_tempting_wrong_answer(label, answer, words):
     assert str(verdict).startswith("not yet: ")
 
 
-@pytest.mark.parametrize("label", RIGHT)
-def test_a_blank_and_the_example_of_a_call(label):
-    blank = check(label, ...)
-    assert not blank
-    assert str(blank).startswith(f"your turn: {label} wants ")
-    assert f'As in check("{label}", ' in str(blank)
-
-
 @pytest.mark.parametrize("label", sorted(set(RIGHT) - {"ex-09-ctx", "ex-11-three-cuts"}))
 def test_the_example_of_a_call_is_of_the_right_kind_and_no_solution(label):
     verdict = check(label, eval(asked(label).example, {"torch": torch}))
