@@ -203,6 +203,9 @@ def test_03_root() -> None:
     assert "g at your root is 0.25, it should be 0" in says(
         "problem-03-root", lambda g, x, p: (x, 0)
     )
+    assert "your root is -1.41421, and the one near the start is positive" in says(
+        "problem-03-root", lambda g, x, p: by_the_equation(g, -1 - x, p)
+    )
     assert "start = 1.5, p = 2: two numbers are expected, yours is 1.5" in says(
         "problem-03-root", lambda g, x, p: x
     )

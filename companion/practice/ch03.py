@@ -93,7 +93,7 @@ def fraction(x: Any, p: Any) -> Any:
     return x - p / (1.0 + x)
 
 
-ROOTS = [  # g, in words, a start, p
+ROOTS = [  # g, in words, a start, p; one root is positive, and near the start
     (babylonian, "x² − p", 1.5, 2.0),
     (babylonian, "x² − p", 1.0, 1.0),  # the start is the root
     (curve, "x³ + p x − 2", 1.0, 1.0),  # here too
@@ -109,13 +109,14 @@ ROOTS = [  # g, in words, a start, p
     example="lambda g, start, p: (start, 0.0)",
 )
 def problem_03_root(f: Callable) -> str:
-    """g(x, p) = 0, and there g_x dx/dp + g_p = 0."""
+    """g(x, p) = 0 at the root near the start, and there g_x dx/dp + g_p = 0."""
     for g, words, start, p in ROOTS:
         at = {"g": words, "start": start, "p": p}
         came = numbers(f(g, start, p), f"{place(at)}your answer")
         demand(came.shape == (2,), f"{place(at)}two numbers are expected, yours is {shown(came)}")
         x, slope = came.tolist()
         compare(g(x, p), 0.0, at, "it should be", what="g at your root", atol=1e-9)
+        demand(x > 0, f"{place(at)}your root is {shown(x)}, and the one near the start is positive")
         moved = g(complex(x, STEP * slope), complex(p, STEP)).imag / STEP
         compare(moved, 0.0, at, "it should be", what="the slope of g along your root", atol=1e-8)
     return f"{len(ROOTS)} roots tried, three of which the start already solves"
