@@ -111,6 +111,7 @@ def sitemap(addresses: Iterable[str]) -> str:
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
+    """Put sitemap.xml beside the pages of a build that succeeded."""
     if exception is None and app.builder.name == "html":
         pages = sorted(app.env.found_docs)
         found = [f"{app.config.html_baseurl}{app.builder.get_target_uri(page)}" for page in pages]

@@ -38,6 +38,7 @@ def classes(element: html.HtmlElement) -> set[str]:
 
 
 def silent(element: html.HtmlElement) -> bool:
+    """Whether nothing that stands in an element is said in the index."""
     return element.tag in SILENT or not SILENT_CLASSES.isdisjoint(classes(element))
 
 
@@ -52,6 +53,7 @@ def text(element: html.HtmlElement) -> Iterator[str]:
 
 
 def plain(element: html.HtmlElement) -> str:
+    """The same on one line."""
     return " ".join("".join(text(element)).split())
 
 
@@ -128,6 +130,7 @@ def index(root: Path, pages: list[str]) -> dict:
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
+    """Put sections.js beside the pages of a build that succeeded."""
     if exception is None and app.builder.name == "html":
         found = index(Path(app.outdir), sorted(app.env.found_docs))
         script = f"setSections({json.dumps(found, ensure_ascii=False, separators=(',', ':'))})\n"

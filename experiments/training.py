@@ -14,7 +14,7 @@ import platform
 import torch
 
 from companion.data import FOLDER
-from companion.pinn import LBFGS, MLP, Adam, fit
+from companion.pinn import LBFGS, MLP, Adam, Problem, fit
 from companion.problems import Epidemic, oscillator, sir
 from experiments.chapter import write
 
@@ -67,7 +67,7 @@ def oscillators():
     """y'' + y = 0, with nothing that pins a solution, and with conditions soft and hard."""
     times = torch.linspace(0, 2 * math.pi, TIMES, dtype=torch.float64)[:, None]
     soft = oscillator(hard=False)
-    alone = type(soft)(soft.domain, soft.residual, order=2)
+    alone = Problem(soft.domain, soft.residual, order=2)
     runs = []
     for name, problem in (("alone", alone), ("soft", soft), ("hard", oscillator())):
         network = MLP(problem.domain, (20, 20), spread=4, seed=0)

@@ -124,6 +124,7 @@ def folio(target: str) -> HtmlElement:
 
 
 def kind(folded: HtmlElement) -> str:
+    """look-closer, solution, hide (code) or hint."""
     classes = folded.get("class").split()
     return next((k for k in ("look-closer", "solution", "hide") if k in classes), "hint")
 
@@ -193,6 +194,7 @@ def chapter(built: Path, name: str, names: set[str]) -> HtmlElement:
 
 
 def plain(heading: HtmlElement) -> str:
+    """The words of a heading, on one line."""
     return " ".join(heading.text_content().split())
 
 
@@ -213,6 +215,7 @@ def contents(chapters: dict[str, HtmlElement], of: Parts) -> HtmlElement:
 
 
 def title_page() -> HtmlElement:
+    """The first page: what the book is called, who wrote it, what may be done with it, and what paper cannot show."""
     said = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     return E.section(
         {"id": "title-page"},

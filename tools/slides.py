@@ -58,6 +58,7 @@ def slide(
     formula: list[HtmlElement],
     beside: list[HtmlElement],
 ) -> HtmlElement:
+    """One slide: a heading, words, what stands beside them, and below both the formula."""
     left = E.div({"class": "said"}, *map(deepcopy, words))
     right = [E.div({"class": "shown"}, *map(deepcopy, beside))] if beside else []
     halves = E.div({"class": "halves"}, left, *right)
