@@ -165,7 +165,7 @@ def problem_07_hidden(f: Callable) -> str:
     for x in places:
         demand(tuple(f(x).shape) == (5, 1), f"f(x) has the shape {tuple(f(x).shape)}, not (5, 1)")
         J = jacobian(f, x)
-        demand(J.isfinite().all().item(), f"at x = {shown(x[:, 0])}: your f has no finite Jacobian")
+        demand(bool(J.isfinite().all()), f"at x = {shown(x[:, 0])}: your f has no finite Jacobian")
         beside = (J - torch.diag(J.diagonal())).abs().max(1).values
         alone = [i for i in range(5) if beside[i] < 1e-6]
         demand(not alone, f"row {alone} of your f looks at no other row (counted from 0)")
