@@ -211,6 +211,8 @@ def test_ridge(figures: moving.Figures) -> None:
             assert seen[name]["errors"] == pytest.approx(np.sqrt(np.diag(C)), rel=1e-8)
             rho = C[0, 1] / np.sqrt(C[0, 0] * C[1, 1])
             assert seen[name]["correlation"] == pytest.approx(rho, rel=1e-9)
+    last = figures.shows("ridge", days=20)  # the last day on which the second valley is looked for
+    assert last["mirror"]["chi2"] > last["best"]["chi2"] + 1000
     assert march(0.5, 0.1, np.linspace(0, 60, 31)[1:]) == pytest.approx(
         Epidemic(0.5, 0.1, infected=0.01, days=60).solve(np.linspace(0, 60, 31)[1:])[1], abs=1e-6
     )

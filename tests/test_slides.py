@@ -1,10 +1,15 @@
 """Slides that are made from a chapter: a slide for each section and each exercise, and nothing folded."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from lxml.html import tostring
+from lxml.html.builder import E
+from playwright.sync_api import BrowserContext
 
-from tools.slides import deck
+from tools.print_book import ROOT, unfit
+from tools.slides import FIT, SCREEN, deck, slide
 
 PAGE = """<html><body><article class="bd-article"><section id="tape"><h1>4. Tape</h1><p>Why?</p>
 <dl class="simple chapter-card"><dt>The question</dt><dd>How?</dd></dl>
@@ -45,3 +50,15 @@ def test_a_slide_for_each_section_and_each_exercise(said: list[str]) -> None:
 def test_a_chapter_that_is_not_built_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"is not there; build the book first, with: make book"):
         deck(tmp_path, "04_tape")
+
+
+@pytest.mark.parametrize(("words", "cut"), [(100, []), (1000, ["cut: Long"])])
+def test_letters_shrink_until_a_slide_fits_and_what_is_cut_is_named(
+    words: int, cut: list[str], browser: BrowserContext, tmp_path: Path
+) -> None:
+    page = tmp_path / "slide.html"
+    style = E.style((ROOT / "tools" / "slides.css").read_text("utf-8"))
+    page.write_bytes(tostring(E.html(style, slide(E.h2("Long"), [E.p("word " * words)], [], []))))
+    with closing(browser.new_page()) as tab:
+        assert unfit(tab, page, SCREEN, FIT) == cut
+        assert tab.eval_on_selector(".slide", "slide => parseFloat(slide.style.fontSize)") < 22
