@@ -6,7 +6,7 @@ that it does not bring, is red. At the end faults are planted in copies of a pag
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -48,6 +48,12 @@ EXTRAS = ["genindex.html", "py-modindex.html", "search.html"]
 def address(book: Path) -> Iterator[str]:
     with site.served(book) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def asked() -> set[str]:
+    """The kinds of colours that some page was asked about."""
+    return set()
 
 
 def assert_none(faults: list[str]) -> None:
@@ -126,9 +132,9 @@ def test_every_section_that_the_search_opens_is_there(book: Path) -> None:
 @pytest.mark.parametrize("scheme", site.SCHEMES)
 @pytest.mark.parametrize("path", PAGES + EXTRAS)
 def test_a_page_is_right(
-    path: str, scheme: str, browser: site.BrowserContext, address: str
+    path: str, scheme: str, browser: site.BrowserContext, address: str, asked: set[str]
 ) -> None:
-    assert_none([*site.page_faults(browser, address, path, scheme)])
+    assert_none([*site.page_faults(browser, address, path, scheme, asked)])
 
 
 def test_fonts_and_pictures_that_come_late_move_nothing(
@@ -274,6 +280,42 @@ def test_a_wrong_chapter_page_is_reported(pattern: str, new: str, words: str, bo
     assert any(words in fault for fault in faults), faults
 
 
+# These do not hide each other, so they stand on one page: opening it is what costs.
+TOGETHER = [
+    ("<script>throw new Error('planted')</script>", "page error: planted"),
+    ("<script>console.error('planted')</script>", "console error: planted"),
+    ('<img src="https://example.org/a.png" alt="a">', "outside request: https://example.org/a.png"),
+    ('<script src="gone.js"></script>', "HTTP 404"),
+    ('<img src="gone.png" alt="gone">', "image not loaded"),
+    ("<p>\\frac{1}{2}</p>", "raw TeX"),
+    ('<p><span class="math">x^2</span></p>', "mathematics not rendered"),
+    (
+        '<p><span class="math"><code class="wrong-formula">\\frac</code></span></p>',
+        "mathematics is wrong",
+    ),
+    ("<p>a 漢</p>", "no font of the book has '漢' (in \"Book Sans\""),
+    ("<pre>a 漢</pre>", "no font of the book has '漢' (in \"Book Code\""),
+    ('<p style="font-family: serif">a</p>', "no font of the book has 'a' (in serif)"),
+    ('<i class="fa-solid fa-ghost"></i>', "an icon without a picture: fa-solid fa-ghost"),
+    ('<script src="heavy.js"></script>', "a first visit weighs"),
+    ('<svg width="9" height="9"><path d="M0 0h9"/></svg>', "inline svg without title"),
+    ('<div class="solution">open</div>', "an open solution"),
+    ('<p id="pale" style="color: #999; background: #aaa">pale</p>', "at ['#pale']"),
+    (
+        '<p><span class="math" id="pale-math" style="color: #ddd">pale</span></p>',
+        "at ['#pale-math']",
+    ),
+    (
+        '<div class="highlight"><pre><i id="pale-code" style="color: #ddd">pale</i></pre></div>',
+        "at ['#pale-code']",
+    ),
+    (
+        '<p>longer text beside a <a href="#" style="color: black; text-decoration: none">link</a></p>',
+        "axe: link-in-text-block",
+    ),
+    ('<input type="text">', "axe: label"),
+]
+
 # Something that comes above the text as soon as the text is shown.
 # A line more on top of the page in each of many frames, from the moment in which the page is shown.
 JUMP = """<script>
@@ -286,12 +328,7 @@ new MutationObserver((_, observer) => { observer.disconnect(); requestAnimationF
   .observe(document.documentElement, {attributes: true});
 </script>"""
 
-IN_THE_BROWSER = [
-    ("<script>throw new Error('planted')</script>", "page error: planted"),
-    ("<script>console.error('planted')</script>", "console error: planted"),
-    ('<img src="https://example.org/a.png" alt="a">', "outside request: https://example.org/a.png"),
-    ('<script src="gone.js"></script>', "HTTP 404"),
-    ('<img src="gone.png" alt="gone">', "image not loaded"),
+ALONE = [
     ('<p style="width: 400px">wide</p>', "px wide on a screen of 390"),
     ('<p style="width: 800px">wide</p>', "px wide on a screen of 768"),
     (
@@ -301,27 +338,7 @@ IN_THE_BROWSER = [
     ('<p style="width: 3000px">wide</p>', "px wide on a screen of 1280"),
     ('<p style="overflow-wrap: normal">' + "long" * 8 + "</p>", "with wider letters, the page is"),
     ('<div style="overflow-x: hidden"></div><table style="width: 900px"><td>t</table>', "<table"),
-    ("<p>\\frac{1}{2}</p>", "raw TeX"),
-    ('<p><span class="math">x^2</span></p>', "mathematics not rendered"),
-    (
-        '<p><span class="math"><code class="wrong-formula">\\frac</code></span></p>',
-        "mathematics is wrong",
-    ),
-    ("<p>a 漢</p>", "no font of the book has '漢' (in \"Book Sans\""),
-    ("<pre>a 漢</pre>", "no font of the book has '漢' (in \"Book Code\""),
-    ('<p style="font-family: serif">a</p>', "no font of the book has 'a' (in serif)"),
-    ('<i class="fa-solid fa-ghost"></i>', "an icon without a picture: fa-solid fa-ghost"),
-    ('<script src="heavy.js"></script>', "a first visit weighs"),
     (JUMP, "the layout shifts by"),
-    ('<svg width="9" height="9"><path d="M0 0h9"/></svg>', "inline svg without title"),
-    ('<div class="solution">open</div>', "an open solution"),
-    ('<p style="color: #999; background: #aaa">pale</p>', "axe: color-contrast"),
-    ('<p><span class="math" style="color: #ddd">pale</span></p>', "axe: color-contrast"),
-    (
-        '<div class="highlight"><pre><span class="pale" style="color: #ddd">pale</span></pre></div>',
-        "axe: color-contrast",
-    ),
-    ('<input type="text">', "axe: label"),
     (
         "<script>onload = () => document.documentElement.dataset.theme = 'dark'</script>",
         "the theme is 'dark'",
@@ -330,19 +347,37 @@ IN_THE_BROWSER = [
 ]
 
 
-@pytest.mark.parametrize(("fragment", "words"), IN_THE_BROWSER)
+@contextmanager
+def faults_of(
+    fragment: str, book: Path, folder: Path, browser: site.BrowserContext
+) -> Iterator[Iterator[str]]:
+    """What is reported of the short page with a fragment in it."""
+    (folder / "chapters").mkdir()
+    for part in ("_static", "_images"):
+        (folder / part).symlink_to(book / part)
+    (folder / SHORT).write_text(planted(book, fragment), encoding="utf-8")
+    (folder / "chapters" / "heavy.js").write_text("//" + "x" * site.HEAVIEST)
+    with (
+        site.served(folder) as url,
+        closing(site.page_faults(browser, url, SHORT, "light", set())) as faults,
+    ):
+        yield faults
+
+
+def test_faults_in_the_browser_are_reported(
+    book: Path, tmp_path: Path, browser: site.BrowserContext
+) -> None:
+    fragments, words = zip(*TOGETHER, strict=True)
+    with faults_of("".join(fragments), book, tmp_path, browser) as reported:
+        faults = "\n".join(reported)
+    assert [one for one in words if one not in faults] == [], faults
+
+
+@pytest.mark.parametrize(("fragment", "words"), ALONE)
 def test_a_fault_in_the_browser_is_reported(
     fragment: str, words: str, book: Path, tmp_path: Path, browser: site.BrowserContext
 ) -> None:
-    (tmp_path / "chapters").mkdir()
-    for folder in ("_static", "_images"):
-        (tmp_path / folder).symlink_to(book / folder)
-    (tmp_path / SHORT).write_text(planted(book, fragment), encoding="utf-8")
-    (tmp_path / "chapters" / "heavy.js").write_text("//" + "x" * site.HEAVIEST)
-    with (
-        site.served(tmp_path) as url,
-        closing(site.page_faults(browser, url, SHORT, "light")) as faults,
-    ):
+    with faults_of(fragment, book, tmp_path, browser) as faults:
         assert any(words in fault for fault in faults), f"not reported: {words}"
 
 

@@ -191,13 +191,14 @@ def test_numbers_are_those_of_the_page(chapter: Path) -> None:
     """Of the chapter and its sections, of its figures and of its equations."""
     text = "\n\n".join(prose(plain(chapter)))
     page = static.parse((HTML / "chapters" / f"{chapter.stem}.html").read_text("utf-8"))
-    titles = [heading.get_text() for heading in page.select("article h1, article h2, article h3")]
+    headings = page.xpath("//article//*[self::h1 or self::h2 or self::h3]")
+    titles = [heading.text_content() for heading in headings]
     numbered = [number[0] for title in titles if (number := re.match(r"[\dbc.]+\.", title))]
     assert re.findall(r"^#+ ([\dbc.]+\.) ", text, re.MULTILINE) == numbered
-    captions = [tag.get_text().strip() for tag in page.select(".caption-number")]
+    captions = [tag.text_content().strip() for tag in page.find_class("caption-number")]
     figures = [caption for caption in captions if caption.startswith("Fig.")]
     assert re.findall(r"^\*\*(Fig\. [\dbc.]+)\*\*", text, re.MULTILINE) == figures
-    equations = [tag.get_text().strip("()#\n ") for tag in page.select(".eqno")]
+    equations = [tag.text_content().strip("()#\n ") for tag in page.find_class("eqno")]
     assert re.findall(r"\\tag\{([\dbc.]+)\}", text) == [
         re.sub(r"[^\dbc.]", "", e) for e in equations
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import quote
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from playwright.sync_api import BrowserContext, CDPSession, Page, TimeoutError, sync_playwright
@@ -21,7 +21,8 @@ from tests.site import looks
 from tools.chromium import installed
 
 SCHEMES = {"light": 1280, "dark": 390}  # how wide the window is in which a page is opened
-WIDTHS = (1280, 768, 390, 320)
+WIDTHS = (320, 390, 768, 1280)  # the last is that in which axe looks
+OF_COLOURS = ["color-contrast", "link-in-text-block"]  # rules of axe
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 HEAVIEST = 2_000_000  # bytes of a first visit, uncompressed
 MOST_SHIFT = 0.01
@@ -165,26 +166,32 @@ def draw(page: Page, times: int = 2) -> None:
     )
 
 
-def axe_faults(page: Page, scheme: str) -> Iterator[str]:
+def axe_faults(page: Page, scheme: str, asked: set[str]) -> Iterator[str]:
     """Violations of WCAG, levels A and AA, with the elements that violate.
 
-    Of thousands of tokens and formulas on a page one of each kind stays whole, and contrast, the slowest rule and the
-    only one that another scheme can break, is asked of one element of each kind.
+    Of thousands of tokens and formulas on a page one of each kind stays whole. The rules of colours, the slowest and
+    the only ones that another scheme can break, are asked of one element of each kind that is not in `asked`: the
+    kinds of the pages before. These join them.
     """
     page.set_viewport_size({"width": 1280, "height": 900})
     draw(page)
     page.evaluate(looks.ONE_OF_A_KIND)
     if scheme == "light":
         rules = {"type": "tag", "values": WCAG}
-        yield from violations(page, runOnly=rules, rules={"color-contrast": {"enabled": False}})
-    page.evaluate(looks.CONTRASTS)
-    yield from violations(page, "[data-contrast]", runOnly=["color-contrast"])
+        without = {rule: {"enabled": False} for rule in OF_COLOURS}
+        yield from violations(page, runOnly=rules, rules=without)
+    new = page.evaluate(looks.CONTRASTS, list(asked))
+    if new:
+        asked.update(new)
+        yield from violations(page, "[data-contrast]", runOnly=OF_COLOURS)
 
 
 def violations(page: Page, within: str = "html", **options: object) -> list[str]:
     # no preload: axe would fetch the style sheets once more, from wrong addresses
     settings = {"resultTypes": ["violations"], "preload": False, **options}
-    found = Axe().run(page, within, settings).response["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("([where, how]) => axe.run(where, how)", [within, settings])["violations"]
     return [
         f"axe: {violation['id']} ({violation['help']}) at {node['target']}"
         for violation in found
@@ -214,12 +221,12 @@ def overflow_faults(page: Page) -> list[str]:
     faults = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        draw(page)
-        faults += page.evaluate(looks.OVERFLOW)
         if width <= 390:
             page.evaluate(looks.SPREAD, True)
             faults += [f"with wider letters, {fault}" for fault in page.evaluate(looks.OVERFLOW)]
             page.evaluate(looks.SPREAD, False)
+        draw(page)
+        faults += page.evaluate(looks.OVERFLOW)
     return faults
 
 
@@ -259,10 +266,13 @@ def font_faults(page: Page) -> list[str]:
     return faults
 
 
-def page_faults(context: BrowserContext, base: str, path: str, scheme: str) -> Iterator[str]:
+def page_faults(
+    context: BrowserContext, base: str, path: str, scheme: str, asked: set[str]
+) -> Iterator[str]:
     """What is wrong with one page, opened 'light' on a desktop or 'dark' on a phone: each fault as it is found.
 
-    How wide things are and which fonts they take is looked at once: the other scheme moves nothing.
+    How wide things are and which fonts they take is looked at once: the other scheme moves nothing. `asked` are the
+    kinds of colours of the pages before (axe_faults).
     """
     page = context.new_page()
     page.add_init_script(NO_CLOCK)
@@ -284,7 +294,7 @@ def page_faults(context: BrowserContext, base: str, path: str, scheme: str) -> I
             yield from page.evaluate(looks.MOVED_BY_DARK)
             yield from overflow_faults(page)
             yield from font_faults(page)
-        yield from axe_faults(page, scheme)
+        yield from axe_faults(page, scheme, asked)
         yield from recorded
     finally:
         page.close()

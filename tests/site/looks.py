@@ -89,21 +89,28 @@ ONE_OF_A_KIND = r"""() => {
   }
 }"""
 
-# What contrast depends on: the letters, and all that is painted below them. One element of each kind is marked.
-CONTRASTS = r"""() => {
-  const seen = new Set(), below = new Map([[null, '']]);
+# What the rules of colours depend on: the letters, all that is painted below them, and what stands around a link. One
+# element of each kind is marked, but of the kinds that were asked before; the kinds that are marked come back.
+CONTRASTS = r"""asked => {
+  const seen = new Set(asked), marked = [], below = new Map([[null, '']]);
+  const letters = look => [look.color, look.fontSize, look.fontWeight, look.textShadow, look.position];
+  const around = node => letters(getComputedStyle(node.closest('p, li, td, dd, div')));
   for (const node of document.querySelectorAll('html, body, body *')) {
     const look = getComputedStyle(node);
     const painted = [look.backgroundColor, look.backgroundImage, look.opacity].join();
     const parent = below.get(node.parentElement);
     below.set(node, painted === 'rgba(0, 0, 0, 0),none,1' ? parent : parent + '>' + painted);
     const says = [...node.childNodes].some(one => one.nodeType === 3 && one.textContent.trim());
-    if (!says || !node.checkVisibility()) continue;
-    const letters = [look.color, look.fontSize, look.fontWeight, look.textShadow, look.position];
-    const kind = [below.get(node), ...letters].join();
-    if (!seen.has(kind)) node.setAttribute('data-contrast', '');
+    if (!says || !node.checkVisibility({opacityProperty: true})) continue;
+    const link = node.closest('a[href]');
+    const lines = link ? [getComputedStyle(link).textDecoration, look.borderBottom, around(link)] : [];
+    const kind = [below.get(node), ...letters(look), ...lines].join();
+    if (seen.has(kind)) continue;
+    (link || node).setAttribute('data-contrast', '');
     seen.add(kind);
+    marked.push(kind);
   }
+  return marked;
 }"""
 
 # Longer letters than any: what fits then fits in another font as well. Formulas have fonts of their own.

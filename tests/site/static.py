@@ -14,15 +14,15 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 REPOSITORY = "derivative-ladder/derivative-ladder"
 COST = re.compile(r"(\d+) s to run, (\d+) MiB of memory")
 
 
-def parse(html: str) -> BeautifulSoup:
-    return BeautifulSoup(html, "lxml")
+def parse(html: str) -> HtmlElement:
+    return document_fromstring(html.encode(), HTMLParser(encoding="utf-8", huge_tree=True))
 
 
 def pages(root: Path) -> list[str]:
@@ -32,13 +32,13 @@ def pages(root: Path) -> list[str]:
 
 
 @cache
-def read(file: Path) -> BeautifulSoup:
+def read(file: Path) -> HtmlElement:
     return parse(file.read_text("utf-8"))
 
 
-def names(page: BeautifulSoup) -> frozenset[str]:
+def names(page: HtmlElement) -> frozenset[str]:
     """What a link to this page may end in."""
-    return frozenset(tag.get("id") or tag["name"] for tag in page.select("[id], a[name]"))
+    return frozenset(page.xpath("//@id | //a[not(@id)]/@name"))
 
 
 @cache
@@ -47,10 +47,9 @@ def anchors(file: Path) -> frozenset[str]:
     return names(read(file))
 
 
-def internal_links(page: BeautifulSoup) -> list[str]:
+def internal_links(page: HtmlElement) -> list[str]:
     """The addresses that a page names and that stay inside the site."""
-    named = [tag["href"] for tag in page.select("a[href], link[href]")]
-    named += [tag["src"] for tag in page.select("[src]")]
+    named = page.xpath("//a/@href | //link/@href | //@src")
     return [link for link in named if not urlsplit(link).scheme and not link.startswith("//")]
 
 
@@ -78,40 +77,33 @@ def link_fault(path: str, link: str, here: frozenset[str], root: Path) -> str | 
     return None
 
 
-def dead_links(path: str, page: BeautifulSoup, root: Path) -> list[str]:
+def dead_links(path: str, page: HtmlElement, root: Path) -> list[str]:
     """Links to files that are not there, and to anchors that no file has."""
     here = names(page)
     found = [link_fault(path, link, here, root) for link in sorted(set(internal_links(page)))]
     return [fault for fault in found if fault]
 
 
-def duplicate_ids(path: str, page: BeautifulSoup) -> list[str]:
-    names = Counter(tag["id"] for tag in page.select("[id]"))
+def duplicate_ids(path: str, page: HtmlElement) -> list[str]:
+    names = Counter(page.xpath("//@id"))
     return [f"{path}: the id {name!r} stands {n} times" for name, n in names.items() if n > 1]
 
 
-def images_without_alt(path: str, page: BeautifulSoup) -> list[str]:
+def images_without_alt(path: str, page: HtmlElement) -> list[str]:
     """In the article every image says what it shows; outside it an icon may have an empty alt."""
-    article = page.select_one("article") or page
-    silent = [tag for tag in page.select("img") if tag.get("alt") is None]
-    silent += [tag for tag in article.select("img[alt]") if not tag["alt"].strip()]
+    silent = page.xpath("//img[not(@alt)] | //article//img[@alt and not(normalize-space(@alt))]")
     return [f"{path}: the image {tag.get('src')} has no alt text" for tag in silent]
 
 
-def images_without_size(path: str, page: BeautifulSoup) -> list[str]:
+def images_without_size(path: str, page: HtmlElement) -> list[str]:
     """A picture that comes late moves nothing if its size is known."""
-    pictures = page.select('article img[src*="_images/"]')
-    return [
-        f"{path}: the image {tag['src']} says no width and height"
-        for tag in pictures
-        if not {"width", "height"} <= set(tag.attrs)
-    ]
+    silent = page.xpath("//article//img[contains(@src, '_images/')][not(@width and @height)]")
+    return [f"{path}: the image {tag.get('src')} says no width and height" for tag in silent]
 
 
 def letters_without_font(name: str, svg: str) -> list[str]:
     """The letters of a drawing that the font inside it lacks: as an image it sees no font of the page."""
-    drawing = parse(svg)
-    written = set("".join(tag.get_text() for tag in drawing.select("text")))
+    written = set("".join(tag.text_content() for tag in parse(svg).iter("text")))
     font = re.search(r"data:font/woff2;base64,([^)]+)", svg)
     if written and not font:
         return [f"{name}: its letters have no font inside"]
@@ -121,7 +113,7 @@ def letters_without_font(name: str, svg: str) -> list[str]:
     ]
 
 
-def launch_faults(path: str, page: BeautifulSoup, root: Path) -> list[str]:
+def launch_faults(path: str, page: HtmlElement, root: Path) -> list[str]:
     """A chapter can be opened in Colab and on Binder, and downloaded."""
     notebook = posixpath.basename(path).removesuffix(".html") + ".ipynb"
     wanted = [
@@ -129,19 +121,19 @@ def launch_faults(path: str, page: BeautifulSoup, root: Path) -> list[str]:
         f"https://mybinder.org/v2/gh/{REPOSITORY}/notebooks?urlpath=lab/tree/{notebook}",
         posixpath.relpath("notebooks/" + notebook, posixpath.dirname(path)),
     ]
-    links = {tag["href"] for tag in page.select("a[href]")}
+    links = set(page.xpath("//a/@href"))
     found = [f"{path}: no launch button to {link}" for link in wanted if link not in links]
     if not (root / "notebooks" / notebook).is_file():
         found.append(f"{path}: the notebook to download is not in the book")
     return found
 
 
-def card_faults(path: str, page: BeautifulSoup, longest: int = 60) -> list[str]:
+def card_faults(path: str, page: HtmlElement, longest: int = 60) -> list[str]:
     """The card is there and shows what the page cost, measured, and that is at most a minute."""
-    card = page.select_one(".chapter-card")
-    if card is None:
+    cards = page.find_class("chapter-card")
+    if not cards:
         return [f"{path}: no card"]
-    cost = COST.search(card.get_text(" ", strip=True))
+    cost = COST.search(" ".join(cards[0].text_content().split()))
     if not cost:
         return [f"{path}: the card shows no measured run time and memory"]
     if int(cost[1]) > longest:
@@ -149,15 +141,15 @@ def card_faults(path: str, page: BeautifulSoup, longest: int = 60) -> list[str]:
     return []
 
 
-def solution_faults(path: str, page: BeautifulSoup) -> list[str]:
+def solution_faults(path: str, page: HtmlElement) -> list[str]:
     """At least two solutions; each can be folded and shows code that was run."""
-    solutions = page.select(".solution")
+    solutions = page.find_class("solution")
     found = [] if len(solutions) >= 2 else [f"{path}: {len(solutions)} solutions, 2 are needed"]
     for solution in solutions:
-        name = solution.select_one(".admonition-title").get_text(strip=True)
-        if "dropdown" not in solution["class"]:
+        name = solution.find_class("admonition-title")[0].text_content().strip()
+        if "dropdown" not in solution.classes:
             found.append(f"{path}: {name} is not folded")
-        if not solution.select(".cell_input"):
+        if not solution.find_class("cell_input"):
             found.append(f"{path}: {name} shows no code")
     return found
 
