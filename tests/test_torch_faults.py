@@ -1,6 +1,7 @@
 """Where torch's nested reverse mode is wrong: the table, what Partials does there, check_orders."""
 
 import math
+from contextlib import suppress
 
 import mpmath
 import pytest
@@ -135,6 +136,66 @@ def test_x_to_the_x_by_sympy():
     x = torch.ones(1, dtype=torch.float64)
     torchs = [d.item() for d in nested.derivatives(lambda x: x**x, x, 4)[1:]]
     assert right == [1, 2, 3, 8] and torchs == [1, 2, 2, 7]
+
+
+TWIN = torch.diag(torch.tensor([1.0, 1.0, 2.0], dtype=torch.float64))
+FLAT = torch.ones(3, 3, dtype=torch.float64)
+PAIR = torch.block_diag(FLAT[:2, :2], FLAT[:1, :1])
+MOVE = torch.tensor([[0.3, 1.0, -0.2], [1.0, 0.1, 0.7], [-0.2, 0.7, -0.4]], dtype=torch.float64)
+TURN = torch.linalg.matrix_exp(MOVE.tril(-1) - MOVE.tril(-1).mT)
+squares = lambda values: (values * values).sum().real
+MATRICES = {  # function: (of a symmetric matrix, where, exact)
+    "linalg.eigh": (lambda a: squares(torch.linalg.eigvalsh(a)), TWIN, lambda a: (a * a).trace()),
+    "linalg.eig": (lambda a: squares(torch.linalg.eigvals(a)), TWIN, lambda a: (a * a).trace()),
+    "linalg.svd": (lambda a: squares(torch.linalg.svdvals(a)), TWIN, lambda a: (a * a).trace()),
+    "linalg.qr": (lambda a: squares(torch.linalg.qr(a)[1]), PAIR, lambda a: (a * a).trace()),
+    "linalg.det": (torch.linalg.det, FLAT, lambda a: a.det()),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_matrix_is_at_fault_where_it_divides_by_zero_and_sympy_says_otherwise(name):
+    f, a, exact = MATRICES[name]
+    t = sp.Symbol("t")
+    curve = exact(sp.Matrix(a.tolist()) + t * sp.Matrix(MOVE.tolist()))
+    right = [float(curve.diff(t, k).subs(t, 0)) for k in range(4)]
+    along = lambda t: f(a + t * MOVE)[None]
+    with suppress(*[RuntimeError] * (name == "linalg.eig")):  # which torch may refuse itself
+        found = nested.coefficients(along, torch.zeros(1).double(), 3)
+        off = [abs(float(c) * math.factorial(k) - r) for k, (c, r) in enumerate(zip(found, right))]
+        assert max(off[:2]) < 1e-12 and not max(off[2:]) < 1e-3
+    for at, wrong in ((a, True), (TURN @ a @ TURN.mT, True), (a + 0.1 * MOVE, False)):
+        at = at.clone().requires_grad_()
+        limit, fault = trusted(f(at), at)
+        assert (limit, fault and fault.function) == ((1, name) if wrong else (math.inf, None))
+    u = Partials(lambda x: torch.stack([along(t) for t in x]), torch.zeros(1, 1).double())
+    assert u(0).isnan() or u(0).item() == pytest.approx(right[1], abs=1e-12)
+    for k in (2, 3):
+        if name == "linalg.det":  # by jets
+            assert u(*[0] * k).item() == pytest.approx(right[k], abs=1e-12)
+        else:
+            with pytest.raises(
+                NotImplementedError, match=rf"{name} are right to order 1.*A\.mH @ A"
+            ):
+                u(*[0] * k)
+
+
+def test_a_singular_value_0_of_a_matrix_that_is_not_square():
+    """The third derivative of σ₁ of (1 0; 0 0; 0 0) + t V is that of the matrix Vᵀ V by mpmath."""
+    a, v = torch.zeros(3, 2).double(), MOVE[:, :2]
+    a[0, 0] = 1
+    at = a.clone().requires_grad_()
+    assert trusted(torch.linalg.svdvals(at)[0], at)[0] == 1
+    square = a[:2].clone().requires_grad_()
+    assert trusted(torch.linalg.svdvals(square)[0], square)[0] == math.inf
+    found = nested.coefficients(
+        lambda t: torch.linalg.svdvals(a + t * v)[:1], torch.zeros(1).double(), 3
+    )
+    with mpmath.workdps(60):
+        matrices = [mpmath.matrix(m.tolist()) for m in (a, v)]
+        first = lambda t: mpmath.svd_r(matrices[0] + t * matrices[1], compute_uv=False)[0]
+        right = float(mpmath.diff(first, 0, 3, h=mpmath.mpf(10) ** -12))
+    assert not abs(6 * float(found[3]) - right) < 1e-3
 
 
 def test_batch_norm_with_stored_statistics_is_affine():

@@ -118,7 +118,9 @@ def _message(f, x, k, torchs, quotient):
     """What is said of the first order that is wrong."""
     at = alias(x)
     _, fault = trusted(f(at), at)
+    instead = "Partials, derivatives and taylor take jets instead"
     if fault:
+        instead = instead if fault.jets else fault.instead
         cause = (
             f"f calls {fault.function}, whose derivatives torch has right to order "
             f"{fault.right_to}: {fault.why}"
@@ -131,5 +133,5 @@ def _message(f, x, k, torchs, quotient):
     return (
         f"torch's derivative of order {k} is {torchs.item():.6g}, and a difference quotient of its "
         f"derivative of order {k - 1} is {quotient.item():.6g} (along a random direction, with "
-        f"random weights). {cause}. Partials, derivatives and taylor take jets instead"
+        f"random weights). {cause}. {instead}"
     )

@@ -166,11 +166,14 @@ class Partials:
         """The answer by the way that was asked for; by the cheaper one, or the other if it fails.
 
         nest: whether reverse mode is the cheaper. It comes first if it is right even for one order
-        more, which a loss will need. What f raises when it is evaluated is raised as it is.
+        more, which a loss will need, or if jets are no better then. What f raises when it is
+        evaluated is raised as it is.
         """
         if self.method:
             return (by_jets if self.method == "taylor" else by_reverse)(axes)
-        nest = nest and len(axes) < self._trusted()[0]
+        if nest:
+            limit, fault = self._trusted()
+            nest = len(axes) < limit or (fault is not None and not fault.jets)
         failures = {}
         for way in (by_reverse, by_jets) if nest else (by_jets, by_reverse):
             if way is by_reverse:

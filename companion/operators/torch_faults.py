@@ -31,6 +31,7 @@ class Fault:
     function: its name. right_to: the highest order that is right, with all below it. nodes: what
     autograd calls it, one name for each way that it is computed. why: what torch does. oracle: what
     says otherwise. where: whether one node of a graph is at fault, for what is right elsewhere.
+    instead: what to do.
     """
 
     function: str
@@ -39,6 +40,12 @@ class Fault:
     why: str
     oracle: str
     where: Callable[[Node], bool] | None = None
+    instead: str = "Take jets: Partials(f, x, method='taylor')"
+
+    @property
+    def jets(self) -> bool:
+        """Whether jets are right beyond that order."""
+        return self.instead == Fault.instead
 
 
 def batch_statistics(node: Node) -> bool:
@@ -64,11 +71,52 @@ def negative_whole(node: Node) -> bool:
     return exponent is None or bool((exponent < 0).any() and not exponent.is_floating_point())
 
 
+def equal_values(node: Node) -> bool:
+    """Whether two eigenvalues, or singular values, of this decomposition are equal up to rounding.
+
+    The singular values of an A that is not square are eigenvalues of (0 A; Aᴴ 0) beside zeros.
+    """
+    saved = torch_private.saved(node)
+    found = saved.get("eigenvalues", saved.get("S"))
+    if found is None or found.numel() == 0:
+        return found is None
+    if "S" in saved and saved["U"].shape[-2] != saved["Vh"].shape[-1]:
+        found = torch.cat([found, torch.zeros_like(found[..., :1])], -1)
+    gaps = (found[..., :, None] - found[..., None, :]).abs()
+    gaps = gaps + torch.diag(torch.full_like(gaps[(0,) * (gaps.ndim - 1)], torch.inf))
+    return bool((gaps.amin((-2, -1)) <= _rounding(found.dtype) * found.abs().amax(-1)).any())
+
+
+def small_pivot(node: Node) -> bool:
+    """Whether a pivot of qr's R is lost in rounding; of det's LU, for which there are jets, half lost."""
+    saved = torch_private.saved(node)
+    factor = saved.get("R", saved.get("LU"))
+    if factor is None or factor.numel() == 0:
+        return factor is None
+    pivots, limit = factor.diagonal(0, -2, -1).abs(), _rounding(factor.dtype)
+    limit = limit if "R" in saved else limit**0.5
+    return bool((pivots.amin(-1) <= limit * pivots.amax(-1)).any())
+
+
+def _rounding(dtype):
+    """By how much, of the largest, equal numbers may differ."""
+    return 1000 * torch.finfo(dtype).eps
+
+
 STATISTICS = "its double backward takes the mean and the variance for constants"
 BESIDE_ZERO = "a quotient of two small numbers takes the place of the limit at 0 and beside it"
 NO_GRAPH = "its first derivative comes without a graph, so that what it adds to the second is lost"
 MASKED = (
     "a slope is set to 0 where the exponent is 0, whatever varies, and 0 · inf is nan at base 0"
+)
+APART = (
+    "two eigenvalues or singular values are equal, or one of a matrix that is not square is 0, and "
+    "it divides by their difference"
+)
+DEPENDENT = "its first columns depend on one another, and it divides by a pivot that is 0"
+TRACES = (
+    "Equal ones have no derivatives one by one. Write what is symmetric in them as trace(A), "
+    "trace(A @ A) or det(A), of singular values with A.mH @ A for A"
 )
 QUOTIENT = "a five-point difference quotient of the order below"
 
@@ -92,6 +140,13 @@ FAULTS = (
     Fault("linear_cross_entropy", 1,
           "GeneratedBackwardFor_torch_nn__linear_cross_entropy_batch_chunked_defaultBackward",
           NO_GRAPH, "linear, then cross_entropy"),
+    Fault("linalg.eigh", 1, "LinalgEighBackward0", APART, "trace(A @ A)", equal_values, TRACES),
+    Fault("linalg.eig", 1, "LinalgEigBackward0", APART, "trace(A @ A)", equal_values, TRACES),
+    Fault("linalg.svd", 1, "LinalgSvdBackward0", APART, "trace(A.mH @ A)", equal_values, TRACES),
+    Fault("linalg.qr", 1, "LinalgQrBackward0", DEPENDENT, "trace(A.mH @ A)", small_pivot,
+          "Write it with A.mH @ A, which is R.mH @ R"),
+    Fault("linalg.det", 1, "LinalgDetBackward0", "the matrix is singular, and it solves with it",
+          "the sum over permutations", small_pivot),
     Fault("torch.compile(f)", 1, "CompiledFunctionBackward", NO_GRAPH, "the function that was compiled"),
 )  # fmt: skip
 
@@ -131,8 +186,7 @@ def explained(fault: Fault, order: int) -> str:
     """What is to be said to someone who wants that order by nested reverse mode."""
     return (
         f"torch's own derivatives of {fault.function} are right to order {fault.right_to} only "
-        f"({fault.why}), and f would need one beyond for its order {order}. Take jets: "
-        "Partials(f, x, method='taylor')"
+        f"({fault.why}), and f would need one beyond for its order {order}. {fault.instead}"
     )
 
 
