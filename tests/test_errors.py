@@ -145,7 +145,7 @@ MESSAGES = [
     (
         lambda: gradients([X, X * X], X, seed=[1.0]),
         ValueError,
-        "2 outputs need as many seeds; got 1",
+        r"2 outputs need a list of as many seeds; got \[1.0\]",
     ),
     (lambda: gradients([X, D * X], X), TypeError, "ask for them one at a time"),
     (
@@ -156,6 +156,11 @@ MESSAGES = [
     (lambda: hessian(lambda x: x * x)(np.ones(2)), ValueError, "only a scalar has a gradient"),
     (lambda: grad(ce.sin)(), TypeError, r"vjp\(f, x, ...\) needs the point x as well"),
     (lambda: grad(lambda x: None)(1.0), TypeError, "expected numbers, got .*None"),
+    (lambda: gradients(None, [X]), TypeError, "expected numbers, got .*None"),
+    (lambda: gradients([X, None], [X]), TypeError, "expected numbers, got .*None"),
+    (lambda: gradients([X], [X], seed=1.0), ValueError, "1 outputs need a list .*; got 1.0"),
+    (lambda: ce.sum(np.ma.array([1.0, 2.0], mask=[0, 1])), TypeError, "a MaskedArray computes by"),
+    (lambda: pow(X, 2, 5), TypeError, "2 positional arguments but 3"),
     (
         lambda: grad(lambda x: [x, x])(1.0),
         TypeError,
@@ -174,6 +179,7 @@ MESSAGES = [
     (lambda: jvp(lambda x: [x], 1.0, 1.0), TypeError, "f returned a list of 1"),
     (lambda: jvp(lambda x: None, 1.0, 1.0), TypeError, "expected numbers, got .*None"),
     (lambda: derivative(ce.sin, -1), ValueError, "order is a whole number, 0 or more; got -1"),
+    (lambda: derivative(ce.sin, "2"), ValueError, "order is a whole number, 0 or more; got '2'"),
     (lambda: derivative(ce.sin, 1.5), ValueError, "got 1.5"),
     (
         lambda: taylor(ce.sin, 0.0, order=-1),
@@ -239,8 +245,9 @@ def test_what_no_engine_value_does(name):
         (lambda: int(x), rf"int\(\) of a {name} would drop its derivative.*Write int\(x.primal\)"),
         (lambda: range(x), rf"a {name} is no index and no count.*Write int\(x.primal\)"),
         (lambda: [1.0][x], rf"a {name} is no index and no count"),
+        (lambda: np.add(1.0, x, out=np.zeros(())), rf"np.add would write a {name} into an array"),
         (lambda: np.add.reduce(xs), rf"np.add has no rule for a {name} \(called as 'reduce'"),
-        (lambda: np.sin(x, out=np.ones(1)), r"called as '__call__' with \['out'\] options"),
+        (lambda: np.sin(x, where=x > 0), r"called as '__call__' with \['where'\] options"),
         (
             lambda: xs.__setitem__(0, 1.0),
             rf"a {name} cannot be changed in place.*where, concatenate or stack",

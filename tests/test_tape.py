@@ -1,5 +1,6 @@
 """Reverse mode: gradients on scalars and arrays, nesting, long chains, and a tape that lets go."""
 
+import copy
 import math
 
 import numpy as np
@@ -332,3 +333,11 @@ def test_a_network_can_be_trained():
     for _ in range(200):
         params = [p - 0.1 * g for p, g in zip(params, grad(loss)(*params))]
     assert loss(*params) < first / 20
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_is_the_same_input(copied):
+    """As of a float: what cannot change is not made twice, and has no second place on the tape."""
+    x = Var(3.0)
+    parameters, y = copied({"x": x}), copied(x * x)
+    assert [g.value for g in gradients(y * parameters["x"], [x])] == [27.0]

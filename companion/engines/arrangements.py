@@ -103,16 +103,18 @@ def swapaxes(x: Number, axis1: int, axis2: int) -> Any:
     return transpose(x, axes)
 
 
-def moveaxis(x: Number, source: int, destination: int) -> Any:
-    """x with one axis moved to another place; the others keep their order.
+def moveaxis(x: Number, source: Any, destination: Any) -> Any:
+    """x with one axis, or several, moved to other places; the others keep their order.
 
     >>> from companion.engines import moveaxis
     >>> moveaxis(np.ones((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
     n = len(shape(x))
-    axes = [a for a in range(n) if a != _axis(source, n)]
-    axes.insert(_axis(destination, n), _axis(source, n))
+    old, new = [[_axis(a, n) for a in np.atleast_1d(s).tolist()] for s in (source, destination)]
+    axes = [a for a in range(n) if a not in old]
+    for place, a in sorted(zip(new, old, strict=True)):
+        axes.insert(place, a)
     return transpose(x, axes)
 
 
@@ -259,8 +261,8 @@ def triu(x: Number, k: int = 0) -> Any:
 
 def _below(x, k):
     """Where a matrix is at or below its k-th diagonal."""
-    rows, columns = shape(x)[-2:]
-    return np.tri(rows, columns, k, dtype=bool)
+    dims = shape(x)[-2:]
+    return np.tri(dims[0], dims[-1], k, dtype=bool)  # of a vector x, every row is x
 
 
 # --- joining and parting ----------------------------------------------------------------------

@@ -17,7 +17,7 @@ from companion.engines.kinds import TABLE, Linear, Pointwise
 from companion.engines.methods import OPERATORS
 from companion.engines.rules import broadcast_to
 from companion.engines.trees import array_only, pairs, rebuilt
-from companion.engines.values import Number, Value, float64, number, shape, zeros_like
+from companion.engines.values import Number, Value, float64, number, shape, whole, zeros_like
 
 if TYPE_CHECKING:
     from companion.engines.kinds import Params, Rule
@@ -186,8 +186,7 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
 
     The cost doubles with every order; chapter 6 does better.
     """
-    if order < 0 or order != int(order):
-        raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
+    order = whole(order)
     if order == 0:
         return f
     lower = derivative(f, order - 1)

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from companion.engines.dual import fresh_tag, show
 from companion.engines.trees import array_only
-from companion.engines.values import Number, Value, float64, number, shape, zeros_like
+from companion.engines.values import Number, Value, float64, number, shape, whole, zeros_like
 from companion.series import chain_coefficient
 
 if TYPE_CHECKING:
@@ -153,8 +153,7 @@ def taylor(f: Callable[[Any], Any], x: Number, v: Number = 1.0, *, order: int) -
 
     Source: chapter 6.
     """
-    if order < 0 or order != int(order):
-        raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
+    order = whole(order)
     array_only(x, "taylor")
     x = number(x)
     x = x if isinstance(x, Value) else float64(x)

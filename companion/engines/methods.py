@@ -53,9 +53,16 @@ OPERATORS = {
     "floordiv": floor_divide,
     "divmod": lambda x, y: (floor_divide(x, y), remainder(x, y)),
 }
+
+
+def _operators(rule):
+    """(x ∘ y, y ∘ x), with two operands and no more, as pow(x, 2, 5) would have."""
+    return lambda self, other: rule(self, other), lambda self, other: rule(other, self)
+
+
 for _name, _rule in OPERATORS.items():
-    setattr(Value, f"__{_name}__", lambda self, other, rule=_rule: rule(self, other))
-    setattr(Value, f"__r{_name}__", lambda self, other, rule=_rule: rule(other, self))
+    for _side, _operator in zip(("", "r"), _operators(_rule)):
+        setattr(Value, f"__{_side}{_name}__", _operator)
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _compare = getattr(operator, _name)
     setattr(
@@ -94,7 +101,9 @@ METHODS: dict[str, Any] = {
     "reshape": _several(reshape),
     "transpose": _several(transpose),
     "flatten": ravel,
-    "copy": lambda self: self,  # nothing changes in place
+    "copy": lambda self: self,  # nothing changes in place; and another Var would be another input
+    "__copy__": lambda self: self,
+    "__deepcopy__": lambda self, memo: self,
     "astype": astype,
     **{f.__name__: f for f in (sum, mean, max, min, prod, var, std, cumsum, cumprod)},
     **{f.__name__: f for f in (ravel, squeeze, swapaxes, repeat, diagonal, trace)},

@@ -354,7 +354,7 @@ def mean(x: Number, axis: Axes = None, keepdims: bool = False) -> Any:
 
 def reshape(x: Number, to: int | Sequence[int]) -> Any:
     """The same elements, in the same order, in the shape `to`; one length may be −1."""
-    to = (to,) if isinstance(to, int) else tuple(to)
+    to = _lengths(to)
     return x if shape(x) == to else _reshape(x, to=to)
 
 
@@ -365,9 +365,15 @@ def transpose(x: Number, axes: Sequence[int] | None = None) -> Any:
     return x if axes == tuple(range(n)) else _transpose(x, axes=axes)
 
 
-def broadcast_to(x: Number, to: Sequence[int]) -> Any:
+def broadcast_to(x: Number, to: int | Sequence[int]) -> Any:
     """x repeated to the shape `to`, by NumPy's rules."""
-    return x if shape(x) == tuple(to) else _broadcast_to(x, to=tuple(to))
+    to = _lengths(to)
+    return x if shape(x) == to else _broadcast_to(x, to=to)
+
+
+def _lengths(to):
+    """A shape, of which NumPy writes (3,) as 3 as well."""
+    return (operator.index(to),) if np.ndim(to) == 0 else tuple(to)
 
 
 def index(x: Number, key: Any) -> Any:
@@ -375,9 +381,11 @@ def index(x: Number, key: Any) -> Any:
     return _index(x, key=key)
 
 
-def concatenate(xs: Sequence[Number], axis: int = 0) -> Any:
-    """The arrays xs joined along an axis they have."""
+def concatenate(xs: Sequence[Number], axis: int | None = 0) -> Any:
+    """The arrays xs joined along an axis they have, or in a row when axis is None."""
     xs = [number(x) for x in xs]
+    if axis is None:
+        xs, axis = [reshape(x, -1) for x in xs], 0
     if not xs or not all(shape(x) for x in xs):
         raise ValueError(
             "concatenate needs one array or more, each with an axis. Join scalars with stack([...])"

@@ -201,11 +201,11 @@ def _pull(outputs, seed, inputs, record, nodes=None):
 def _paired(outputs, seed):
     """Lists of outputs and of seeds, of one length."""
     if not isinstance(outputs, (list, tuple)):
-        return [outputs], [seed]
-    seeds = [None] * len(outputs) if seed is None else list(seed)
-    if len(seeds) != len(outputs):
-        raise ValueError(f"{len(outputs)} outputs need as many seeds; got {len(seeds)}")
-    return outputs, seeds
+        return [number(outputs)], [seed]
+    seeds = [None] * len(outputs) if seed is None else seed
+    if not isinstance(seeds, (list, tuple)) or len(seeds) != len(outputs):
+        raise ValueError(f"{len(outputs)} outputs need a list of as many seeds; got {seed!r}")
+    return [number(y) for y in outputs], seeds
 
 
 def _pull_series(outputs, seeds, inputs, record):

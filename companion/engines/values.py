@@ -173,6 +173,11 @@ class Value:
         name = type(self).__name__
         if ufunc.__name__ in COMPLEX:
             raise TypeError(f"np.{ufunc.__name__} of a {name}: {_REAL}")
+        if kwargs.get("out") is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__} would write a {name} into an array of plain numbers, where its "
+                f"derivative would be lost. Write a = a + x for a += x, and nothing with out="
+            )
         raise TypeError(
             f"np.{ufunc.__name__} has no rule for a {name} (called as {method!r} "
             f"with {sorted(kwargs) or 'no'} options). Use a function of companion.engines, "
@@ -234,6 +239,11 @@ def number(x: Any) -> Any:
         return float(x)
     if not isinstance(x, (np.ndarray, np.generic)):
         x = np.asarray(_refuse_values_inside(x))
+    if isinstance(x, np.ndarray) and type(x).__mul__ is not np.ndarray.__mul__:  # masked, matrix
+        raise TypeError(
+            f"a {type(x).__name__} computes by rules of its own, which no engine follows. Pass "
+            f"np.asarray(x), and leave out what is masked by where(mask, 0.0, x)"
+        )
     if x.dtype.kind in "iub":
         x = x.astype(np.float64)
     elif x.dtype.kind not in "fc":
@@ -255,6 +265,14 @@ def float64(x: Any) -> Any:
     if isinstance(x, np.generic):
         return complex(x) if x.dtype.kind == "c" else float(x)
     return x
+
+
+def whole(order: Any) -> int:
+    """An order of differentiation as an int. Raises ValueError for what is not 0, 1, 2, …"""
+    is_number = isinstance(order, (int, float, np.integer, np.floating))
+    if not (is_number and order >= 0 and float(order).is_integer()):
+        raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
+    return int(order)
 
 
 def zeros_like(x: Number) -> float | np.ndarray:
