@@ -49,6 +49,10 @@ CORNERS = {
     "pow 3": lambda x: torch.pow(x, 3),
     "sign": lambda x: torch.sign(x) * x,
     "steps": lambda x: x * x + torch.floor(x) + torch.round(x) + torch.trunc(x) + torch.ceil(x),
+    "rounded quotients": lambda x: (
+        x * torch.div(x, 0.7, rounding_mode="floor")
+        + torch.div(BOUNDS, x + 9, rounding_mode="trunc")
+    ),
     "nansum": lambda x: torch.nansum(torch.stack([x.relu(), x * x]), 0),
 }
 
@@ -176,13 +180,28 @@ def test_a_broken_power_of_a_negative_number_is_nan():
 
 
 @pytest.mark.parametrize(
-    "f", [F.relu, F.leaky_relu, F.elu, F.relu6, torch.abs, torch.square, F.softplus, F.gelu]
-)
+    "f",
+    [
+        F.relu, F.leaky_relu, F.elu, F.relu6, F.hardswish, torch.abs, torch.square, F.softplus,
+        F.gelu, torch.acosh,
+    ],
+)  # fmt: skip
 def test_nan_and_infinity_pass(f):
     x = torch.tensor([torch.nan, 1.0, torch.inf], **f64)
     value = taylor(f, x, order=2)[0]
     assert torch.equal(value.isnan(), torch.tensor([True, False, False]))
     assert torch.equal(value[1:], f(x)[1:])
+
+
+def test_acosh_of_large_numbers_and_below_one():
+    """Whose square is no number: mpmath's acosh(1e200) and its slopes; torch's NaN below 1."""
+    found = taylor(torch.acosh, torch.tensor([1e200, 1.0 + 1e-8, -1e200], **f64), order=1)
+    with mpmath.workdps(30):
+        at = [mpmath.mpf(x) for x in (1e200, 1.0 + 1e-8)]
+        exact = [[float(f(x)) for x in at] for f in (mpmath.acosh, lambda x: (x * x - 1) ** -0.5)]
+    assert found[0][:2].tolist() == pytest.approx(exact[0], rel=1e-11)
+    assert found[1][:2].tolist() == pytest.approx(exact[1], rel=1e-11)
+    assert found[0][2].isnan()
 
 
 def test_celu_is_more_exact_than_torchs():

@@ -158,7 +158,7 @@ RULES.update({
     F.softmin: lambda x, dim=None, **options: softmax(-x, dim, **options),
     torch.dropout: dropout,
     torch.atanh: lambda x: 0.5 * (torch.log1p(x) - torch.log1p(-x)),
-    torch.acosh: lambda x: torch.log(x + torch.sqrt(x * x - 1)),
+    torch.acosh: lambda x: torch.log(x + torch.sqrt(x - 1) * torch.sqrt(x + 1)),
     torch.log2: lambda x: torch.log(x) / math.log(2),
     torch.log10: lambda x: torch.log(x) / math.log(10),
     torch.exp2: lambda x: torch.exp(x * math.log(2)),

@@ -20,7 +20,7 @@ LINEAR = "imag conj resolve_conj resolve_neg view_as_real view_as_complex".split
 TRANSFORMS = """fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 hfft2 fftn ifftn rfftn irfftn
     hfftn fftshift ifftshift""".split()
 UNBATCHED = [torch.stft, torch.istft, torch.fft.ihfft2, torch.fft.ihfftn]  # for torch.vmap
-REAL = {name: RULES[getattr(torch, name)] for name in ("abs", "sgn", "acosh")}
+REAL = {name: RULES[getattr(torch, name)] for name in ("abs", "sgn")}
 
 
 def joined(real: Operand, imaginary: Operand) -> Any:
@@ -66,13 +66,6 @@ def angle(z: Series) -> Any:
     return where(zero, 0.0, turned - turned.primal) + value
 
 
-def acosh(z: Operand) -> Any:
-    """log(z + √(z − 1) √(z + 1)), with the branches of torch."""
-    if not z.is_complex():
-        return REAL["acosh"](z)
-    return torch.log(z + torch.sqrt(z - 1) * torch.sqrt(z + 1))
-
-
 def power(z: Operand, n: Operand) -> Any:
     """zⁿ; of complex numbers torch's value, and the slopes of e^{n log z}."""
     whole = isinstance(n, (int, float)) and float(n).is_integer()
@@ -110,7 +103,7 @@ TABLE: dict[Callable, Callable] = {
     **{f: fact(f) for f in (torch.is_conj, torch.is_neg)},
     torch.conj_physical: lambda x: x.like(torch.conj_physical(x.rows)),
     torch.complex: joined, torch.polar: polar, torch.abs: modulus, torch.sgn: sgn,
-    torch.angle: angle, torch.acosh: acosh, torch.pow: power, torch.isreal: step(torch.isreal),
+    torch.angle: angle, torch.pow: power, torch.isreal: step(torch.isreal),
     torch.Tensor.__rpow__: lambda x, y: power(y, x),
 }  # fmt: skip
 RULES.update(TABLE)

@@ -162,9 +162,9 @@ affine_layer = quickly(Layer)
 
 
 def div(x: Operand, y: Operand, rounding_mode: str | None = None) -> Any:
-    """x / y."""
+    """x / y; rounded, it is flat, as it is for torch."""
     if rounding_mode is not None:
-        raise NotImplementedError("div with a rounding_mode has no derivative worth a series")
+        return step(torch.div)(x, y, rounding_mode=rounding_mode)
     if isinstance(y, Series):
         return mul(x, torch.reciprocal(y))  # type: ignore[arg-type]
     return scaled(x, y, torch.div)

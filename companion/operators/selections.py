@@ -175,7 +175,7 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = F
 def hardswish(x: Any) -> Any:
     """x (x + 3) / 6 from −3 to 3, 0 below, x above."""
     inside = (x.primal > -3) & (x.primal < 3)
-    smooth = where(inside, x * (x + 3) / 6, where(x.primal > 0, x, 0.0))
+    smooth = where(inside, x * (x + 3) / 6, where(x.primal < 0, 0.0, x))  # NaN stays
     return cornered(x, 3.0, cornered(x, -3.0, smooth, F.hardswish), F.hardswish)
 
 
