@@ -50,11 +50,11 @@ book: $(VENV)/.ready
 	@echo "The book is in _build/html. Open it with:"
 	@echo "    $(BIN)/python -m webbrowser -t file://$(CURDIR)/_build/html/index.html"
 
-# The book is built by the first test that looks at it (tests/conftest.py), on its cores; workers more than cores go on
-# with the rest meanwhile, and later while others wait for a browser. Threads of torch would wait for each other.
+# The book is built by the first test that looks at it (tests/conftest.py), on its cores; one worker more than cores, so
+# that the others go on with the rest meanwhile. Threads of torch would wait for each other.
 test: $(VENV)/.ready
 	@echo "make test: builds the book and runs some 10000 tests on all cores; ten to twenty minutes on two."
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$($(BIN)/python -c 'import os; print(os.cpu_count() + 2)') --dist=worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist=worksteal
 
 # Whatever versions BIN has: what the bounds of pyproject.toml promise.
 rooms:

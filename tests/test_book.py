@@ -129,6 +129,17 @@ def test_every_section_that_the_search_opens_is_there(book: Path) -> None:
 # ---------------------------------------------------------------- the pages in a browser
 
 
+# The longest comes first, so that no worker is alone with it at the end.
+def test_nothing_of_the_book_is_wider_than_the_paper(
+    browser: site.BrowserContext, book: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "html").symlink_to(book)
+    whole, page = print_book.assemble(book, print_book.parts()), tmp_path / "print.html"
+    page.write_bytes(tostring(whole, encoding="utf-8", doctype="<!DOCTYPE html>"))
+    with closing(browser.new_page()) as tab:
+        assert_none(print_book.unfit(tab, page, print_book.PAPER, print_book.TOO_WIDE))
+
+
 @pytest.mark.parametrize("scheme", site.SCHEMES)
 @pytest.mark.parametrize("path", PAGES + EXTRAS)
 def test_a_page_is_right(
@@ -173,16 +184,6 @@ def test_the_cheat_sheet_prints_on_two_sheets(browser: site.BrowserContext, addr
         sheets = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True))).pages
     assert len(sheets) == 2
     assert "zero_grad" in sheets[1].extract_text() and "Contents" not in sheets[0].extract_text()
-
-
-def test_nothing_of_the_book_is_wider_than_the_paper(
-    browser: site.BrowserContext, book: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "html").symlink_to(book)
-    whole, page = print_book.assemble(book, print_book.parts()), tmp_path / "print.html"
-    page.write_bytes(tostring(whole, encoding="utf-8", doctype="<!DOCTYPE html>"))
-    with closing(browser.new_page()) as tab:
-        assert_none(print_book.unfit(tab, page, print_book.PAPER, print_book.TOO_WIDE))
 
 
 # ---------------------------------------------------------------- planted faults, each reported
