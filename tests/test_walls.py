@@ -21,7 +21,7 @@ ALLOWED = {  # room -> the rooms it may import
     "operators": {"_project", "series", "torch_private"},
     "pinn": {"_project", "operators", "series", "torch_private"},
     "problems": {"_project", "operators", "pinn", "series"},
-    "practice": {"engines", "operators", "pinn", "problems", "series"},
+    "practice": {"_project", "data", "engines", "operators", "pinn", "problems", "series"},
     "show": {"_project", "engines", "operators", "pinn", "problems", "series"},
     "_project": set(),
     "__init__": {"_project"},

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.operators import Partials
-from companion.pinn.arguments import need_number
+from companion.pinn.arguments import need_kind, need_number
 from companion.pinn.differences import by_differences, has_graph
 from companion.pinn.networks import Centred, Kinks
 from companion.pinn.problem import Function, Problem
@@ -44,13 +44,16 @@ def check(problem: Problem, n: int = 200, tolerance: float | None = None) -> dic
     that jumps, as at an interface, needs a condition at the jump that ties the flux. A reference that
     torch cannot differentiate, as one made with NumPy, is differentiated by differences, and that is
     said. tolerance: absolute, 1e-10 where it is None, and 1e-4 by differences. Raises ValueError when
-    there is no exact solution, or naming each term above the tolerance.
+    there is no exact solution, or naming each term above the tolerance, and TypeError for what is no
+    Problem.
 
     >>> from companion.pinn import Box, Problem
     >>> line = Problem(Box(x=(0, 1)), lambda u, x: u(0) - 1, exact=lambda x: x)
     >>> check(line)
     {'equation': 0.0}
     """
+    exercise = "; an answer to an exercise is checked by companion.practice.check"
+    need_kind("problem", problem, Problem, f"a Problem{exercise}")
     if problem.exact is None:
         raise ValueError("check needs Problem(exact=...), a closed form or a reference")
     if tolerance is not None:

@@ -11,13 +11,15 @@ answer, returns in words what was tried, and raises NotYet with the first input 
 """
 
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from companion.practice.verdicts import NotYet, YourTurn, numbers, place, shown
+from companion.practice.verdicts import NotYet, YourTurn, number, numbers, place, shown
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,38 @@ class Kind:
     take: Callable[[Any], Any]
 
 
+@contextmanager
+def trying(what: str = "trying your answer") -> Iterator[None]:
+    """Around what a checker does with a class, an object or a program of the answer: what it raises is NotYet.
+
+    >>> with trying("your slope"):
+    ...     1 / 0
+    Traceback (most recent call last):
+    companion.practice.verdicts.NotYet: your slope raises ZeroDivisionError: division by zero
+    """
+    try:
+        yield
+    except (NotYet, YourTurn):
+        raise
+    except Exception as error:  # of the answer, which may raise anything
+        raise NotYet(f"{what} raises {type(error).__name__}: {error}") from error
+
+
+def copied(value: Any) -> Any:
+    """The value, so that nobody can change it: arrays, lists, dicts and tensors without a graph are copied."""
+    if isinstance(value, list):
+        return [copied(part) for part in value]
+    if isinstance(value, dict):
+        return {key: copied(part) for key, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if getattr(value, "requires_grad", None) is False and hasattr(value, "clone"):
+        return value.clone()
+    return value
+
+
 def called(f: Callable, *arguments: Any, names: list[str] | None = None) -> Any:
-    """f of these arguments; where it raises, or returns nothing, NotYet names the input.
+    """f of copies of these arguments; where it raises, or returns nothing, NotYet names the input.
 
     >>> called(lambda x: 1 / x, 0.0, names=["x"])
     Traceback (most recent call last):
@@ -37,9 +69,11 @@ def called(f: Callable, *arguments: Any, names: list[str] | None = None) -> Any:
     """
     at = dict(zip(names or [f"argument {i + 1}" for i in range(len(arguments))], arguments))
     try:
-        value = f(*arguments)
-    except Exception as error:  # of a student's function, which may raise anything
-        raise NotYet(f"{place(at)}your function raises {type(error).__name__}: {error}") from error
+        with trying(f"{place(at)}your function"):
+            value = f(*map(copied, arguments))
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(f"{place(at)}your function had not come back when it was stopped")
+        raise
     if value is ...:
         raise YourTurn
     if value is None:
@@ -62,24 +96,30 @@ def function(arguments: str) -> Kind:
         if not callable(answer):
             raise NotYet(f"yours is {shown(answer)}, which cannot be called")
         try:
-            inspect.signature(answer).bind(*names)
+            signature = inspect.signature(answer)
+        except (TypeError, ValueError):  # built-in functions may have no signature
+            signature = inspect.signature(lambda *values: None)
+        try:
+            signature.bind(*names)
         except TypeError:
-            raise NotYet(f"yours takes other arguments: {inspect.signature(answer)}") from None
-        except ValueError:  # built-in functions may have no signature
-            pass
+            raise NotYet(f"yours takes other arguments: {signature}") from None
+        theirs = list(signature.parameters)[: len(names)]
+        if theirs != names and sorted(theirs) == sorted(names):
+            raise NotYet(f"yours takes them in another order: {signature}")
         return lambda *values: called(answer, *values, names=names)
 
     return Kind(f"a function f({arguments})", take)
 
 
 def take_number(answer: Any) -> float:
-    """The answer as a float; raises NotYet for True, False, a string, and what float() refuses."""
-    if isinstance(answer, bool | str):
-        raise NotYet(f"yours is {shown(answer)}")
+    """The answer as a float; raises NotYet for True, a string, NaN, infinity, and what is no single number."""
     try:
-        return float(answer)
-    except (TypeError, ValueError):
-        raise NotYet(f"yours is {shown(answer)}") from None
+        found = number(answer)
+    except NotYet:
+        found = math.nan
+    if not math.isfinite(found):
+        raise NotYet(f"yours is {shown(answer)}")
+    return found
 
 
 def numbers_of(*names: str) -> Kind:

@@ -46,12 +46,15 @@ def ex_05_choose(answer: dict[str, str]) -> str:
 
 
 def counted(A: np.ndarray) -> tuple[Callable, list[int]]:
-    """v ↦ A v, and a list that has an entry for each product taken so far."""
+    """v ↦ A v for one vector v, and a list that has an entry for each product taken so far."""
     calls: list[int] = []
 
     def product(v: np.ndarray) -> np.ndarray:
+        v = np.asarray(v, dtype=float)
+        if v.shape != A.shape[:1]:  # a matrix would be many products by one call
+            raise ValueError(f"product takes one vector {A.shape[:1]}, and was given {v.shape}")
         calls.append(1)
-        return A @ np.asarray(v, dtype=float)
+        return A @ v
 
     return product, calls
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import ANYTHING, asks, function, parts
-from companion.practice.verdicts import compare, demand, numbers
+from companion.practice.verdicts import compare, demand, numbers, shown
 
 
 @asks(
@@ -18,12 +18,17 @@ from companion.practice.verdicts import compare, demand, numbers
 def ex_05b_shapes(answer: dict[str, Any]) -> str:
     """Of Σ c · tanh(xW + b), x (8, 6), W (6, 4), b (4,), c (8, 1)."""
     for name, shape in {"W": (6, 4), "b": (4,), "c": (8, 1)}.items():
-        came = tuple(answer[name]) if isinstance(answer[name], list | tuple) else answer[name]
+        found = numbers(answer[name], f"{name}: your shape")
+        came = tuple(int(n) if n.is_integer() else n for n in found.ravel().tolist())
         demand(
             came != (8, 4),
             f"{name}: (8, 4) is the share before the copies are added up; the cotangent has {name}'s shape",
         )
-        demand(came == shape, f"{name}: yours is {came}, and the law of shapes says {shape}")
+        demand(
+            found.ndim == 1 and came == shape,
+            f"{name}: yours is {came if found.ndim == 1 else shown(answer[name])}, "
+            f"and the law of shapes says {shape}",
+        )
     return "three cotangents"
 
 
@@ -55,11 +60,11 @@ class State:
 
 
 class Watched:
-    """A chain of steps that counts its evaluations, and the states that are alive at once."""
+    """A chain of n steps that counts its evaluations, and the states that are alive at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, n: int) -> None:
         self.alive: weakref.WeakSet = weakref.WeakSet()
-        self.steps = self.most = 0
+        self.n, self.steps, self.most = n, 0, 0
 
     def made(self, value: float) -> State:
         """A new state, counted as long as it is alive."""
@@ -71,6 +76,10 @@ class Watched:
     def step(self, state: State) -> State:
         """tanh(1.1 x), one evaluation more."""
         self.steps += 1
+        demand(
+            self.steps <= 50 * self.n,
+            f"at n = {self.n}: yours takes {self.steps} steps, and does not end",
+        )
         return self.made(float(np.tanh(1.1 * state._value)))
 
     def adjoint(self, state: State, bar: float) -> float:
@@ -86,7 +95,7 @@ class Watched:
 def problem_05b_memory(f: Callable) -> str:
     """dxₙ/dx₀ of xₖ₊₁ = tanh(1.1 xₖ), with few states alive at once and each step done about twice."""
     for n, most in [(1, 6), (10, 12), (400, 60)]:
-        chain, value, wanted = Watched(), 0.7, 1.0
+        chain, value, wanted = Watched(n), 0.7, 1.0
         for _ in range(n):
             wanted *= 1.1 / np.cosh(1.1 * value) ** 2
             value = np.tanh(1.1 * value)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from companion.practice.answers import Given, asks, function, numbers_of
-from companion.practice.verdicts import NotYet, compare, demand, numbers, shown
+from companion.practice.answers import Given, asks, function, numbers_of, trying
+from companion.practice.verdicts import NotYet, compare, demand, numbers, shown, tensor
 
 # ---------------------------------------------------------------- ex-07-neighbours
 
@@ -59,7 +59,12 @@ def ex_07_rows(rows_are_independent: Callable) -> str:
         J = jacobian(f, x)
         beside = J - torch.diag(J.diagonal())
         truth = beside.abs().max().item() < 1e-6
-        came = bool(rows_are_independent(f, x))
+        said = rows_are_independent(f, x)
+        came = said.item() if hasattr(said, "item") and np.size(said) == 1 else said
+        demand(
+            isinstance(came, bool),
+            f"of f = {f}: yours is {shown(said)}, and True or False is expected",
+        )
         demand(
             came == truth,
             f"of f = {f}: yours says {came}, and the largest entry of the Jacobian beside the diagonal is "
@@ -112,7 +117,7 @@ def ex_07_hunt(heat_loss: Callable) -> str:
     a, b, c = (p.item() for p in net.parameters())
     expected = (b * b - c) ** 2 * net(x, t).square().mean().item()
     says = "by the closed form it is"
-    loss = heat_loss(net, x, t)
+    loss = tensor(heat_loss(net, x, t), "your loss")
     for words, value in losses_of_the_mistakes(net, x, t).items():
         demand(not np.allclose(numbers(loss), value), words)
     compare(loss, expected, says=says, what="your loss")
@@ -163,8 +168,9 @@ def problem_07_hidden(f: Callable) -> str:
     """J w = w ∘ (J 1) for w = (1, 2, 3, 4, 5), though every row of J has an entry beside the diagonal."""
     places = torch.randn(4, 5, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
     for x in places:
-        demand(tuple(f(x).shape) == (5, 1), f"f(x) has the shape {tuple(f(x).shape)}, not (5, 1)")
-        J = jacobian(f, x)
+        tensor(f(x), "f(x)", (5, 1))
+        with trying(f"at x = {shown(x[:, 0])}: the Jacobian of your f"):
+            J = jacobian(f, x)
         demand(bool(J.isfinite().all()), f"at x = {shown(x[:, 0])}: your f has no finite Jacobian")
         beside = (J - torch.diag(J.diagonal())).abs().max(1).values
         alone = [i for i in range(5) if beside[i] < 1e-6]

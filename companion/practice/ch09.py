@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.practice.answers import ANYTHING, Given, asks, called, function
-from companion.practice.verdicts import NotYet, compare, demand, shown
+from companion.practice.answers import ANYTHING, Given, asks, called, function, trying
+from companion.practice.verdicts import NotYet, compare, demand, shown, tensor
 
 
 @contextmanager
@@ -62,13 +62,14 @@ def cases() -> dict[str, Given]:
 @asks(ANYTHING, "the letters of those that stay alive, in a string", example='"ad"')
 def ex_09_which(answer: Any) -> str:
     """The letters of those f whose x is alive with no name after backward(create_graph=True)."""
-    if not isinstance(answer, str) or not set(answer.lower()) <= set("abcd"):
+    letters = answer.lower() if isinstance(answer, str) else "?"
+    if not set(letters) <= set("abcd ,()"):
         raise NotYet(f'yours is {shown(answer)}, and letters are wanted, as in "ad"')
     for letter, f in cases().items():
         alive = outlives(f)
         said, found = ("is alive", "is freed") if not alive else ("is freed", "is alive")
         demand(
-            (letter in answer.lower()) == alive,
+            (letter in letters) == alive,
             f"({letter}) {f}: you say that x {said}, it {found}",
         )
     return "four functions run"
@@ -86,8 +87,9 @@ def ex_09_ctx(Exp: Any) -> str:
         )
     x = torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64, requires_grad=True)
     y = called(Exp.apply, x, names=["x"])
-    compare(y, x.exp(), {"x": x}, "exp(x) is", "your value")
-    [slope] = torch.autograd.grad(y.sum(), x, create_graph=True)
+    compare(tensor(y, "your value", graph=True), x.exp(), {"x": x}, "exp(x) is", "your value")
+    with trying("going back through your Function"):
+        [slope] = torch.autograd.grad(y.sum(), x, create_graph=True)
     compare(slope, x.exp(), {"x": x}, "exp(x) is", "your slope")
     with no_warning_and_no_collector():
         ref = weakref.ref(Exp.apply(x))
@@ -99,7 +101,8 @@ def ex_09_ctx(Exp: Any) -> str:
     demand(
         slope.requires_grad, "your slope cannot be differentiated again: it was saved as a number"
     )
-    [second] = torch.autograd.grad(slope.sum(), x, materialize_grads=True)
+    with trying("going back twice through your Function"):
+        [second] = torch.autograd.grad(slope.sum(), x, materialize_grads=True)
     compare(second, x.exp(), {"x": x}, "exp(x) is", "your second derivative")
     return "value, two derivatives, and a result that dies with its last name"
 
@@ -140,7 +143,7 @@ def alive_after(f: Callable[..., Tensor], cleared: str) -> str:
     leaves = {name: torch.full((3,), value, requires_grad=True) for name, value in START.items()}
     refs = {name: weakref.ref(leaf) for name, leaf in leaves.items()}
     with no_warning_and_no_collector():
-        f(*leaves.values()).backward(create_graph=True)
+        tensor(f(*leaves.values()), "your f", (), graph=True).backward(create_graph=True)
         for name in cleared:
             leaves[name].grad = None
         del leaves

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from companion.operators import Partials, device
 from companion.pinn import Box, Problem
-from companion.practice.answers import ANYTHING, NUMBER, asks, function, one_of, parts
+from companion.practice.answers import ANYTHING, NUMBER, asks, function, one_of, parts, trying
 from companion.practice.ch12_declarations import (
     NETWORKS,
     Function,
@@ -20,7 +20,7 @@ from companion.practice.ch12_declarations import (
     refuses,
     solves,
 )
-from companion.practice.verdicts import compare, demand, place, shown
+from companion.practice.verdicts import compare, demand, place, shown, tensor
 
 FAR = 10 * math.pi
 
@@ -40,11 +40,13 @@ def ex_12_ansatz(ansatz: Callable) -> str:
     """u(0) = 2 and u'(0) = -1 for every network, and a factor of n that neither grows nor vanishes."""
     start = column([0.0])
     for name, network in NETWORKS.items():
-        u = Partials(inside(ansatz, network), start)
-        for what, value, asked in ("u(0)", u(), 2), ("u'(0)", u(0), -1):
+        with trying(f"with the network {name} your ansatz"):
+            u = Partials(inside(ansatz, network), start)
+            values = u(), u(0)
+        for what, value, asked in ("u(0)", values[0], 2), ("u'(0)", values[1], -1):
             compare(value.item(), asked, {"n": name}, "asked is", f"your {what}")
     far = column(np.linspace(0.5, 30, 60))
-    base, one = ansatz(far, 0 * far), ansatz(far, 0 * far + 1)
+    base, one = (tensor(ansatz(far, 0 * far + n), "your u", (60, 1)) for n in (0, 1))
     factor = one - base
     for what, size, least in ("u for n = 0", base, 0), ("the factor of n", factor, 0.05):
         for t, value in zip(far[:, 0].tolist(), size[:, 0].tolist()):
@@ -114,7 +116,7 @@ def ex_12_horizon(loss: dict) -> str:
         f"at a loss of {needed:.1e} an error of 1 % is not excluded: sin t + {c:.4f} sin(t/200) sin t has "
         f"the error {error:.2%} and the loss {least:.1e}",
     )
-    demand(needed > 0.5 * least, f"{needed:.1e} is more than is needed: {least:.1e} will do")
+    demand(needed > 0.7 * least, f"{needed:.1e} is more than is needed: {least:.1e} will do")
     dying = mean_square(2 / end * np.cos(t))
     says, what = "-(2/T) cos t has the mean square", "the sine that dies: your loss"
     compare(loss["dying"], dying, says=says, what=what, rtol=0.02)
@@ -145,15 +147,28 @@ def ex_12_unstable(factor: dict) -> str:
     return "both factors agree with the worst right side of a difference equation"
 
 
+def to_second_order(u: Callable, t: Tensor) -> list[Tensor]:
+    """y, y' and y'' at points t (n, 1), each (n, 1); raises NotYet where the answer has none."""
+    with trying("your y, with two derivatives,"):
+        y = Partials(u, t)
+        found = [y(), y(0), y(0, 0)]
+    return [tensor(part, "your y", tuple(t.shape)) for part in found]
+
+
+def starts(u: Callable, value: float, slope: float, atol: float) -> None:
+    """Raises NotYet unless y(0) and y'(0) are these."""
+    y, first, _ = to_second_order(u, column([0.0]))
+    for what, found, asked in ("y(0)", y, value), ("y'(0)", first, slope):
+        compare(found.item(), asked, says="asked is", what=f"your {what}", atol=atol)
+
+
 @asks(function("t"), "y", example="lambda t: torch.cos(t)")
 def problem_12_damped(u: Callable) -> str:
     """y'' + 0.4 y' + 4 y = cos t, y(0) = 1, y'(0) = 0 on [0, 10], at points of our own."""
-    at_start = Partials(u, column([0.0]))
-    for what, value, asked in ("y(0)", at_start(), 1.0), ("y'(0)", at_start(0), 0.0):
-        compare(value.item(), asked, says="asked is", what=f"your {what}", atol=1e-3)
+    starts(u, 1.0, 0.0, atol=1e-3)
     t = column((np.arange(301) + 0.3) / 301 * 10)
-    y = Partials(u, t)
-    r = (y(0, 0) + 0.4 * y(0) + 4 * y() - torch.cos(t)).detach()[:, 0]
+    y, slope, bend = to_second_order(u, t)
+    r = (bend + 0.4 * slope + 4 * y - torch.cos(t)).detach()[:, 0]
     worst = r.abs().argmax()
     demand(
         r.abs()[worst].item() < 1e-2,
@@ -168,13 +183,11 @@ def problem_12_damped(u: Callable) -> str:
 @asks(function("t"), "y", example="lambda t: torch.sin(t)")
 def problem_12_cheap(u: Callable) -> str:
     """On [0, 10π], y(0) = 0 and y'(0) = 1: an error of 80 % and more, at a loss of 0.0035 and less."""
-    at_start = Partials(u, column([0.0]))
-    for what, value, asked in ("y(0)", at_start(), 0.0), ("y'(0)", at_start(0), 1.0):
-        compare(value.item(), asked, says="asked is", what=f"your {what}", atol=1e-6)
+    starts(u, 0.0, 1.0, atol=1e-6)
     t = column((np.arange(4000) + 0.5) * FAR / 4000)
-    y = Partials(u, t)
-    loss = (y(0, 0) + y()).square().mean().item()
-    error = ((y() - t.sin()).norm() / t.sin().norm()).item()
+    y, _, bend = to_second_order(u, t)
+    loss = (bend + y).square().mean().item()
+    error = ((y - t.sin()).norm() / t.sin().norm()).item()
     demand(error >= 0.8, f"your relative error is {error:.3f}, and 0.8 or more is asked")
     demand(
         loss <= 0.0035,

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from companion.pinn import Box, Problem, batch_of, residuals
-from companion.practice.verdicts import demand, place, shown
+from companion.practice.answers import trying
+from companion.practice.verdicts import demand, place, shown, tensor
 
 Function = Callable[[Tensor], Tensor]
 
@@ -33,7 +34,8 @@ def declared(problem: Any, box: Box) -> Problem:
 
 def violations(problem: Problem, u: Function, n: int = 64) -> dict[str, float]:
     """{term: largest |residual|} of a function in the place of the network's; 'ansatz' not among them."""
-    rows = residuals(problem, {"u": u}, batch_of(problem, problem.domain.points(n)))
+    with trying("putting a function into your declaration"):
+        rows = residuals(problem, {"u": u}, batch_of(problem, problem.domain.points(n)))
     return {term: found.abs().max().item() for term, (found, _) in rows.items()}
 
 
@@ -50,10 +52,17 @@ def refuses(problem: Problem, impostor: Function, name: str, edge: Tensor) -> No
     """Refuse a declaration that lets a wrong function pass: by no term, nor by what the ansatz holds."""
     seen = max(violations(problem, impostor).values())
     if problem.form is not None:
-        apart = problem.solution(NETWORKS["5"])(edge) - impostor(edge)
-        other = problem.solution(NETWORKS["e^x"])(edge) - impostor(edge)
+        apart = ansatz_at(problem, NETWORKS["5"], edge) - impostor(edge)
+        other = ansatz_at(problem, NETWORKS["e^x"], edge) - impostor(edge)
         seen = max(seen, torch.minimum(apart.abs(), other.abs()).max().item())
     demand(seen > 1e-3, f"{name} is no solution, and nothing in your declaration refuses it")
+
+
+def ansatz_at(problem: Problem, network: Function, points: Tensor) -> Tensor:
+    """The values of the declared ansatz, with this network in it: (k, 1)."""
+    with trying("your ansatz"):
+        values = problem.solution(network)(points)
+    return tensor(values, "what your ansatz gives")
 
 
 def shape_of(came: Tensor, wanted: Tensor) -> str:
@@ -65,7 +74,7 @@ def holds(problem: Problem, edge: Tensor, value: Tensor) -> None:
     """Refuse an ansatz that does not hold the values (k, 1) at these points (k, d) for every network."""
     demand(problem.form is not None, "the condition is to be built in: Problem(ansatz=...)")
     for name, network in NETWORKS.items():
-        u = problem.solution(network)(edge)
+        u = ansatz_at(problem, network, edge)
         demand(u.shape == value.shape, shape_of(u, value))
         gap = (u - value).abs()
         worst = gap.argmax()
@@ -82,8 +91,8 @@ def hears(problem: Problem, exact: Function, inside: Tensor) -> None:
 
     u = a + d n, so n = (u - a)/d is what the network would have to be.
     """
-    base = problem.solution(lambda x: 0 * x[:, :1])(inside)
-    factor = problem.solution(lambda x: 0 * x[:, :1] + 1)(inside) - base
+    base = ansatz_at(problem, lambda x: 0 * x[:, :1], inside)
+    factor = ansatz_at(problem, lambda x: 0 * x[:, :1] + 1, inside) - base
     needed = (exact(inside) - base) / factor
     worst = torch.nan_to_num(needed.abs(), nan=torch.inf).argmax()
     at = place(dict(zip(problem.domain.names, inside[worst].tolist())))

@@ -60,7 +60,7 @@ def ex_13_frequency(answer: dict) -> str:
 def ex_13_diagnosis(answer: dict) -> str:
     """(1 - a)²/2 = 0.347, a²/2 = 0.0139, and the slope of the loss by the amplitude, λ a - (1 - a), is 0."""
     a, weight = answer["amplitude"], answer["weight"]
-    means = (1 - a) ** 2 / 2, a**2 / 2  # the mean of sin² is 1/2
+    means = (1 - a) * (1 - a) / 2, a * a / 2  # the mean of sin² is 1/2
     for what, mean, sent in zip(("(f - sin)²", "(f + f'')²"), means, (0.347, 0.0139)):
         yours = f"with amplitude {shown(a)} the mean of {what}"
         compare(mean, sent, says="the colleague has", what=yours, rtol=0.02)

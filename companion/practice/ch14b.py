@@ -8,8 +8,8 @@ import torch
 from scipy.optimize import least_squares
 from torch.func import jacrev
 
-from companion.practice.answers import ANYTHING, asks, function
-from companion.practice.verdicts import NotYet, compare, demand, shown
+from companion.practice.answers import Given, asks, function
+from companion.practice.verdicts import NotYet, compare, demand, numbers, shown
 
 
 @asks(function("mu"), "the gain ratio ρ", example="lambda mu: 1.0")
@@ -40,8 +40,8 @@ def ex_14b_matrix(step: Callable) -> str:
         U, s, Vh = torch.linalg.svd(J, full_matrices=False)
         for mu in (1.0, 1e-9):
             exact = Vh.T @ (s / (s**2 + mu) * (U.T @ r))
-            found = torch.as_tensor(step(J, r, mu), dtype=torch.float64)
             said = f"for J of {rows} by {columns} and μ = {mu:g}"
+            found = torch.from_numpy(numbers(step(J, r, mu), f"{said} your step"))
             demand(
                 found.shape == exact.shape,
                 f"{said} your step is {tuple(found.shape)}, and ({columns},) is expected",
@@ -83,7 +83,7 @@ CURVES = {  # name: (r(θ), start); each with one residual or more for each para
 }
 
 
-@asks(ANYTHING, "a function solve(r, theta) → the θ found", example="lambda r, theta: theta")
+@asks(function("r, theta"), "the θ found", example="lambda r, theta: theta")
 def problem_14b_own(solve: Callable) -> str:
     """|Jᵀr| < 1e-5 at the θ found, in 200 calls of r, for each of the four problems of CURVES."""
     for name, (r, start) in CURVES.items():
@@ -93,16 +93,11 @@ def problem_14b_own(solve: Callable) -> str:
             nonlocal calls
             calls += 1
             if calls > 200:
-                raise NotYet("r was called more than 200 times")
+                raise NotYet(f"{name}: r was called more than 200 times")
             return r(p)
 
         theta = torch.tensor(start, dtype=torch.float64)
-        try:
-            found = torch.as_tensor(solve(counting, theta), dtype=torch.float64).detach()
-        except NotYet as wrong:
-            raise NotYet(f"{name}: {wrong}") from None
-        except Exception as error:
-            raise NotYet(f"{name}: yours raises {type(error).__name__}: {error}") from error
+        found = torch.from_numpy(numbers(solve(Given(name, counting), theta), f"{name}: your θ"))
         demand(
             found.shape == theta.shape,
             f"{name}: yours is {shown(found)}, and {len(theta)} numbers are expected",

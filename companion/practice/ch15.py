@@ -8,7 +8,7 @@ from torch import Tensor
 
 from companion.operators import Partials
 from companion.pinn import Box, Problem, batch_of, residuals
-from companion.practice.answers import ANYTHING, asks, function
+from companion.practice.answers import ANYTHING, asks, function, trying
 from companion.practice.ch12_declarations import (
     NETWORKS,
     Function,
@@ -19,7 +19,7 @@ from companion.practice.ch12_declarations import (
     shape_of,
     solves,
 )
-from companion.practice.verdicts import demand, place, shown
+from companion.practice.verdicts import demand, place, shown, tensor
 
 PI = math.pi
 UNIT = Box(x=(0.0, 1.0), y=(0.0, 1.0))
@@ -52,7 +52,8 @@ def at(p: Tensor) -> str:
 def proportional(problem: Problem, u: Function, wanted: Function, what: str) -> None:
     """Refuse a residual that is no multiple of the wanted one at the function u, whatever made its f."""
     p = problem.domain.points(40)
-    rows, _ = residuals(problem, {"u": u}, batch_of(problem, p))["equation"]
+    with trying("your residual"):
+        rows, _ = residuals(problem, {"u": u}, batch_of(problem, p))["equation"]
     expected = wanted(p)
     factor = (rows * expected).sum() / expected.square().sum()
     apart = (rows - factor * expected).abs()[:, 0] / expected.abs().max()
@@ -69,11 +70,7 @@ def ex_15_distance(d: Callable) -> str:
     """0 on the sides of the triangle (0, 0), (1, 0), (0, 1), positive inside, with a slope, without a kink."""
     s = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)[:, None]
     rim = torch.cat([torch.cat(side, 1) for side in ((s, 0 * s), (0 * s, s), (s, 1 - s))])
-    value = d(rim)
-    demand(
-        value.shape == (27, 1),
-        f"at 27 points yours is {tuple(value.shape)}, and (27, 1) is expected",
-    )
+    value = tensor(d(rim), "at 27 points your d", (27, 1))
     for p, found in zip(rim, value[:, 0]):
         demand(
             abs(found.item()) < 1e-12,
@@ -83,7 +80,9 @@ def ex_15_distance(d: Callable) -> str:
     inside = inside[(inside.sum(1) < 0.999) & (inside > 1e-3).all(1)]
     for p, found in zip(inside, d(inside)[:, 0]):
         demand(found.item() > 0, f"{at(p)}your d is {shown(found)}, and above 0 is asked inside")
-    for p, slope in zip(rim, Partials(d, rim).gradient().norm(dim=1)):
+    with trying("differentiating your d"):
+        slopes = Partials(d, rim).gradient().norm(dim=1)
+    for p, slope in zip(rim, slopes):
         demand(
             slope.item() > 1e-3,
             f"{at(p)}your d leaves the boundary with a slope of {shown(slope)}: it is flat there, and a network "
@@ -212,7 +211,7 @@ def problem_15_frame(ansatz: Callable) -> str:
     }
     for name, network in NETWORKS.items():
         for side, (points, wanted) in frame.items():
-            u = ansatz(points, network(points))
+            u = tensor(ansatz(points, network(points)), "your ansatz")
             demand(u.shape == wanted.shape, shape_of(u, wanted))
             worst = (u - wanted).abs().argmax()
             demand(

@@ -10,7 +10,7 @@ from scipy.interpolate import RectBivariateSpline
 from scipy.ndimage import gaussian_filter
 
 from companion.practice.answers import ANYTHING, NUMBER, asks, function, parts
-from companion.practice.verdicts import compare, demand, numbers
+from companion.practice.verdicts import compare, demand, numbers, place, shown
 
 EAST, NORTH = 0.0744 * np.arange(60), 0.0927 * np.arange(60)  # km
 
@@ -41,7 +41,7 @@ def off(u: np.ndarray, exact: np.ndarray) -> float:
 def by_difference(f: Callable, x: float, y: float, h: float = 1e-5) -> np.ndarray:
     """∂f/∂x and ∂f/∂y by central differences; of a pair (p, q), a row for each."""
     along = [
-        np.subtract(f(x + h * a, y + h * b), f(x - h * a, y - h * b)) / (2 * h)
+        (numbers(f(x + h * a, y + h * b)) - numbers(f(x - h * a, y - h * b))) / (2 * h)
         for a, b in ((1, 0), (0, 1))
     ]
     return np.stack(along, -1)
@@ -138,11 +138,13 @@ def problem_15b_ring(slopes: Callable) -> str:
     draw = np.random.default_rng(1)
     for r, angle in zip(draw.uniform(1.05, 1.95, 40), draw.uniform(0, 2 * np.pi, 40)):
         x, y = r * np.cos(angle), r * np.sin(angle)
+        found = numbers(slopes(x, y), f"{place({'x': x, 'y': y})}yours")
+        demand(found.shape == (2,), f"the pair (p, q) is expected, and yours is {shown(found)}")
         (_, p_y), (q_x, _) = by_difference(slopes, x, y)
         compare(q_x - p_y, 0.0, {"x": x, "y": y}, "asked is", "your curl q_x - p_y", atol=1e-6)
     angle = 2 * np.pi * np.arange(720) / 720
     x, y = 1.5 * np.cos(angle), 1.5 * np.sin(angle)
-    p, q = np.array([slopes(a, b) for a, b in zip(x, y)], dtype=float).T
+    p, q = np.array([numbers(slopes(a, b)) for a, b in zip(x, y)]).T
     around = float(np.sum(-p * y + q * x) * 2 * np.pi / 720)
     demand(
         abs(around) > 0.1,

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import spsolve
 
 from companion.practice.answers import NUMBER, asks, function, parts
 from companion.practice.ch15b import by_difference
-from companion.practice.verdicts import compare, demand, shown
+from companion.practice.verdicts import compare, demand, number, place, shown
 
 PI = math.pi
 Plane = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -116,8 +116,12 @@ def ex_15c_factor(factor: Callable) -> str:
 
 
 @asks(function("r, theta"), "s", example="lambda r, theta: r * np.sin(theta)")
-def problem_15c_mixed(s: Callable) -> str:
+def problem_15c_mixed(answer: Callable) -> str:
     """0 at θ = 0, no slope across θ = 3π/2, harmonic, 0 at the corner, and of one sign between."""
+
+    def s(r: float, theta: float) -> float:
+        return number(answer(r, theta), f"{place({'r': r, 'θ': theta})}yours")
+
     h = 1e-3
     end = 1.5 * PI
     sign = np.sign(s(1.0, end))

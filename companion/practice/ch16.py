@@ -7,7 +7,7 @@ from numpy.polynomial.legendre import leggauss
 from scipy.integrate import solve_ivp
 
 from companion.practice.answers import NUMBER, asks, function, parts
-from companion.practice.verdicts import compare, demand, numbers
+from companion.practice.verdicts import compare, demand, numbers, shown
 from companion.problems import Epidemic
 
 FAST = Epidemic(beta=0.5, gamma=0.1, infected=0.01, days=60)
@@ -50,6 +50,8 @@ def ex_16_epsilon(epsilon: dict) -> str:
     blind = epsilon["days"] * price(OTHER)
     demand(blind > 0.9, f"ε J is {blind:.2g} for OTHER: far below 1 every weight stays near 1")
     demand(blind < 110, f"ε J is {blind:.2g} for OTHER: so large an ε never looks at later times")
+    for name, yours in epsilon.items():
+        demand(yours > 0, f'"{name}": an ε is above 0, and yours is {shown(yours)}')
     scaled = epsilon["days"] / epsilon["unit"] / OTHER.days**2
     demand(
         abs(scaled - 1) < 0.02,
@@ -129,7 +131,8 @@ def sensitivity(variable: Callable, share: np.ndarray) -> np.ndarray:
 def problem_16_variable(variable: Callable) -> str:
     """v(0) is finite, v' > 0, and 100 < never starting / a growth wrong by 1 % < 10⁶ at three I(0)."""
     with np.errstate(all="ignore"):
-        demand(bool(np.isfinite(variable(np.zeros(1))).all()), "at i = 0: v is not finite")
+        at_zero = numbers(variable(np.zeros(1)), "at i = 0: your v")
+        demand(bool(np.isfinite(at_zero).all()), "at i = 0: v is not finite")
     demand(
         bool((sensitivity(variable, np.geomspace(1e-9, 1, 500)) > 0).all()),
         "v does not rise everywhere",

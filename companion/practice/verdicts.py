@@ -47,7 +47,7 @@ def shown(value: Any) -> str:
     >>> shown([np.eye(5)] * 4)
     'numbers of the shape (4, 5, 5)'
     """
-    value = value.detach() if hasattr(value, "detach") else value
+    value = value if isinstance(value, type) else plain(value)
     if isinstance(value, bool | str | type(None)):
         return repr(value)
     try:
@@ -79,16 +79,61 @@ def place(at: Mapping[str, Any]) -> str:
     return f"at {', '.join(said)}: " * bool(at)
 
 
+def plain(value: Any) -> Any:
+    """A value without the graph of its tensors, in lists and tuples too, where NumPy can read it."""
+    if hasattr(value, "detach"):
+        return value.detach().cpu()
+    return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def numbers(came: Any, what: str = "your answer") -> np.ndarray:
-    """An answer as an array of floats; raises NotYet if it is none.
+    """An answer as an array of floats; raises NotYet if it is none: texts, True and 2 + 0j are no real numbers.
 
     >>> numbers([1, 2])
     array([1., 2.])
+    >>> numbers("2")
+    Traceback (most recent call last):
+    companion.practice.verdicts.NotYet: your answer is '2', and real numbers are expected
     """
     try:
-        return np.asarray(came.detach() if hasattr(came, "detach") else came, dtype=float)
-    except (TypeError, ValueError):
-        raise NotYet(f"{what} is {shown(came)}, and real numbers are expected") from None
+        array = np.asarray(plain(came))
+        if array.dtype.kind in "iuf" or (array.dtype.kind == "O" and not holds_text(array)):
+            return array.astype(float)
+    except (TypeError, ValueError, RuntimeError):  # no number, ragged rows, a tensor in an object
+        pass
+    raise NotYet(f"{what} is {shown(came)}, and real numbers are expected")
+
+
+def holds_text(array: np.ndarray) -> bool:
+    """True if one of the objects is a text, which float() would read."""
+    return any(isinstance(value, str | bytes) for value in array.flat)
+
+
+def number(came: Any, what: str = "your answer") -> float:
+    """An answer as one float, from an array of any shape with one entry too; raises NotYet if it is none.
+
+    >>> number(np.array([2.5]))
+    2.5
+    """
+    found = numbers(came, what)
+    if found.size != 1:
+        raise NotYet(f"{what} is {shown(came)}, and one number is expected")
+    return float(found.ravel()[0])
+
+
+def tensor(
+    came: Any, what: str = "your answer", shape: tuple | None = None, graph: bool = False
+) -> Any:
+    """What came, if it is a tensor, of that shape, and with a graph; raises NotYet if it is none."""
+    if not hasattr(came, "requires_grad") or isinstance(came, type):
+        raise NotYet(f"{what} is {shown(came)}, and a tensor is expected")
+    if shape is not None and tuple(came.shape) != tuple(shape):
+        raise NotYet(f"{what} has the shape {tuple(came.shape)}, and {tuple(shape)} is expected")
+    if graph and not came.requires_grad:
+        raise NotYet(
+            f"{what} does not require a gradient: it was computed from no tensor that does"
+        )
+    return came
 
 
 def compare(
@@ -124,7 +169,19 @@ def compare(
     if not np.allclose(found, wanted, rtol=rtol, atol=atol):
         left, right = shown(found), shown(wanted)
         gap = f" (they differ by {np.abs(found - wanted).max():.0e})" if left == right else ""
+        if is_single(came) and np.allclose(found, wanted, rtol=1e-5, atol=atol):
+            gap += ". Yours is in float32, which keeps seven digits, and more are asked"
         raise NotYet(f"{where}{what} is {left}, {says} {right}{gap}")
+
+
+def is_single(value: Any) -> bool:
+    """True if a value, or the first of a list, is in float32.
+
+    >>> is_single([np.float32(1), 2.0]), is_single(1.0)
+    (True, False)
+    """
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return str(getattr(first, "dtype", "")).endswith("float32")
 
 
 def demand(holds: bool, words: str) -> None:
