@@ -152,11 +152,40 @@ ANSWERS["ex-08-mixed"] = (
     ),
 )
 
+
+def near(c0, c1, c2, fourth=3.0):
+    return c0**2 + (c1 - 1) ** 2 + fourth * c2**2 + 2 * c0 * c2
+
+
+def far(c0, c1, c2):
+    s = torch.arange(1.0, 1001.0, dtype=torch.float64)
+    return ((c0 + (c1 - 1) * s + c2 * s**2) ** 2).mean()
+
+
+def frozen(x, w2, b2, target):
+    """On a leaf, as on the page."""
+    leaf = x.detach().requires_grad_()
+    y = 100 + (leaf + 0.01 * (w2 * x + b2) ** 2) ** 2
+    y.backward(torch.ones_like(y), create_graph=True)
+    dx, leaf.grad, w2.grad, b2.grad = leaf.grad, None, None, None
+    return grad(((dx - target) ** 2).mean(), (w2, b2))
+
+
 ANSWERS["ex-08-thousands"] = (
-    {"sample": "small", "frozen": "harmless"},
-    ({"sample": "large", "frozen": "harmless"}, "Where does that of the cut wire end"),
-    ({"sample": "small", "frozen": "harmful"}, "Which gradient of linear2"),
-    ({"sample": "small", "frozen": "bad"}, 'one of "harmless", "harmful"'),
+    {"sample": near, "frozen": frozen},
+    (
+        {"sample": far, "frozen": frozen},
+        'at c0 = 0.2, c1 = 0.9, c2 = -0.05: "sample": your error is 5.03752e+08, on',
+    ),
+    (
+        {"sample": lambda *c: near(*c, fourth=1.0), "frozen": frozen},
+        "on a normal sample it is 0.0375",
+    ),
+    (
+        {"sample": near, "frozen": lambda x, w2, b2, target: (0.0, 0.0)},
+        'w2 = 0.3, b2 = -0.5, target = (1.5, -3, 6, 4.5): "frozen": your pair is (0, 0), the complex step',
+    ),
+    ({"sample": "small", "frozen": "harmless"}, "of \"sample\", yours is 'small'"),
 )
 
 

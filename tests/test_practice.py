@@ -1,6 +1,8 @@
 """check: what it says of right and wrong answers, of blanks, and of what is no answer at all."""
 
+import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from companion.practice import check
-from companion.practice.answers import ANYTHING, NUMBER, asks, numbers_of, one_of, parts
+from companion.practice.answers import ANYTHING, NUMBER, asks, function, numbers_of, one_of, parts
 from companion.practice.checking import asked, labels
 from companion.practice.verdicts import NotYet, compare, numbers, shown
 
@@ -88,11 +90,45 @@ def test_the_example_of_an_exercise_is_of_the_right_kind_and_no_solution(label: 
 
 @pytest.mark.parametrize(
     ("label", "near"),
-    [("ex-04-rule", "ex-04-rules"), ("ex-4-rules", "ex-04-rules"), (len, "ex-0")],
-)
+    [("ex-04-rule", "ex-04-rules"), ("ex-4-rules", "ex-04-rules"), ("problem-04-Rules ", "ex-04-rules"),
+     ("ex-04-between", "problem-04-between")],
+)  # fmt: skip
 def test_an_unknown_label_names_the_nearest(label, near: str) -> None:
-    with pytest.raises(ValueError, match=f"Write the label first.*The nearest labels: .*{near}"):
+    with pytest.raises(ValueError, match=f"Write the label first.*The nearest labels: {near}"):
         check(label, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(abs,), (3.0, "ex-04-rules"), (lambda a, b: a, "ex-04-rules"), ("", 1), (None, 1)]
+)
+def test_who_gives_no_label_is_told_where_it_stands(arguments: tuple) -> None:
+    with pytest.raises(
+        ValueError, match=r'in the text of the exercise.*check\("ex-04-rules", answer\)'
+    ):
+        check(*arguments)
+
+
+def test_without_an_answer_it_says_what_is_wanted() -> None:
+    assert str(check("ex-04-rules")).startswith("your turn: ex-04-rules wants a function f(x1, x2)")
+
+
+@pytest.mark.parametrize(("label", "extra"), [("ex-10-walk", "pinn"), ("ex-15b-hill", "show")])
+def test_a_package_that_is_missing_is_named_with_the_line_that_brings_it(
+    label: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = {"pinn": "torch", "show": "matplotlib"}[extra]
+    module = f"companion.practice.ch{label.split('-')[1]}"
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    found = importlib.import_module
+
+    def refused(name: str) -> object:
+        if name == module:
+            raise ModuleNotFoundError(f"No module named '{missing}.x'", name=f"{missing}.x")
+        return found(name)
+
+    monkeypatch.setattr(importlib, "import_module", refused)
+    with pytest.raises(ModuleNotFoundError, match=rf"{label}.*needs {missing}, .*\n.*\[{extra}\]"):
+        check(label, ...)
 
 
 def test_a_label_that_is_known_has_its_file_and_its_function() -> None:
@@ -106,8 +142,53 @@ def test_an_object_that_fails_is_reported() -> None:
             pass
 
     assert says("ex-04-inplace", Sealed).startswith(
-        "not yet: trying your answer raises AttributeError: 'Sealed' object has no attribute 'value'"
+        "not yet: reading the value of Fixed(9.0) raises AttributeError: 'Sealed' object has no attribute 'value'"
     )
+
+
+def test_a_check_that_breaks_down_says_so_and_blames_no_answer(monkeypatch) -> None:
+    broken = asks(NUMBER, "a number", example="1")(lambda answer: str(1 / 0))
+    monkeypatch.setattr("companion.practice.ch04.ex_04_adjoints", broken)
+    with pytest.raises(RuntimeError, match="which says nothing of your answer") as found:
+        check("ex-04-adjoints", 1.0)
+    assert isinstance(found.value.__cause__, ZeroDivisionError)
+
+
+ODD = {
+    "a text": lambda torch: "two",
+    "ragged": lambda torch: [[1], [2, 3]],
+    "graphs": lambda torch: [torch.ones(1, requires_grad=True)] * 3,
+    "NaN": lambda torch: np.nan,
+    "a complex array": lambda torch: np.array([1 + 2j]),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_no_check_breaks_down_at_an_odd_answer(odd) -> None:
+    odd = odd(pytest.importorskip("torch"))
+    for label in labels():
+        kind = asked(label).kind.words
+        names = re.findall(r"a function f\((.*?)\)", kind)
+        f = names and eval(f"lambda {names[0]}: odd", {"odd": odd})
+        named = re.findall(r'"(\w+)"(?:, (a function f\(.*?\)))?', kind)
+        answer = f if kind.startswith("a function") else odd
+        if kind.startswith("a dict"):
+            answer = {
+                name: eval(f"lambda {inner[13:-1]}: odd", {"odd": odd}) if inner else odd
+                for name, inner in named
+            }
+        assert not check(label, answer), label
+
+
+def test_who_stops_an_answer_is_told_where_it_was() -> None:
+    def endless(x1, x2):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        check("ex-04-rules", endless)
+    assert stopped.value.__notes__ == [
+        "at x1 = 2, x2 = 5: your function had not come back when it was stopped"
+    ]
 
 
 # ---------------------------------------------------------------- kinds and comparisons
@@ -119,6 +200,9 @@ def test_an_object_that_fails_is_reported() -> None:
         (NUMBER, "3", "yours is '3'"),
         (NUMBER, True, "yours is True"),
         (NUMBER, [1, 2], r"yours is \(1, 2\)"),
+        (NUMBER, np.nan, "yours is nan"),
+        (NUMBER, 1j, "yours is 0"),
+        (function("x, h"), lambda h, x: x, r"yours takes them in another order: \(h, x\)"),
         (numbers_of("a", "b"), [1, 2, 3], r"yours is \(1, 2, 3\)"),
         (one_of("rows", "columns"), "diagonal", "yours is 'diagonal'"),
         (parts(step=NUMBER), 3, "yours is 3"),
@@ -148,12 +232,21 @@ def test_a_difference_that_six_digits_hide_is_named() -> None:
     compare(1 + 1e-8, 1.0, rtol=1e-7)
 
 
+def test_float32_is_named_where_it_is_the_reason() -> None:
+    with pytest.raises(NotYet, match="float32, which keeps seven digits"):
+        compare(np.float32(0.1), 0.1)
+    with pytest.raises(NotYet, match=r"it is 0\.2$"):
+        compare(np.float32(0.1), 0.2, says="it is")
+
+
 def test_nan_equals_nothing_not_even_itself() -> None:
     with pytest.raises(NotYet, match="your answer is nan"):
         compare(np.nan, np.nan)
 
 
-@pytest.mark.parametrize("answer", ["one", [[1], [2, 3]], object(), {"a": 1}])
+@pytest.mark.parametrize(
+    "answer", ["one", "1", ["1"], [[1], [2, 3]], object(), {"a": 1}, True, 1j, np.array([2 + 0j])]
+)
 def test_what_is_no_number_is_refused(answer) -> None:
     with pytest.raises(NotYet, match="real numbers are expected"):
         numbers(answer)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from companion.engines import Jet, arctan, derivatives
+from companion.engines import Jet, arctan, derivatives, sin
 from companion.practice import check
 
 
@@ -28,9 +28,25 @@ def test_04_rules() -> None:
 
 
 def test_04_twice() -> None:
-    assert check("ex-04-twice", lambda x: (12 * x * x, -np.cos(x)))
-    assert "at x = 3: your answer is (108, 0), by hand they are (108, 0.989992)" in says(
-        "ex-04-twice", lambda x: (12 * x * x, 0.0)
+    nth = lambda program, x, n: derivatives(lambda t: program(t, sin), x, n)[n]
+    assert check("ex-04-twice", nth)
+    by_hand = lambda program, x, n: 12 * x * x if n == 2 else -np.cos(x)
+    assert "at program = x⁴, x = -1.5, n = 3: your answer is -0.0707372, Cauchy's" in says(
+        "ex-04-twice", by_hand
+    )
+    once = lambda program, x, n: nth(program, x, min(n, 2))
+    assert "at program = sin x, x = 0, n = 3: your answer is 0" in says("ex-04-twice", once)
+
+
+def by_difference(program, x, n, h=1e-3):  # three or four digits
+    points = x + h * (np.arange(n + 1) - n / 2)
+    return np.diff([program(z, np.sin) for z in points], n)[0] / h**n
+
+
+def test_04_twice_is_more_exact_than_a_difference() -> None:
+    said = says("ex-04-twice", by_difference)
+    assert (
+        "at program = x⁴, x = 3, n = 2: your answer is 108, " in said and "they differ by" in said
     )
 
 
@@ -123,6 +139,26 @@ def test_05_newton() -> None:
     whole = lambda product, g: np.linalg.solve([product(e) for e in np.eye(len(g))], g)
     assert "at size 200: yours takes 200 products" in says("ex-05-newton", whole)
     assert "at size = 3: your answer is" in says("ex-05-newton", lambda product, g: product(g))
+    at_once = lambda product, g: np.linalg.solve(product(np.eye(len(g))), g)
+    assert "raises ValueError: product takes one vector (3,), and was given (3, 3)" in says(
+        "ex-05-newton", at_once
+    )
+
+
+def conjugate_gradients_in_place(product, g):
+    s, p, rr = np.zeros_like(g), g.copy(), g @ g
+    while np.sqrt(rr) > 1e-10:
+        Hp = product(p)
+        step = rr / (p @ Hp)
+        s += step * p
+        g -= step * Hp  # the residual, in the place of g
+        rr, old = g @ g, rr
+        p = g + rr / old * p
+    return s
+
+
+def test_an_answer_that_changes_its_input_is_right_all_the_same() -> None:
+    assert check("ex-05-newton", conjugate_gradients_in_place)
 
 
 def softmax_gradient(z, t, shift=True):
@@ -191,6 +227,11 @@ def from_the_start(step, adjoint, start, n):
     return bar
 
 
+def without_end(step, adjoint, start, n):
+    while True:
+        start = step(start)
+
+
 def by_stretches(step, adjoint, start, n, stretch=20):
     marks, state, bar = [start], start, 1.0
     for k in range(1, n):
@@ -209,6 +250,9 @@ def test_05b_memory() -> None:
     assert check("problem-05b-memory", by_stretches)
     assert "at n = 400: yours keeps 400 states at once" in says("problem-05b-memory", kept)
     assert "at n = 10: yours takes 45 steps" in says("problem-05b-memory", from_the_start)
+    assert "at n = 1: yours takes 51 steps, and does not end" in says(
+        "problem-05b-memory", without_end
+    )
 
 
 # ---------------------------------------------------------------- chapter 6

@@ -29,6 +29,10 @@ def test_01_float32() -> None:
     assert "is the root of ε alone" in says("ex-01-float32", {"step": 4.9e-3, "error": 2.4e-5})
     assert "is ε 2⁻²³?" in says("ex-01-float32", {"step": 3e-5, "error": 1e-9})
     assert "your error is 2e-05" in says("ex-01-float32", {"step": 2.6e-2, "error": 2e-5})
+    without_the_six = {"step": 2.6e-2 * 0.5 ** (1 / 3), "error": 8.2e-5 * 2 ** (1 / 3)}
+    assert "your step is 0.0206" in says("ex-01-float32", without_the_six)
+    rounding_alone = {"step": 2.6e-2, "error": 5.4e-5}
+    assert "your error is 5.4e-05, the full formula says" in says("ex-01-float32", rounding_alone)
     assert "are positive" in says("ex-01-float32", {"step": -1, "error": 2e-5})
 
 

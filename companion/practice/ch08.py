@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from companion.practice.answers import Given, asks, function, one_of, parts
-from companion.practice.verdicts import STEP, NotYet, compare, demand, numbers
+from companion.practice.answers import Given, asks, function, parts
+from companion.practice.verdicts import STEP, NotYet, compare, demand, numbers, tensor
 
 
 def functional(x: Any, z: Any) -> Any:
@@ -57,7 +57,7 @@ def ex_08_mixed(mixed: Callable) -> str:
     t = torch.linspace(-1, 1, 6, dtype=torch.float64).requires_grad_()
     h = 1e-6
     for f, exact in MIXED:
-        came = mixed(f, *both(t))
+        came = tensor(mixed(f, *both(t)), f"your ∂²f/∂x∂z of f = {f}")
         with torch.no_grad():
             value = exact(*both(t))
             slope = (exact(*both(t + h)) - exact(*both(t - h))) / (2 * h)
@@ -73,22 +73,44 @@ def ex_08_mixed(mixed: Callable) -> str:
 # ---------------------------------------------------------------- ex-08-thousands
 
 
+PARABOLAS = [(0.2, 0.9, -0.05), (0.0, 1.0, 0.01), (-0.1, 1.2, 0.1)]  # c0, c1, c2
+
+
+def slopes_of_the_loss(
+    x: np.ndarray, w2: float, b2: float, target: np.ndarray
+) -> tuple[float, float]:
+    """∂/∂w2 and ∂/∂b2 of mean (2 (x + 0.01 z²) − target)², z = w2 x + b2, by the complex step."""
+
+    def loss(w2: complex, b2: complex) -> complex:
+        return np.mean((2 * (x + 0.01 * (w2 * x + b2) ** 2) - target) ** 2)
+
+    return loss(w2 + STEP * 1j, b2).imag / STEP, loss(w2, b2 + STEP * 1j).imag / STEP
+
+
 @asks(
-    parts(sample=one_of("small", "large"), frozen=one_of("harmless", "harmful")),
-    "the error on a normal sample, and the cut above frozen layers",
-    example='{"sample": "large", "frozen": "harmful"}',
+    parts(sample=function("c0, c1, c2"), frozen=function("x, w2, b2, target")),
+    "the mean square error on a normal sample, and the slopes of the loss by w2 and b2",
+    example='{"sample": lambda c0, c1, c2: c2**2, "frozen": lambda x, w2, b2, target: (0.0, 0.0)}',
 )
 def ex_08_thousands(answer: dict) -> str:
-    """Small on a normal sample, and harmless above frozen layers."""
-    demand(
-        answer["sample"] == "small",
-        "the training loss is an error on a fresh normal sample. Where does that of the cut wire end in the figure?",
+    """E (c0 + (c1 − 1) s + c2 s²)² for normal s by Gauss's rule; the slopes above the cut by the complex step."""
+    s, weights = np.polynomial.hermite_e.hermegauss(20)
+    for c0, c1, c2 in PARABOLAS:
+        exact = weights @ (c0 + (c1 - 1) * s + c2 * s**2) ** 2 / weights.sum()
+        at = {"c0": c0, "c1": c1, "c2": c2}
+        said, what = "on a normal sample it is", '"sample": your error'
+        compare(answer["sample"](c0, c1, c2), exact, at, said, what, rtol=0.05)
+    x = np.array([[0.5], [-1.0], [2.0], [1.5]])
+    for w2, b2 in (0.3, -0.5), (-1.2, 0.4):
+        leaves = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (w2, b2)]
+        columns = torch.from_numpy(x), torch.from_numpy(3 * x)
+        came = answer["frozen"](columns[0], *leaves, columns[1])
+        exact = slopes_of_the_loss(x, w2, b2, 3 * x)
+        at = {"x": x[:, 0], "w2": w2, "b2": b2, "target": 3 * x[:, 0]}
+        compare(came, exact, at, "the complex step above the cut says", '"frozen": your pair')
+    return (
+        "three parabolas on a normal sample, and the slopes of linear2 above the cut, all of them"
     )
-    demand(
-        answer["frozen"] == "harmless",
-        "the cut is between x and the leaf. Which gradient of linear2 would have to pass there?",
-    )
-    return "both"
 
 
 # ---------------------------------------------------------------- problem-08-one-path
@@ -121,7 +143,7 @@ def problem_08_one_path(op: Callable) -> str:
     def exact(t: Tensor) -> Tensor:
         return between(t, q(x_of(t)), (f, x_of, p))
 
-    came = op(f, x_of(t), p, q)
+    came = tensor(op(f, x_of(t), p, q), "your derivative")
     with torch.no_grad():
         value, h = exact(t), 1e-6
         slope = (exact(t + h) - exact(t - h)) / (2 * h)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from companion.pinn import Solution
 from companion.practice.answers import ANYTHING, NUMBER, asks, function, parts
 from companion.practice.verdicts import compare, demand, numbers, shown
 
@@ -110,25 +111,50 @@ def problem_14_rates(rates: Any) -> str:
     return f"{len(rates)} steps leave at most {left.max():.3f} of any direction from 1 to 100"
 
 
-def bits(network: torch.nn.Module) -> torch.Tensor:
+def bits(solution: Solution) -> torch.Tensor:
     """All parameters of the network in a row: (n,)."""
-    return torch.cat([p.detach().flatten() for p in network.parameters()])
+    return torch.cat([p.detach().flatten() for p in solution.network.parameters()])
+
+
+def last_step(solution: Solution) -> int:
+    """The step of the last record; 0 where there is none."""
+    records = solution.history.records
+    return records[-1]["step"] if records else 0
 
 
 @asks(
-    parts(whole=ANYTHING, resumed=ANYTHING),
-    "the network of the fit left alone and the resumed one",
-    example='{"whole": whole, "resumed": resumed}',
+    parts(whole=ANYTHING, stopped=ANYTHING, resumed=ANYTHING),
+    "what `fit` returned: for the fit left alone, the interrupted one and the one that went on",
+    example='{"whole": whole, "stopped": stopped, "resumed": resumed}',
 )
-def ex_14_resume(networks: dict) -> str:
-    """Two networks, of two objects, with the same bits."""
-    for name, network in networks.items():
+def ex_14_resume(fits: dict) -> str:
+    """One fit was stopped on the way; another has its records, and went on in a new network to the same bits."""
+    for name, each in fits.items():
         demand(
-            isinstance(network, torch.nn.Module),
-            f'"{name}" is {shown(network)}, and a network is expected',
+            isinstance(each, Solution),
+            f'"{name}" is {shown(each)}, and what fit(...) returned is expected',
         )
-    whole, resumed = networks["whole"], networks["resumed"]
-    demand(whole is not resumed, "both are one network: resume in a new one")
+    whole, stopped, resumed = fits["whole"], fits["stopped"], fits["resumed"]
+    networks = {id(each.network) for each in fits.values()}
+    demand(
+        len(networks) == 3,
+        "two of the three fits have trained one network: take a new one for each",
+    )
+    end, middle = last_step(whole), last_step(stopped)
+    demand(
+        stopped.history.stopped is not None and 0 < middle < end,
+        f"the fit left alone made {end} steps and the interrupted one {middle}: it was not stopped on the way",
+    )
+    again = resumed.history.records[: len(stopped.history.records)]
+    demand(
+        again == stopped.history.records,
+        f"the resumed fit does not have the {len(stopped.history.records)} records of the interrupted one, up to "
+        f"step {middle}: it began anew",
+    )
+    demand(
+        last_step(resumed) == end,
+        f"the fit left alone ends at step {end}, the resumed one at step {last_step(resumed)}",
+    )
     a, b = bits(whole), bits(resumed)
     demand(len(a) == len(b), f"one has {len(a)} parameters, the other {len(b)}")
     same = (a == b).sum().item()
@@ -137,4 +163,4 @@ def ex_14_resume(networks: dict) -> str:
         f"{len(a) - same} of {len(a)} parameters differ, by up to {(a - b).abs().max():.0e}: something that the "
         "optimiser remembers was not carried over",
     )
-    return f"{len(a)} parameters, equal bit for bit"
+    return f"stopped at step {middle} of {end}, and {len(a)} parameters are equal bit for bit at the end"

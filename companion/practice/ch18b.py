@@ -2,22 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from companion.practice.answers import asks, function
+from companion.data import stored
+from companion.practice.answers import NUMBER, asks, function, parts
 from companion.practice.verdicts import compare, demand, numbers
 
 
+def for_the_network() -> float:
+    """The samples a point for the network's error, from the stored runs: the ratio of the errors, twice."""
+    runs, chance = stored("scoreboard"), ("ball", "Monte Carlo")
+    row = [r for r in runs["classical"] if (r["problem"], r["method"]) == chance][-1]
+    ours = [r for r in runs["networks"] if r["problem"] == "ball"]
+    wanted = median(r["error"][-1] for r in ours if r["method"] == "Levenberg-Marquardt")
+    return row["size"] * row["error"] / wanted * row["error"] / wanted
+
+
 @asks(
-    function("error, samples, wanted"),
-    "how many samples a point Monte Carlo needs for the error `wanted`",
-    example="lambda error, samples, wanted: samples * error / wanted",
+    parts(needed=function("error, samples, wanted"), network=NUMBER),
+    "how many samples a point Monte Carlo needs for the error `wanted`, and for the network's",
+    example='{"needed": lambda error, samples, wanted: samples * error / wanted, "network": 1e6}',
 )
-def ex_18b_samples(needed: Callable) -> str:
-    """samples · (error/wanted)², to one per cent, for four errors."""
+def ex_18b_samples(answer: dict) -> str:
+    """samples · (error/wanted)², to one per cent, for four errors; the network's within a factor of 1.5."""
+    needed = answer["needed"]
     for error, samples, wanted in [
         (0.05, 1024, 0.05),
         (0.05, 1024, 0.005),
@@ -28,7 +40,13 @@ def ex_18b_samples(needed: Callable) -> str:
         exact = samples * np.exp(2 * np.log(error / wanted))
         said = "four times the samples halve the error, so it is"
         compare(needed(error, samples, wanted), exact, at, said, rtol=0.01)
-    return "four errors, one of them that of the network"
+    exact, yours = for_the_network(), answer["network"]
+    demand(
+        2 / 3 < yours / exact < 1.5,
+        f"network: you say {yours:.1e}. For the median error of Levenberg–Marquardt, from the stored run of Monte "
+        f"Carlo with the most samples, it is {yours / exact:.1e} times what is needed",
+    )
+    return "four errors, and that of the network"
 
 
 @dataclass(frozen=True)

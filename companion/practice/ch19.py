@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from companion.practice.answers import asks, function
-from companion.practice.verdicts import compare, demand, numbers, place, shown
+from companion.practice.answers import asks, function, parts
+from companion.practice.verdicts import compare, demand, number, numbers, place, shown
 
 
 @asks(
-    function("repeated, p"),
-    "how many times as fast p processes are, where this share of the step is repeated by all",
-    example="lambda repeated, p: p * (1 - repeated)",
+    parts(gain=function("repeated, p"), most=function("repeated")),
+    "how many times as fast p processes are, where this share of the step is repeated by all, and any number of them",
+    example='{"gain": lambda repeated, p: p * (1 - repeated), "most": lambda repeated: 1 - repeated}',
 )
-def ex_19_amdahl(gain: Callable) -> str:
-    """1 / (repeated + (1 - repeated)/p), for five pairs."""
+def ex_19_amdahl(answer: dict) -> str:
+    """1 / (repeated + (1 - repeated)/p), for five pairs; without the shared part, for three shares."""
+    gain = answer["gain"]
     for repeated, p in [(0.1, 4), (0.0, 64), (1.0, 8), (0.02, 4096), (0.5, 1)]:
         whole = 1000.0  # seconds
         together = whole * repeated + whole * (1 - repeated) / p
@@ -30,7 +31,12 @@ def ex_19_amdahl(gain: Callable) -> str:
             "a step of 1000 s, shared out, gains",
             rtol=1e-9,
         )
-    return "five steps, one of them with nothing to share"
+    for repeated in (0.1, 0.02, 1.0):
+        at = {"repeated": repeated}
+        left = 1000.0 / (1000.0 * repeated)  # all else is done in no time
+        says = "where only what is repeated takes time it is"
+        compare(answer["most"](repeated), left, at, says, "your bound")
+    return "five steps, one of them with nothing to share, and the bound for three shares"
 
 
 def step_of(
@@ -52,10 +58,11 @@ def ex_19_share(needed: Callable) -> str:
         (2, 100001, 20e-6, 8e-10, 1e-4), (64, 1001, 1e-3, 0.0, 1e-5),
     ]  # fmt: skip
     for case in cases:
-        n = float(numbers(needed(*case)))
+        at = dict(zip(("p", "N", "latency", "number", "per_point"), case))
+        n = number(needed(*case), f"{place(at)}your answer")
+        demand(n > 0, f"{place(at)}a process has points, and yours has {n:.4g}")
         own, message = step_of(n, *case)
         share = message / (own + message)
-        at = dict(zip(("p", "N", "latency", "number", "per_point"), case))
         demand(
             share < 0.1005,
             f"{place(at)}with your {n:.4g} points messages take {share:.1%} of the step",
@@ -74,7 +81,7 @@ def ex_19_share(needed: Callable) -> str:
     example="lambda factors: sum(factors)",
 )
 def ex_19_qr(join: Callable) -> str:
-    """R is upper triangular (P, P), and its singular values are those of J to 5 %; signs of rows are free."""
+    """R is upper triangular (P, P), RᵀR = JᵀJ, its singular values are those of J to 5 %; signs of rows are free."""
     for P, spread in ((5, 1.0), (6, 5.0)):
         rng = np.random.default_rng(P)
         J = (
@@ -94,6 +101,11 @@ def ex_19_qr(join: Callable) -> str:
         demand(
             below < 1e-5,
             f"for P = {P}: yours is not upper triangular, {below:.1g} stands below its diagonal",
+        )
+        gap = np.linalg.norm(R.T @ R - J.T @ J) / np.linalg.norm(J.T @ J)
+        demand(
+            bool(gap < 1e-4),
+            f"for P = {P}: RᵀR of yours is off by {gap:.0%} of JᵀJ, and both are the same for the R of J",
         )
         exact = np.linalg.svd(J, compute_uv=False)
         found = np.linalg.svd(R, compute_uv=False)
