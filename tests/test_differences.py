@@ -356,6 +356,8 @@ MESSAGES = [
     (lambda: complex_step(np.abs, 1.0), TypeError, "f returned float64.*imaginary part"),
     (lambda: complex_step(np.real, [1.0]), TypeError, "f returned an array of float64"),
     (lambda: complex_step(lambda x: 3.0, 1.0), TypeError, "f returned float for a complex"),
+    (lambda: complex_step(np.log, -1.0), ValueError, r"not real at x = -1\.0"),
+    (lambda: complex_step(np.sqrt, [4.0, -4.0]), ValueError, "whatever h is, so f is not real"),
     (lambda: richardson(np.sin, 1.0, 1.0, levels=1), ValueError, "levels = 1: .* at least 2"),
     (
         lambda: difference_gradient(np.sin, [1.0, 2.0]),
@@ -371,6 +373,12 @@ MESSAGES = [
     (lambda: error_curve(np.sin, 1.0, [0.0]), ValueError, r"hs = \[0\.0\]: need a positive"),
     (lambda: error_curve(np.sin, np.nan, [1.0]), ValueError, "exact = nan: need the true"),
     (lambda: error_curve(lambda h: [h, h], 1.0, [1.0]), ValueError, r"estimate\(h\) has shape"),
+    (lambda: error_curve(lambda h: None, 1.0, [1.0]), TypeError, "estimate returned NoneType"),
+    (
+        lambda: measured_best([1e-2, 1e-1], [1, 2]),
+        ValueError,
+        r"decades = 1\.0: hs has no step with",
+    ),
     (lambda: error_theory([-1.0], 1, 1), ValueError, r"hs = \[-1\.0\]"),
     (lambda: running_median([1e-2, 1], [1, np.nan]), ValueError, "not NaN, for each of the 2"),
     (lambda: measured_best([1e-2, 1], [1]), ValueError, "one error, not NaN, for each of the 2"),
@@ -383,3 +391,16 @@ MESSAGES = [
 def test_messages(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_steep_function_is_real_all_the_same():
+    """Im f of the size of f is no sign by itself: 1e30 x at 0 has the slope 1e30."""
+    assert complex_step(lambda x: 1e30 * x, 0.0) == 1e30
+    assert complex_step(np.log, 1e-18) == pytest.approx(1e18, rel=1e-3)
+
+
+def test_richardson_goes_on_where_its_first_steps_left_the_domain():
+    """log at 1 with the steps 2, 1, ½, …: the first is NaN, the second infinite, the rest serve."""
+    with np.errstate(all="ignore"):
+        value, error, _ = richardson(np.log, 1.0, 2.0, levels=8)
+    assert value == pytest.approx(1.0, abs=1e-9) and error < 1e-6

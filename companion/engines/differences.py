@@ -104,7 +104,8 @@ def complex_step(f: Function, x: Points, h: Points = 1e-20) -> float | np.ndarra
     through: no abs, no comparison that decides on them, no `math` functions. `abs` in the middle of
     f goes unnoticed and gives a wrong answer. x has any shape, f is elementwise on arrays, the
     result has the dtype of x. Raises TypeError when x is complex already or when f returns a real
-    value (it dropped the imaginary part), ValueError for x empty or not finite and h not positive.
+    value (it dropped the imaginary part), ValueError for x empty or not finite, h not positive, and
+    an f that is not real at x, as √x and log x are not below 0.
 
     >>> print(complex_step(lambda x: np.log(x) + 5 * x - np.sin(5.0), 2.0))
     5.5
@@ -123,6 +124,7 @@ def complex_step(f: Function, x: Points, h: Points = 1e-20) -> float | np.ndarra
         )
     value = np.asarray(value)
     _check_shape(value, x)
+    _check_real_there(f, x, h, value)
     return (value.imag / h).astype(x.dtype)[()]
 
 
@@ -178,6 +180,7 @@ def richardson(
         left, above = table[j:, j - 1], table[j - 1 : -1, j - 1]
         table[j:, j] = left + (left - above) / removed
         errors[j:, j] = np.maximum(np.abs(table[j:, j] - left), np.abs(table[j:, j] - above))
+    errors = np.where(np.isnan(errors), np.inf, errors)  # where a step left the domain of f
     flat_errors = errors.reshape(levels * levels, *first.shape[1:])
     chosen = np.argmin(flat_errors, axis=0)[None]
     value = np.take_along_axis(table.reshape(flat_errors.shape), chosen, axis=0)[0]
@@ -285,9 +288,21 @@ def _number(f, point):
     return point.dtype.type(value)
 
 
-def _check_real(value):
+def _check_real(value, name="f"):
     if value is None or np.iscomplexobj(value):
-        raise TypeError(f"f returned {_kind(value)}; a difference needs real numbers")
+        raise TypeError(f"{name} returned {_kind(value)}; a difference needs real numbers")
+
+
+def _check_real_there(f, x, h, value):
+    """Raise ValueError where Im f(x + ih) is large and does not shrink with a tiny h."""
+    large = (np.abs(value.imag) > 1e-3 * (1 + np.abs(value.real))) & (h < 1e-6)
+    if large.any():
+        half = np.asarray(f((x + 0.5j * h)[()])).imag
+        if (large & (np.abs(2 * half - value.imag) > 0.5 * np.abs(value.imag))).any():
+            raise ValueError(
+                f"f(x + ih) has the imaginary part {value.imag} whatever h is, so f is not real at "
+                f"x = {x}; the complex step is for functions that are"
+            )
 
 
 def _check_shape(value, x):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from companion.engines.differences import Steps, _positive, _real_dtype
+from companion.engines.differences import Steps, _check_real, _positive, _real_dtype
 from companion.engines.stencils import Scheme, leading_error, scheme_offsets, stencil
 
 __all__ = ["error_curve", "error_theory", "measured_best", "running_median"]
@@ -30,12 +30,16 @@ def error_curve(estimate: Callable[[float], Any], exact: float, hs: Steps) -> np
     hs = _row(hs, "hs")
     if np.ndim(exact) or not np.isfinite(exact):
         raise ValueError(f"exact = {exact!r}: need the true derivative, one finite number")
-    estimates = [np.asarray(estimate(h), dtype=float) for h in hs]
-    if estimates[0].shape:
+    return np.abs(np.array([_number(estimate(h)) for h in hs]) - float(exact))
+
+
+def _number(found):
+    if np.ndim(found):
         raise ValueError(
-            f"estimate(h) has shape {estimates[0].shape}; need one number: fix x to a single point"
+            f"estimate(h) has shape {np.shape(found)}; need one number: fix x to a single point"
         )
-    return np.abs(np.array(estimates) - float(exact))
+    _check_real(found, "estimate")
+    return float(found)
 
 
 def error_theory(
@@ -86,7 +90,7 @@ def measured_best(hs: Steps, errors: Steps, decades: float = 1.0) -> tuple[float
     The smallest single error would be an accident. The bottom is flat, so the step is the middle
     one of those within a tenth of the minimum. Steps nearer than half of `decades` to an end of hs
     are left out: their windows are cut, and with steps of a few units in the last place luck is
-    common. Raises what `running_median` raises.
+    common. Raises what `running_median` raises, and ValueError where no step is left.
 
     >>> hs = np.logspace(-8, 0, 401)
     >>> h, error = measured_best(hs, hs + 1e-8 / hs)
@@ -94,6 +98,11 @@ def measured_best(hs: Steps, errors: Steps, decades: float = 1.0) -> tuple[float
     1.0e-04 2.4e-04
     """
     typical, whole = _medians(hs, errors, decades)
+    if not whole.any():
+        raise ValueError(
+            f"decades = {decades}: hs has no step with half of it to either side; give more steps, "
+            "or fewer decades"
+        )
     typical = np.where(whole, typical, np.inf)
     bottom = typical <= 1.1 * typical.min()
     return float(np.median(np.asarray(hs)[bottom])), float(typical.min())
