@@ -173,6 +173,8 @@ REFUSED = [
     (TypeError, "x is a tensor, e.g.*; got float", lambda: derivatives(torch.sin, 0.5, 1)),
     (ValueError, r"a direction has the shape of x, \(2, 2\); got \(2,\)",
      lambda: taylor(torch.sin, X, X[0], order=1)),
+    (TypeError, r"a direction is real, as x is; got 1j", lambda: taylor(torch.sin, X, 1j, order=1)),
+    (TypeError, "a direction is real", lambda: taylor(torch.sin, X, X + 0j, order=1)),
     (ValueError, "order is a whole number, 0 or more; got -1", lambda: taylor(torch.sin, X, order=-1)),
     (ValueError, "order is a whole number, 0 or more; got 2.5", lambda: taylor(torch.sin, X, order=2.5)),
     (ValueError, "order is a whole number, 0 or more; got None", lambda: derivatives(torch.sin, X, None)),

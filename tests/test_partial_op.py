@@ -116,6 +116,7 @@ def test_both_parts_of_a_complex_value():
 def test_a_zero_is_asked_for():
     x = points(4, 1)
     assert not partial(lambda x: torch.floor(x.detach() + 0.5))(x).any()
+    assert partial(lambda x: x > 0)(x).tolist() == [[0.0]] * 4
     with pytest.raises(ValueError, match="The graph was lost inside f"):
         partial(torch.no_grad()(torch.sin))(x)
     with pytest.raises(ValueError, match="The graph was lost inside f"):

@@ -12,6 +12,7 @@ from math import factorial
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -124,9 +125,9 @@ def taylor(
 
     yₖ = (1/k!) dᵏ/dtᵏ f(x + t v). f: a torch function or an nn.Module, as it is; x: a tensor of
     floats; v: a direction of its shape, or a number for all elements. Differentiable with respect
-    to x, v and the parameters of f. Raises TypeError when x is not a floating tensor or f does not
-    return a tensor, ValueError for a negative order or a v of another shape, NotImplementedError at
-    a function without a rule.
+    to x, v and the parameters of f. Raises TypeError when x is not a floating tensor, v is complex or
+    f does not return a tensor, ValueError for a negative order or a v of another shape,
+    NotImplementedError at a function without a rule.
 
     >>> x = torch.tensor(1.0, dtype=torch.float64)
     >>> [float(y) for y in taylor(lambda x: x**4, x, order=5)]
@@ -137,6 +138,8 @@ def taylor(
     if not isinstance(order, (int, Integral)) or order < 0:
         raise ValueError(f"order is a whole number, 0 or more; got {order!r}")
     check_points(x)
+    if v.is_complex() if isinstance(v, torch.Tensor) else np.iscomplexobj(v):
+        raise TypeError(f"a direction is real, as x is; got {v!r}")
     v = torch.as_tensor(v, dtype=x.dtype, device=x.device)
     if v.ndim and v.shape != x.shape:
         raise ValueError(f"a direction has the shape of x, {tuple(x.shape)}; got {tuple(v.shape)}")

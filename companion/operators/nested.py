@@ -146,4 +146,6 @@ def weights(*counts: int) -> list[Tensor]:
 
 def _alone(g, x):
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-        return g(x).detach()
+        found = g(x).detach()
+        smooth = found.is_floating_point() or found.is_complex()
+        return found if smooth else found.to(x.dtype)
