@@ -28,6 +28,7 @@ def test_programs_pass_in_any_shape_and_to_any_order():
     check_derivatives(lambda x, y: ce.sum(ce.sin(x) @ y), np.ones((2, 3)), np.ones((3, 2)))
     check_derivatives(lambda x: ce.logsumexp(x, axis=1), np.arange(6.0).reshape(2, 3))
     check_derivatives(lambda x, y: x**y, 2, 3)
+    check_derivatives(lambda x: x * x if x > 0.5 and np.less(x, 2.0) else 3 * x, 0.7)
     check_derivatives(ce.grad(lambda x: ce.sum(x**3)), np.array([1.0, 2.0]))
 
 

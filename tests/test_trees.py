@@ -157,8 +157,13 @@ def test_flatten_follows_engines_and_comes_back():
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda: grad(ce.mul, 2)(1.0, 2.0), ValueError, "0 to 1, or a tuple of them; got 2"),
+        (lambda: grad(ce.mul, 2)(1.0, 2.0), ValueError, "0 to 1, or a tuple of some, .*; got 2"),
         (lambda: grad(ce.mul, "x")(1.0, 2.0), ValueError, "argnum is the number.*got 'x'"),
+        (lambda: grad(ce.mul, (0, 0))(1.0, 2.0), ValueError, r"each once; got \(0, 0\) for 2"),
+        (lambda: grad(ce.mul, (1, -1))(1.0, 2.0), ValueError, r"each once; got \(1, -1\)"),
+        (lambda: grad(ce.mul, ())(1.0, 2.0), ValueError, r"argnum is the number.*got \(\)"),
+        (lambda: grad(ce.mul, True)(1.0, 2.0), ValueError, "argnum is the number.*got True"),
+        (lambda: grad(ce.sum)([[1.0, 2.0], 3.0]), ValueError, "no array: .*write np.array"),
         (lambda: grad(ce.mul, (0, 5))(1.0, 2.0), ValueError, r"got \(0, 5\)"),
         (lambda: flatten(PARAMS)[1](np.ones(3)), ValueError, r"a vector of 10 numbers; got .*3"),
         (
@@ -180,3 +185,10 @@ def test_flatten_follows_engines_and_comes_back():
 def test_what_is_refused(act, error, message):
     with pytest.raises(error, match=message):
         act()
+
+
+def test_named_numbers_and_an_empty_tree_are_trees():
+    """A namedtuple of numbers keeps its names, where a plain tuple of numbers is an array."""
+    assert grad(lambda p: p.w * p.b**2)(Pair(3.0, 5.0)) == Pair(25.0, 30.0)
+    assert grad(lambda p: p[0].w * p[1])([Pair(3.0, 5.0), 2.0]) == [Pair(2.0, 0.0), 3.0]
+    assert value_and_grad(lambda p: 3.0)({}) == (3.0, {})

@@ -69,12 +69,12 @@ def value_and_grad(
 def _numbers(argnum, count):
     """The numbers of the arguments to differentiate in, of so many."""
     chosen = range(count) if argnum is None else argnum if isinstance(argnum, tuple) else (argnum,)
-    for i in chosen:
-        if not isinstance(i, int) or not -count <= i < count:
-            raise ValueError(
-                f"argnum is the number of a positional argument, 0 to {count - 1}, or a tuple of "
-                f"them; got {argnum!r}"
-            )
+    known = [i for i in chosen if type(i) is int and -count <= i < count]
+    if len({i % count for i in known}) < len(chosen) or argnum == ():
+        raise ValueError(
+            f"argnum is the number of a positional argument, 0 to {count - 1}, or a tuple of some, "
+            f"each once; got {argnum!r} for {count} arguments"
+        )
     return list(chosen)
 
 

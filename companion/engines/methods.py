@@ -20,6 +20,7 @@ from companion.engines.composed import (
     std,
     var,
 )
+from companion.engines.numerics import real
 from companion.engines.products import dot
 from companion.engines.rules import (
     abs,
@@ -68,7 +69,7 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(
         Value,
         f"__{_name}__",
-        lambda self, other, compare=_compare: compare(plain(self), plain(other)),
+        lambda self, other, compare=_compare: compare(real(plain(self)), real(plain(other))),
     )
 
 

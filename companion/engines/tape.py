@@ -265,7 +265,8 @@ def vjp(f: Callable[..., Any], *xs: Number) -> tuple[Any, Callable[..., list[Any
         raise TypeError("vjp(f, x, ...) needs the point x as well")
     start = next(_INDEX)
     flat = not any(map(is_tree, xs))
-    watched, inputs = zip(*map(_watched, xs if flat else [a for x in xs for a in leaves(x)]))
+    both = [_watched(a) for a in (xs if flat else [a for x in xs for a in leaves(x)])]
+    watched, inputs = [w for w, _ in both], [leaf for _, leaf in both]
     given = iter(watched)
     y = f(*(watched if flat else [rebuilt(x, given) for x in xs]))
     if isinstance(y, (list, tuple, dict)):

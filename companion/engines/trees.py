@@ -31,8 +31,8 @@ def is_tree(x: Any) -> bool:
 
 
 def _is_plain(x):
-    """A number, or lists of numbers."""
-    if isinstance(x, (list, tuple)):
+    """A number, or lists of numbers; what has named fields is more than a list."""
+    if isinstance(x, (list, tuple)) and not hasattr(x, "_fields"):
         return all(_is_plain(item) for item in x)
     return isinstance(x, (numbers.Number, str)) and not isinstance(x, Value)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from companion.engines.numerics import real
+
 if TYPE_CHECKING:
     from companion.engines.kinds import Rule
 
@@ -167,7 +169,7 @@ class Value:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
             if ufunc in PLAIN:
-                return ufunc(*[plain(x) for x in inputs])
+                return ufunc(*[real(plain(x)) for x in inputs])
             if ufunc in UFUNCS:
                 return UFUNCS[ufunc](*inputs)
         name = type(self).__name__
@@ -238,7 +240,7 @@ def number(x: Any) -> Any:
     if type(x) is int:
         return float(x)
     if not isinstance(x, (np.ndarray, np.generic)):
-        x = np.asarray(_refuse_values_inside(x))
+        x = _array(_refuse_values_inside(x))
     if isinstance(x, np.ndarray) and type(x).__mul__ is not np.ndarray.__mul__:  # masked, matrix
         raise TypeError(
             f"a {type(x).__name__} computes by rules of its own, which no engine follows. Pass "
@@ -250,7 +252,7 @@ def number(x: Any) -> Any:
         raise TypeError(
             f"expected numbers, got {x!r} of dtype {x.dtype}. Pass a float or an array of floats"
         )
-    return x if x.ndim else x[()]  # type: ignore[index]  # np.float32 has it too
+    return x if x.ndim else x[()]  # np.float32 has it too
 
 
 def float64(x: Any) -> Any:
@@ -279,6 +281,16 @@ def zeros_like(x: Number) -> float | np.ndarray:
     """Zeros in the shape of x."""
     dims = shape(x)
     return np.zeros(dims) if dims else 0.0
+
+
+def _array(x):
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise ValueError(
+            f"{x!r:.80} is no array: its parts have different shapes. For a tree of arrays write "
+            f"np.array(...) for each of them"
+        ) from error
 
 
 def _refuse_values_inside(x):
