@@ -22,6 +22,7 @@ from companion.pinn import (
     march,
     windows,
 )
+from companion.pinn.forms import Form
 
 T, X = 0, 1
 LM = [LevenbergMarquardt(25)]
@@ -178,3 +179,31 @@ def test_what_cannot_march_is_refused(tmp_path):
         march(ROUND, narrow, LM, 0)
     with pytest.raises(ValueError, match="tolerance is a number above 0"):
         march(ROUND, narrow, LM, 2, tolerance=-1)
+
+
+def layer_of(thickness: float):
+    """(t, x) ↦ −tanh(x / thickness), written down as the start of a window, and itself."""
+    box = Box(t=(0.0, 0.5), x=(-1.0, 1.0))
+    x = box.edge(20_000, "sobol", 0, t=0.5)
+    u = -torch.tanh(x[:, 1:] / thickness)
+    slope = (1 - u.square()) / thickness
+    return windows.ramps(Form(box, (), 1), "t", x, u, windows.density([slope]))
+
+
+def test_a_thin_layer_is_written_down_as_a_start_with_its_second_derivative():
+    written, thickness = layer_of(0.0064), 0.0064  # of Burgers' equation, ν = 0.01/π
+    x = torch.linspace(-0.999, 0.999, 4001, dtype=torch.float64)[:, None].requires_grad_()
+    u = written(torch.cat([torch.full_like(x, 0.5), x], 1))
+    (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(slope.sum(), x)
+    layer = torch.tanh(x.detach() / thickness)
+    assert (u.detach() + layer).abs().max() < 1e-6
+    exact = 2 * layer * (1 - layer.square()) / thickness**2
+    assert (second - exact).abs().max() < 1e-4 * exact.abs().max()
+
+
+def test_a_start_that_is_too_steep_to_be_written_down_is_said():
+    with pytest.warns(
+        UserWarning, match=r"at t = 0.5 the start of the next window is known to .* only"
+    ):
+        layer_of(1e-6)
