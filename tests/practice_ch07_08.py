@@ -38,6 +38,7 @@ ANSWERS["ex-07-rows"] = (
     rows_are_independent,
     (row_sums_are_column_sums, "of f = x - x.mean(): yours says True"),
     (lambda f, x: True, "of f = x - x.mean(): yours says True"),
+    (lambda f, x: "True", "yours is 'True', and True or False is expected"),
     (lambda f, x: False, "of f = tanh(x): yours says False"),
 )
 
@@ -77,6 +78,7 @@ ANSWERS["ex-07-hunt"] = (
     (lambda net, x, t: by_backward(net, x, t, clear_t=False), "u_t has u_xt in it"),
     (by_backward, "has written into the .grad of 5 of the five leaves"),
     (untrained, "does not require a gradient"),
+    (lambda net, x, t: heat_loss(net, x, t).item(), "and a tensor is expected"),
     (lambda net, x, t: 2 * heat_loss(net, x, t), "by the closed form it is"),
 )
 
@@ -144,6 +146,7 @@ def total_twice(f, x, z):
 ANSWERS["ex-08-mixed"] = (
     lambda f, x, z: partial(partial(f, wrt=0), wrt=1)(x, z),
     (total_twice, "with z held it is"),
+    (lambda f, x, z: ANSWERS["ex-08-mixed"][0](f, x, z).abs(), "with z held it is (-0.0336"),
     (lambda f, x, z: 0.04 * z.detach(), "the wire is cut"),
     (lambda f, x, z: 0.04 * z, "your ∂²f/∂x∂z of f = x² z³"),
     (

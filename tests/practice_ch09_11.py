@@ -16,6 +16,7 @@ ANSWERS["ex-09-which"] = (
     ("c", "(b) W x: you say that x is freed, it is alive"),
     ("abc", "(a) A x: you say that x is alive, it is freed"),
     (["b"], "letters are wanted"),
+    ("b c d", "(d) x.detach().sin() * x: you say that x is alive, it is freed"),
 )
 
 
@@ -95,6 +96,7 @@ ANSWERS["problem-09-keystone"] = (
     lambda x, y, z: ((x + z) * y).sum(),
     (lambda x, y, z: (x * y * z).sum(), "after y.grad = None, alive are x, y, z; wanted are none"),
     (lambda x, y, z: (x + y + z).sum(), "with nothing cleared, alive are none"),
+    (lambda x, y, z: (x + z) * y, "your f has the shape (3,), and () is expected"),
 )
 
 # ---------------------------------------------------------------- chapter 10
@@ -122,6 +124,7 @@ ANSWERS["ex-10-sine"] = (
     (lambda u: sin_series(u, weighted=False), "Cauchy's integral says"),
     (lambda u: [torch.sin(row) for row in u], "k = 1: your answer is 0.841471"),
     (lambda u: [torch.sin(u[0])], "yours gives 1"),
+    (lambda u: sin_series([*u, *u][:7]), "u = (0.8, -1), with 2 coefficients, yours gives 4"),
 )
 
 

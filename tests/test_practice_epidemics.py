@@ -52,6 +52,7 @@ def test_16_epsilon() -> None:
     )
     assert "changes the product by 128" in says("ex-16-epsilon", right | {"sum": right["unit"]})
     assert "every weight stays near 1" in says("ex-16-epsilon", right | {"days": 100.0})
+    assert "an ε is above 0, and yours is 0" in says("ex-16-epsilon", right | {"unit": 0.0})
     assert "never looks at later times" in says("ex-16-epsilon", right | {"days": 1e12})
 
 
@@ -188,6 +189,8 @@ def test_17b_share() -> None:
 
 def test_17b_drawing() -> None:
     assert check("ex-17b-drawing", {"beta": 0.14, "gamma": 0.14, "R0": 0.18})
+    twice = {"beta": 0.28, "gamma": 0.28, "R0": 0.28}
+    assert '"beta": 0.28 of the bar, 1.7' in says("ex-17b-drawing", twice)
     assert '"R0": 1 of the bar, 6' in says("ex-17b-drawing", {"beta": 0.14, "gamma": 0.14, "R0": 1})
 
 

@@ -73,11 +73,14 @@ def cauchy(f, x, count=8, radius=0.1):
 
 def test_01_eight() -> None:
     assert check("problem-01-eight", cauchy)
+    assert "at f = exp(x), x = -0.5: your answer is 0.606531+1j" in says(
+        "problem-01-eight", lambda f, x: cauchy(f, x) + 1j
+    )
     assert "your formula evaluates f 16 times" in says(
         "problem-01-eight", lambda f, x: cauchy(f, x, 16)
     )
     three = lambda f, x: (f(x + 1e-4) - 2 * f(x) + f(x - 1e-4)) / 1e-8
-    assert "at f = exp(x), x = 1: your answer is 2.71828" in says("problem-01-eight", three)
+    assert "at f = exp(x), x = -0.5: your answer is 0.606531" in says("problem-01-eight", three)
 
 
 # ---------------------------------------------------------------- chapter 2
@@ -188,6 +191,8 @@ def sensitivities(*point, order=4):
 
 def test_03_sensitivity() -> None:
     assert check("ex-03-sensitivity", lambda r, K, y0: sensitivities(r, K, y0))
+    sizes = lambda r, K, y0: np.abs(sensitivities(r, K, y0))
+    assert "at r = 0.4, K = 3, y0 = 5: your answer is (0" in says("ex-03-sensitivity", sizes)
     euler = says("ex-03-sensitivity", lambda r, K, y0: sensitivities(r, K, y0, order=1))
     assert "at r = 0.9, K = 10, y0 = 0.5: " in euler
 

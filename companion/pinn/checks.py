@@ -52,8 +52,8 @@ def check(problem: Problem, n: int = 200, tolerance: float | None = None) -> dic
     >>> check(line)
     {'equation': 0.0}
     """
-    exercise = "; an answer to an exercise is checked by companion.practice.check"
-    need_kind("problem", problem, Problem, f"a Problem{exercise}")
+    other = "(companion.practice.check is what checks an answer to an exercise)"
+    need_kind("problem", problem, Problem, f"a Problem {other}")
     if problem.exact is None:
         raise ValueError("check needs Problem(exact=...), a closed form or a reference")
     if tolerance is not None:

@@ -47,7 +47,15 @@ def ex_01_five_points(weights: np.ndarray) -> str:
     for power in range(5):
         came, wanted = weights @ offsets**power, float(power == 1)
         at = {"f": f"u^{power}"} if power else {"f": "1"}
-        compare(came, wanted, at, "the slope at u = 0 is", what="the sum of your weights times f")
+        compare(
+            came,
+            wanted,
+            at,
+            "the slope at u = 0 is",
+            what="the sum of your weights times f",
+            rtol=1e-6,
+            atol=1e-6,
+        )
     return "five powers of u tried"
 
 
@@ -68,7 +76,7 @@ def ex_01_complex_branch(f: Callable) -> str:
 
 
 FUNCTIONS = (  # name, f, f″, where
-    ("exp(x)", np.exp, np.exp, 1.0),
+    ("exp(x)", np.exp, np.exp, -0.5),
     ("sin(x)", np.sin, lambda x: -np.sin(x), 2.0),
     ("log(x)", np.log, lambda x: -1 / x**2, 2.0),
     ("1/(1 + x²)", lambda x: 1 / (1 + x * x), lambda x: (6 * x * x - 2) / (1 + x * x) ** 3, 1.5),
@@ -87,7 +95,8 @@ def problem_01_eight(second: Callable) -> str:
             return f(z)
 
         came, at = second(counted, x), {"f": name, "x": x}
-        came = getattr(came, "real", came)  # of a complex number
+        if isinstance(came, complex) and abs(came.imag) < 1e-9:  # rounding of a sum round a circle
+            came = came.real
         compare(came, exactly(x), at, "the second derivative is", rtol=1e-10)
         demand(
             calls <= 8, f"at f = {name}: your formula evaluates f {calls} times, eight are allowed"

@@ -60,7 +60,7 @@ def ex_07_rows(rows_are_independent: Callable) -> str:
         beside = J - torch.diag(J.diagonal())
         truth = beside.abs().max().item() < 1e-6
         said = rows_are_independent(f, x)
-        came = said.item() if hasattr(said, "item") and np.size(said) == 1 else said
+        came = said.item() if getattr(said, "ndim", None) == 0 else said
         demand(
             isinstance(came, bool),
             f"of f = {f}: yours is {shown(said)}, and True or False is expected",

@@ -51,8 +51,8 @@ def ex_08_mixed(mixed: Callable) -> str:
     """∂²f/∂x∂z with z held, and its gradient by what x and z were computed from."""
 
     def both(t: Tensor) -> tuple[Tensor, Tensor]:
-        x = t**2
-        return x, torch.sin(x)  # z follows x, and must be held
+        x = t + t**2 / 2
+        return x, torch.sin(2 * x)  # z follows x, and must be held
 
     t = torch.linspace(-1, 1, 6, dtype=torch.float64).requires_grad_()
     h = 1e-6

@@ -86,7 +86,7 @@ def ex_17b_share(share: Callable) -> str:
     example='{"beta": 1.0, "gamma": 1.0, "R0": 1.0}',
 )
 def ex_17b_drawing(scatter: dict) -> str:
-    """Each scatter, in parts of its bar, is 3/σ within what thirty draws allow: 0.55 to 1.7 times."""
+    """Each scatter, in parts of its bar, is 3/σ within what thirty draws allow: 0.6 to 1.5 times."""
     p = np.array([1.79, 0.55, 0.455])
     for _ in range(4):
         r, J = left((1,), p, IN_BED[None])
@@ -94,7 +94,7 @@ def ex_17b_drawing(scatter: dict) -> str:
     linear = 3 / np.sqrt(r @ r / 11)
     for name, found in scatter.items():
         demand(
-            0.55 < found / linear < 1.7,
+            0.6 < found / linear < 1.5,
             f'"{name}": {found:.3g} of the bar, {found / linear:.2g} times what three boys are of the σ that was left; '
             "a bar is linear in the noise, and thirty draws know a scatter to some thirteen per cent",
         )
