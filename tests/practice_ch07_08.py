@@ -16,7 +16,7 @@ ANSWERS: dict[str, tuple] = {}
 ANSWERS["ex-07-neighbours"] = (
     [8, 7, 3],
     ([6, 1, 2], "each row by its own x"),
-    ([8, 7, 2], "a difference quotient of the sum says (8, 7, 3)"),
+    ([8, 7, 2], "(8, 7, 2), wrong in entry 3: write the sum"),
     ([8, 7], "wants a list of 3 numbers"),
 )
 

@@ -29,7 +29,9 @@ def says(label: str, answer: object) -> str:
 def test_a_verdict_can_be_asserted_and_read() -> None:
     right, wrong = check("ex-04-adjoints", [8, 3, 3, 1]), check("ex-04-adjoints", [8, 3, 3, 2])
     assert right and str(right) == "right: four adjoints"
-    assert not wrong and str(wrong) == "not yet: your v̄4 is 2, the backward pass says 1"
+    assert not wrong and str(wrong) == (
+        "not yet: your v̄4 is 2, which is too large: go from the last line to the first; who uses a value pays its share"
+    )
 
 
 def test_what_is_no_function_is_said_with_an_example() -> None:
@@ -237,6 +239,23 @@ def test_float32_is_named_where_it_is_the_reason() -> None:
         compare(np.float32(0.1), 0.1)
     with pytest.raises(NotYet, match=r"it is 0\.2$"):
         compare(np.float32(0.1), 0.2, says="it is")
+
+
+NUMBERS = [  # an exercise whose answer is a number, a wrong answer, what must not be told
+    ("ex-02-squares", {"tree": 1022, "lines": 10}, "1023"),
+    ("ex-03-by-hand", {"product": 12, "quotient": 0.68}, "13"),
+    ("ex-04-adjoints", [8, 3, 3, 7], "1"),
+    ("ex-06-by-hand", {"product": [2, 3, 4], "second": 10}, "5"),
+    ("ex-06-by-hand", {"product": [2, 3, 5], "second": 9}, "10"),
+    ("ex-01-float32", {"step": 0.04, "error": 8e-5}, "0.025"),
+]
+
+
+@pytest.mark.parametrize(("label", "wrong", "secret"), NUMBERS)
+def test_an_answer_that_is_a_number_is_not_told(label: str, wrong: object, secret: str) -> None:
+    said = says(label, wrong)
+    assert said.startswith("not yet: ") and ": " in said[9:]
+    assert not re.search(rf"(?<![\d.]){secret}(?!\d)", said)
 
 
 def test_nan_equals_nothing_not_even_itself() -> None:

@@ -198,7 +198,7 @@ def test_05b_shapes() -> None:
     right = {"W": (6, 4), "b": [4], "c": (8, 1)}
     assert check("ex-05b-shapes", right)
     assert "before the copies are added up" in says("ex-05b-shapes", right | {"b": (8, 4)})
-    assert "c: yours is (8,), and the law" in says("ex-05b-shapes", right | {"c": (8,)})
+    assert "c: yours is (8,), and by the law" in says("ex-05b-shapes", right | {"c": (8,)})
 
 
 def test_05b_slopes() -> None:

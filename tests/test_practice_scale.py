@@ -50,9 +50,7 @@ def test_18_row() -> None:
     assert check("ex-18-row", rows | {"weak": "RK23"})
     assert "LSODA asks for the rates 275 times" in says("ex-18-row", rows | {"weak": "LSODA"})
     as_scipy_has_it = {"RK45": errors_of("RK45", lambda rtol: 1e-6), "weak": "RK23"}
-    assert "RK45 at rtol 1e-06: your error is 9e-07, here it is 3e-07" in says(
-        "ex-18-row", rows | as_scipy_has_it
-    )
+    assert "RK45 at rtol 1e-06: your error is 9e-07, 3" in says("ex-18-row", rows | as_scipy_has_it)
 
 
 def test_18_steps() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from companion.practice.answers import NUMBER, asks, function, numbers_of, parts, trying
-from companion.practice.verdicts import STEP, compare, demand
+from companion.practice.verdicts import STEP, agree, compare, demand
 
 
 @asks(function("x, h"), "the error of the forward difference of x³", example="lambda x, h: x * h")
@@ -34,9 +34,9 @@ def ex_01_float32(answer: dict[str, float]) -> str:
     )
     a, b = 1 / 24, epsilon * value
     best = (b / (2 * a)) ** (1 / 3)
-    compare(step, best, says="the full formula says", what="your step", rtol=0.05)
+    agree(step, best, "a h² + b/h is least there, a = |f‴|/6 and b = ε |f|", "your step", 0.05)
     lowest = a * best**2 + b / best
-    compare(error, lowest, says="the full formula says", what="your error", rtol=0.05)
+    agree(error, lowest, "both terms of a h² + b/h count, at that step", "your error", 0.05)
     return "step and error are those of the full formula"
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import factorial
 
 from companion.practice.answers import NUMBER, asks, function, parts
-from companion.practice.verdicts import STEP, compare, demand
+from companion.practice.verdicts import STEP, agree, compare, demand
 
 
 @asks(parts(tree=NUMBER, lines=NUMBER), example='{"tree": 10, "lines": 10}')
@@ -15,8 +15,9 @@ def ex_02_squares(answer: dict[str, float]) -> str:
     demand(
         tree != 1024, "1024 is the number of x's in the tree; a product joins two trees into one"
     )
-    compare(tree, 1023, says="there are", what="your count of the tree")
-    compare(lines, 10, says="there are", what="your count of the lines")
+    hint = "two squarings make x⁴ with three products; what does a third one add?"
+    agree(tree, 1023, hint, "your count of the tree")
+    agree(lines, 10, "each squaring takes the line before it twice", "your count of the lines")
     return "1023 products written out, 10 lines shared"
 
 
@@ -28,8 +29,10 @@ def ex_02_product(answer: dict[str, float]) -> str:
         tree != 1, "tree: each of the k terms of the product rule has about k factors of its own"
     )
     demand(lines != 2, "lines: a term need not write its factors again, they are lines already")
-    compare(tree, 2, says="it is", what="your power of the tree")
-    compare(lines, 1, says="it is", what="your power of the lines")
+    hint = "how many terms has the product rule, and how many factors has each?"
+    agree(tree, 2, hint, "your power of the tree")
+    hint = "what does one more factor add, if all products before it are lines already?"
+    agree(lines, 1, hint, "your power of the lines")
     return "the tree grows as k², the program as k"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import NUMBER, asks, function, parts
-from companion.practice.verdicts import STEP, compare, demand, numbers, place, shown
+from companion.practice.verdicts import STEP, agree, compare, demand, numbers, place, shown
 
 
 @asks(parts(product=NUMBER, quotient=NUMBER), example='{"product": 1, "quotient": 1}')
@@ -15,9 +15,10 @@ def ex_03_by_hand(answer: dict[str, float]) -> str:
     product, quotient = answer["product"], answer["quotient"]
     demand(product != -3, "product: −3 ε² is zero; the tangent is what the two mixed terms leave")
     demand(quotient != -3, "quotient: tangents do not divide each other: expand by 5 + ε")
-    compare(product, 13.0, None, "the product rule says", "your tangent of the product", rtol=1e-6)
-    what = "your tangent of the quotient"
-    compare(quotient, 0.68, None, "the quotient rule says", what, rtol=1e-6)
+    hint = "multiply out all four pairs; which two have one ε?"
+    agree(product, 13.0, hint, "your tangent of the product")
+    hint = "multiply top and bottom by 5 + ε: what is the bottom then, and the ε of the top?"
+    agree(quotient, 0.68, hint, "your tangent of the quotient")
     return "both tangents"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import ANYTHING, Given, asks, called, function, numbers_of, trying
-from companion.practice.verdicts import STEP, NotYet, compare, demand, shown
+from companion.practice.verdicts import STEP, NotYet, agree, compare, demand, shown
 
 
 @asks(numbers_of("v̄1", "v̄2", "v̄3", "v̄4"), example="[0, 0, 0, 1]")
@@ -23,7 +23,8 @@ def ex_04_adjoints(bars: np.ndarray) -> str:
         bars[0] != 3, "v̄1 = 3 is the share of v3 alone; v4 uses v1 too, and paid it a share before"
     )
     for name, came, expected in zip(("v̄1", "v̄2", "v̄3", "v̄4"), bars, (8, 3, 3, 1)):
-        compare(came, expected, says="the backward pass says", what=f"your {name}")
+        hint = "go from the last line to the first; who uses a value pays its share"
+        agree(came, expected, hint, f"your {name}")
     return "four adjoints"
 
 

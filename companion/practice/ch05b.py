@@ -26,8 +26,8 @@ def ex_05b_shapes(answer: dict[str, Any]) -> str:
         )
         demand(
             found.ndim == 1 and came == shape,
-            f"{name}: yours is {came if found.ndim == 1 else shown(answer[name])}, "
-            f"and the law of shapes says {shape}",
+            f"{name}: yours is {came if found.ndim == 1 else shown(answer[name])}, and by the law of shapes a "
+            f"cotangent has the shape of what it belongs to, here {name}",
         )
     return "three cotangents"
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from companion.practice.answers import NUMBER, asks, function, numbers_of, parts
-from companion.practice.verdicts import compare, demand, numbers, shown
+from companion.practice.verdicts import agree, compare, demand, numbers, shown
 
 
 @asks(
@@ -18,11 +18,12 @@ def ex_06_by_hand(answer: dict[str, Any]) -> str:
     """(1 + 2t + 3t²)(2 − t + t²) up to t², and its second derivative at 0."""
     product, second = answer["product"], answer["second"]
     demand(list(product) != [2, -2, 3], "product: [2, −2, 3] multiplies coefficient by coefficient")
-    compare(product, (2, 3, 5), says="the convolution says", what="your product")
+    hint = "multiply out, and collect all pairs of terms with the same power of t"
+    agree(product, (2, 3, 5), hint, "your product")
     demand(
         second != 5, "second: 5 is the coefficient of t²; the second derivative is 2! times that"
     )
-    compare(second, 10, says="the second derivative at 0 is", what="yours")
+    agree(second, 10, "differentiate c t² twice", "your second derivative")
     return "a product of two series, and a second derivative"
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.practice.answers import Given, asks, function, numbers_of, trying
-from companion.practice.verdicts import NotYet, compare, demand, numbers, shown, tensor
+from companion.practice.verdicts import NotYet, agree, compare, demand, numbers, shown, tensor
 
 # ---------------------------------------------------------------- ex-07-neighbours
 
@@ -29,7 +29,8 @@ def ex_07_neighbours(answer: np.ndarray) -> str:
         )
     steps = np.eye(3)
     quotients = [(sum_of_neighbours(PLACE + h) - sum_of_neighbours(PLACE - h)) / 2 for h in steps]
-    compare(answer, quotients, {"x": PLACE}, "a difference quotient of the sum says")
+    hint = "write the sum of the three products down; in which of them does each x_i stand?"
+    agree(answer, quotients, hint, "your gradient")
     return "the gradient of the sum, three numbers"
 
 

@@ -8,7 +8,7 @@ import torch
 
 from companion.practice.answers import ANYTHING, asks, function, numbers_of
 from companion.practice.ch06 import taylor_coefficients
-from companion.practice.verdicts import NotYet, compare, demand, number, numbers, shown
+from companion.practice.verdicts import NotYet, agree, compare, demand, number, numbers, shown
 
 # ---------------------------------------------------------------- ex-10-walk
 
@@ -23,9 +23,8 @@ def ex_10_walk(answer: np.ndarray) -> str:
         raise NotYet(
             "(1, 2, 5) is the way forward, the matrix itself. The way back is its transpose"
         )
-    compare(
-        answer, forward.T @ COTANGENT, {"w": SLOPE, "v̄": COTANGENT}, "the transposed matrix gives"
-    )
+    hint = "write the lower triangular matrix of w down, and go down its columns with v̄"
+    agree(answer, forward.T @ COTANGENT, hint, "your ū")
     return "the transposed matrix"
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd import grad
 
 from companion.practice.answers import ANYTHING, asks, function, parts, trying
-from companion.practice.verdicts import NotYet, compare, demand, numbers, shown, tensor
+from companion.practice.verdicts import NotYet, agree, compare, demand, numbers, shown, tensor
 
 
 def leaf(values: list) -> Tensor:
@@ -100,7 +100,8 @@ def ex_11_view(answer: Any) -> str:
     [found] = grad(y.sum(), x)  # no error
     if isinstance(answer, str):
         demand(answer != "raises", f"nothing is raised: torch has counted {y._version} changes")
-    compare(answer, found, {"x": x}, "the program was run, and its slopes are", "your prediction")
+    hint = "the program was run, and gave others. Which numbers does the way back through exp read, and when?"
+    agree(answer, found, hint, "your prediction")
     return "the program was run"
 
 

@@ -10,7 +10,7 @@ from scipy.interpolate import RectBivariateSpline
 from scipy.ndimage import gaussian_filter
 
 from companion.practice.answers import ANYTHING, NUMBER, asks, function, parts
-from companion.practice.verdicts import compare, demand, numbers, place, shown
+from companion.practice.verdicts import agree, compare, demand, numbers, place, shown
 
 EAST, NORTH = 0.0744 * np.arange(60), 0.0927 * np.arange(60)  # km
 
@@ -125,10 +125,10 @@ def shares() -> tuple[float, float]:
 def ex_15b_curl(left: dict) -> str:
     """‖b - A u‖²/‖b‖² at the least squares u: on the average over all noise, and for the true slopes."""
     noise, slopes = shares()
-    says, what = "the average over all noise is", "of noise alone your share"
-    compare(left["noise"], noise, says=says, what=what, atol=0.04)
-    what = "of the true slopes your share"
-    compare(left["slopes"], slopes, says="ours is", what=what, rtol=0.3, atol=1e-5)
+    hint = "take the sum of squares of what is left, over that of the right sides, of noise without any hill"
+    agree(left["noise"], noise, hint, "of noise alone your share", atol=0.04)
+    hint = "the same share, for the slopes of the hill without noise; only the rule of the means is not exact"
+    agree(left["slopes"], slopes, hint, "of the true slopes your share", rtol=0.3, atol=1e-5)
     return f"of noise {noise:.2f} is left on the average, of the true slopes {slopes:.0e}"
 
 

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import spsolve
 
 from companion.practice.answers import NUMBER, asks, function, parts
 from companion.practice.ch15b import by_difference
-from companion.practice.verdicts import compare, demand, number, place, shown
+from companion.practice.verdicts import agree, compare, demand, number, place, shown
 
 PI = math.pi
 Plane = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -81,7 +81,8 @@ def ex_15c_slit(order: dict) -> str:
     places = {"whole": "for the whole", "worst": "at the worst node"}
     for (name, where), measured in zip(places.items(), order_at_the_slit()):
         what = f"{where} your order"
-        compare(order[name], measured, says="from 32 to 64 steps it is", what=what, atol=0.1)
+        hint = "what is π/ω of a slit, and how do the two orders of the L follow from its π/ω?"
+        agree(order[name], measured, hint, what, atol=0.1)
     return "both orders are those of two grids"
 
 

@@ -174,6 +174,38 @@ def compare(
         raise NotYet(f"{where}{what} is {left}, {says} {right}{gap}")
 
 
+def agree(
+    came: Any,
+    expected: Any,
+    hint: str,
+    what: str = "your answer",
+    rtol: float = 1e-6,
+    atol: float = 1e-12,
+) -> None:
+    """Raises NotYet unless numbers agree, with a hint, and without what is expected: that is the answer itself.
+
+    >>> agree(3.0, 4.0, "are both shares in it?")
+    Traceback (most recent call last):
+    companion.practice.verdicts.NotYet: your answer is 3, which is too small: are both shares in it?
+    >>> agree([1, 2, 5], [1, 2, 3], "go down the columns", "your list")
+    Traceback (most recent call last):
+    companion.practice.verdicts.NotYet: your list is (1, 2, 5), wrong in entry 3: go down the columns
+    """
+    found, wanted = numbers(came, what), numbers(expected, "what is expected")
+    if found.shape != wanted.shape:
+        shapes = f"has the shape {found.shape}, and {wanted.shape} is expected"
+        raise NotYet(f"{what} {shapes}: {what} is {shown(found)}")
+    wrong = ~np.isclose(found, wanted, rtol=rtol, atol=atol)
+    if found.ndim == 0 and wrong:
+        raise NotYet(
+            f"{what} is {shown(found)}, which is too {'small' if found < wanted else 'large'}: {hint}"
+        )
+    if wrong.any():
+        places = ", ".join(str(1 + i) for i in np.flatnonzero(wrong))
+        entries = "entry" if wrong.sum() == 1 else "entries"
+        raise NotYet(f"{what} is {shown(found)}, wrong in {entries} {places}: {hint}")
+
+
 def is_single(value: Any) -> bool:
     """True if a value, or the first of a list, is in float32.
 
