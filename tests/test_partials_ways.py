@@ -182,6 +182,16 @@ def test_a_lost_graph_is_no_zero(name):
             Partials(f, x, "reverse")(*axes)
 
 
+@pytest.mark.parametrize("name", ["no_grad", "numpy", "data"])
+@pytest.mark.parametrize("ask", [lambda u: u(0), lambda u: u(0, 0, 0), lambda u: u.laplacian()])
+def test_nor_is_it_where_the_way_is_left_open(name, ask):
+    """Jets would take sin x, computed by NumPy, for a constant, and reverse mode is asked."""
+    with pytest.raises(ValueError, match="The graph was lost inside f"):
+        ask(Partials(LOST[name][0], points(d=1)))
+    assert not ask(Partials(lambda x: torch.floor(10 * x).detach(), points(d=1))).any()
+    assert not ask(Partials(through_numpy, points(d=1), "taylor")).any()  # as one has asked for
+
+
 def test_what_is_meant_to_be_constant_is_by_jets():
     x = points(d=1)
     assert not Partials(lambda x: x * x.detach(), x)(0, 0).any()

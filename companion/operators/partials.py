@@ -233,15 +233,32 @@ class Partials:
     def _along(self, v, order):
         if len(self._jets.get(v, ())) <= order:
             seed = self.x.new_tensor(v).expand_as(self.x)
-            jet = taylor(self.f, self.x, seed, order=order)
+            jet = taylor(self._watched(), self.x, seed, order=order)
             value = self._checked_value(jet[0])
             self._jets[v] = jet
             if self.method == "taylor":  # the graph of "reverse" must start at f(x) itself
                 self._known.setdefault((), value)
         return self._jets[v]
 
+    def _watched(self):
+        """f for jets. Where it gives them a tensor, reverse mode tells if it is constant, or lost."""
+        f = self.f
+        if self.method:
+            return f
+
+        def watched(x: Tensor) -> Tensor:
+            y = f(x)
+            if isinstance(y, torch.Tensor):  # which a series is not, asked here
+                raise NotImplementedError(
+                    "f made a tensor of a series, which is constant then. What is meant to be, as "
+                    "x.detach() is, is so with method='taylor'"
+                )
+            return y
+
+        return watched
+
     def _collapsed(self, axes):
-        value, _, laplacian = value_gradient_laplacian(self.f, self.x, axes)
+        value, _, laplacian = value_gradient_laplacian(self._watched(), self.x, axes)
         self._checked_value(value)
         return laplacian
 
