@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,7 @@ def ex_12_horizon(loss: dict) -> str:
     return "a sine that is wrong by half has more loss than is needed, but not by much"
 
 
+@cache
 def harm(sign: float, end: float, n: int = 500) -> float:
     """The largest ‖e‖/‖r‖ of e'' + sign e = r, e(0) = e'(0) = 0: the inverse of the stepping matrix."""
     h = end / n

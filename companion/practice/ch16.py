@@ -1,6 +1,7 @@
 """Chapter 16, the epidemic that never starts: what it costs to be wrong, and a variable for a start at zero."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -88,6 +89,7 @@ def ex_16_residual(cost: Callable) -> str:
     return f"{len(points)} integrals agree, at short horizons too"
 
 
+@cache
 def change_of_v(d: float) -> float:
     """By how much V changes along the full equations' epidemic that is late by d days (chapter 16)."""
     growth = FAST.beta - FAST.gamma
