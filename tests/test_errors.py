@@ -160,6 +160,7 @@ MESSAGES = [
     (lambda: gradients([X, None], [X]), TypeError, "expected numbers, got .*None"),
     (lambda: gradients([X], [X], seed=1.0), ValueError, "1 outputs need a list .*; got 1.0"),
     (lambda: ce.sum(np.ma.array([1.0, 2.0], mask=[0, 1])), TypeError, "a MaskedArray computes by"),
+    (lambda: ce.einsum("ii", np.ones((2, 3))), ValueError, "'i' stands for axes of 2 and 3"),
     (lambda: pow(X, 2, 5), TypeError, "2 positional arguments but 3"),
     (
         lambda: grad(lambda x: [x, x])(1.0),

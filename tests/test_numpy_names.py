@@ -48,6 +48,10 @@ CALLS = {  # (NumPy's function, a label) -> how it is called, and where
     (np.einsum, "transposed"): (lambda x: np.einsum("ijk->kij", x), CUBE),
     (np.einsum, "sums"): (lambda x: np.einsum("ij,k->j", x, x[0]), MATRIX),
     (np.einsum, "twice"): (lambda x: np.einsum("iij,j->i", np.stack([x] * 3), x[0]), MATRIX),
+    (np.einsum, "lengths of 1"): (
+        lambda x: np.einsum("b,bad,ac->cd", x[0, :1], x[:, None], np.ones((4, 2))),
+        MATRIX,
+    ),
     (np.einsum, "spaces"): (lambda x: np.einsum("b i j -> b j i", x), CUBE),
     (np.max, ""): (np.max, MATRIX),
     (np.max, "axis"): (lambda x: np.max(x, axis=1, keepdims=True), MATRIX),

@@ -12,7 +12,16 @@ from typing import Any
 
 from companion.engines.arrangements import diagonal, ravel, roll
 from companion.engines.numerics import real
-from companion.engines.rules import _axis, _einsum, matmul, mul, reshape, sum, transpose
+from companion.engines.rules import (
+    _axis,
+    _einsum,
+    broadcast_to,
+    matmul,
+    mul,
+    reshape,
+    sum,
+    transpose,
+)
 from companion.engines.values import Number, number, plain, shape
 
 
@@ -149,10 +158,22 @@ def einsum(subscripts: str, *xs: Number) -> Any:
             continue
         kept = set(out).union(*terms[i + 1 :])
         both = "".join(dict.fromkeys(letters + term))
+        size = _lengths((letters, product), (term, x))
+        product, x = [
+            broadcast_to(z, [size[k] for k in t]) for z, t in ((product, letters), (x, term))
+        ]
         result = "".join(k for k in both if k in kept)
         product = _einsum(product, x, spec=f"{letters},{term}->{result}")
         letters = result
     return transpose(product, [letters.index(k) for k in out])
+
+
+def _lengths(*factors):
+    """{letter: how many elements}, of factors (term, array); one of one element is repeated."""
+    size: dict[str, int] = {}
+    for term, x in factors:
+        size.update({k: n for k, n in zip(term, shape(x)) if size.get(k, 1) == 1})
+    return size
 
 
 def _terms(subscripts, dims):
@@ -184,6 +205,11 @@ def _summed(x, term, others):
         while term.count(k) > 1:
             i = term.index(k)
             j = term.index(k, i + 1)
+            if shape(x)[i] != shape(x)[j]:
+                raise ValueError(
+                    f"einsum: the letter {k!r} stands for axes of {shape(x)[i]} and {shape(x)[j]} "
+                    f"elements of one factor, which have no diagonal"
+                )
             x, term = diagonal(x, 0, i, j), term[:i] + term[i + 1 : j] + term[j + 1 :] + k
     alone = tuple(i for i, k in enumerate(term) if k not in others)
     return (sum(x, alone) if alone else x), "".join(k for k in term if k in others)
