@@ -20,9 +20,11 @@ from companion.pinn import (
     Start,
     Unknown,
     march,
+    refined,
     windows,
 )
 from companion.pinn.forms import Form
+from companion.problems.burgers import burgers
 
 T, X = 0, 1
 LM = [LevenbergMarquardt(25)]
@@ -207,3 +209,43 @@ def test_a_start_that_is_too_steep_to_be_written_down_is_said():
         UserWarning, match=r"at t = 0.5 the start of the next window is known to .* only"
     ):
         layer_of(1e-6)
+
+
+def test_a_window_begins_with_the_parameters_of_the_one_before():
+    """Where the shapes agree: an untrained march repeats the first network; another width does not."""
+    same = march(ROUND, narrow, [Adam(1, lr=1e-9)], 2, points=10, progress=False)
+    first, second = (
+        torch.cat([p.flatten() for p in part.parameters()]) for part in same.network.parts
+    )
+    assert (first - second).abs().max() < 1e-8
+    seeds, widths = iter((0, 1)), iter((14, 15))
+    other = march(
+        ROUND,
+        lambda part: MLP(part.domain, (next(widths),), seed=next(seeds)),
+        [Adam(1)],
+        2,
+        points=10,
+        progress=False,
+    )
+    assert [len(part.network.layers[0].bias) for part in other.network.parts] == [14, 15]
+
+
+def test_one_network_for_all_windows_is_refused():
+    network = narrow(ROUND)
+    with pytest.raises(
+        ValueError, match=r"network_of gave the network of the window before.* lambda part"
+    ):
+        march(ROUND, lambda part: network, [Adam(1)], 2, points=10, progress=False)
+
+
+def test_a_thin_layer_is_marched_with():
+    """Burgers' equation; a second window that begins with a new network ends at 4e-2."""
+    solution = march(
+        burgers(0.05 / math.pi),
+        lambda part: MLP(part.domain, (16, 16)),
+        [LevenbergMarquardt(25)],
+        2,
+        points=lambda part: refined(part.domain, 400, every=5),
+        progress=False,
+    )
+    assert solution.error < 1e-2

@@ -52,14 +52,14 @@ def march(
     The start is that of `hard`, a Start, or the soft conditions whose points all lie at the first time: in
     a later window they ask for what the solution before it has there, of = of(before). Other conditions
     keep the points that a window holds. network_of(problem): the network of a window, made for its
-    problem. stages and options: those of fit; points may be a function of the problem of a window, too,
-    as lambda part: refined(part.domain, 500, every=5). windows: how many of the same length. tolerance: a window
-    whose residuals, at points of their own, speak of a larger error of u is solved again as two halves,
-    six times at most, and then it is said. checkpoint: a folder; a march that was
-    killed goes on from it.
+    problem; it begins with the parameters of the one before, where that has as many of each shape. stages and
+    options: those of fit; points may be a function of the problem of a window, too, as
+    lambda part: refined(part.domain, 500, every=5). windows: how many of the same length. tolerance: a
+    window whose residuals, at points of their own, speak of a larger error of u is solved again as two halves,
+    six times at most, and then it is said. checkpoint: a folder; a march that was killed goes on from it.
 
     Raises ValueError for a problem without a start, with unknowns (all times tell of them: fit), or with
-    an ansatz of one's own, and as fit does.
+    an ansatz of one's own, for a network that two windows share, and as fit does.
 
     >>> from companion.pinn import MLP, LevenbergMarquardt
     >>> turns = Problem(Box(t=(0.0, 20.0)), lambda u, t: u(0, 0) + u(), hard=(Start(1.0, 0.0),),
@@ -83,7 +83,8 @@ def march(
         while left:
             low, high, halved = left.pop(0)
             part = window(problem, axis, low, high, parts[-1] if parts else None)
-            found = fitted(part, network_of, stages, checkpoint, bool(parts), options)
+            network = handed_on(parts[-1] if parts else None, network_of(part))
+            found = fitted(part, network, stages, checkpoint, bool(parts), options)
             if good_enough(part, found, tolerance, halved):
                 parts.append(found)
                 bar.update(high - low)
@@ -93,9 +94,26 @@ def march(
     return joined(problem, axis, parts)
 
 
+def handed_on(before: Solution | None, network: nn.Module) -> nn.Module:
+    """The network with the parameters of the window before, if it has as many of each shape."""
+    if before is None:
+        return network
+    old, own = (list(net.parameters()) for net in (before.network, network))
+    if any(p is q for p in own for q in old):
+        raise ValueError(
+            "network_of gave the network of the window before, whose solution it is: make a new one "
+            "each time, as lambda part: MLP(part.domain, (20,))"
+        )
+    if [p.shape for p in own] == [q.shape for q in old]:
+        with torch.no_grad():
+            for p, q in zip(own, old, strict=True):
+                p.copy_(q)
+    return network
+
+
 def fitted(
     part: Problem,
-    network_of: Callable[[Problem], nn.Module],
+    network: nn.Module,
     stages: Sequence[Stage],
     folder: str | Path | None,
     later: bool,
@@ -110,7 +128,7 @@ def fitted(
     with warnings.catch_warnings():
         if later:  # over a short time a solution changes little, which is no fault of its units
             warnings.filterwarnings("ignore", "the solution seems to be of the size")
-        return fit(part, network_of(part), stages, checkpoint=path, progress=False, **options)
+        return fit(part, network, stages, checkpoint=path, progress=False, **options)
 
 
 def good_enough(part: Problem, found: Solution, tolerance: float | None, halved: int) -> bool:
