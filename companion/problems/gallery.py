@@ -121,7 +121,7 @@ GALLERY = {
     "Allen-Cahn": Entry(
         1e-3,
         lambda: allen_cahn(weight=1000.0),
-        marched(10, (24, 24), {"t": 1.0, "x": 6.0}, 50, 900),
+        marched(10, (24, 24), {"t": 1.0, "x": 6.0}, 70, 900),
         "a start with a kink, layers that sharpen, and a wrong solution near by, u = 0",
     ),
     "Gray-Scott": Entry(
