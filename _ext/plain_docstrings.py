@@ -2,7 +2,7 @@
 
 autodoc takes docstrings for reStructuredText, where a pair of bars is a substitution, an undefined one an
 error, and a lone star an emphasis that never ends. Paragraphs are mended; `code`, examples, indented blocks
-and tables stay as they are.
+and tables stay as they are: an indented block is shown line by line, with its two hyphens two.
 """
 
 import re
@@ -23,11 +23,26 @@ def escape_marks(paragraph: str) -> str:
     return CODE_OR_MARK.sub(lambda found: found[1] or escaped(found[2]), paragraph)
 
 
+def line_by_line(paragraphs: list[str]) -> list[str]:
+    """With the mark of a literal block before each indented one, which would be a quotation.
+
+    >>> line_by_line(["Two names:", "    one   1", "    two   2", "Done."])
+    ['Two names:', '::', '    one   1', '    two   2', 'Done.']
+    """
+    marked, last = [], ""
+    for paragraph in paragraphs:
+        if paragraph.startswith(" ") and not last.startswith(" ") and not last.endswith("::"):
+            marked.append("::")
+        marked.append(paragraph)
+        last = paragraph
+    return marked
+
+
 def mend(
     _app: Sphinx, _what: str, _name: str, _obj: object, _opts: object, lines: list[str]
 ) -> None:
     paragraphs = "\n".join(lines).split("\n\n")
-    lines[:] = "\n\n".join(map(escape_marks, paragraphs)).split("\n")
+    lines[:] = "\n\n".join(map(escape_marks, line_by_line(paragraphs))).split("\n")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -131,9 +131,9 @@ def complex_step(f: Function, x: Points, h: Points = 1e-20) -> float | np.ndarra
 class Extrapolation(NamedTuple):
     """From `richardson`: the value, an estimate of its error, and the triangle of estimates."""
 
-    value: Any
-    error: Any
-    table: np.ndarray
+    value: Any  #: the best estimate
+    error: Any  #: how far off it may be
+    table: np.ndarray  #: the triangle
 
 
 def richardson(
