@@ -193,7 +193,7 @@ def history_curves(
 
 
 def _mark_stages(ax, at, records):
-    """A line where a stage begins, with its name on the side that has room."""
+    """A line where a stage begins, with its name where there is room: curves fall to the right."""
     stages = [record["stage"] for record in records]
     numbers = [record.get("number", record["stage"]) for record in records]
     for i in range(1, len(stages)):
@@ -202,8 +202,8 @@ def _mark_stages(ax, at, records):
             ax.axvline(at[i - 1], color=COLOURS["grey"], linewidth=1)
             ax.annotate(
                 stages[i],
-                (at[i - 1], 1),
-                xytext=(-4 if late else 4, -12),
+                (at[i - 1], 0 if late else 1),
+                xytext=(-4, 6) if late else (4, -12),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 ha="right" if late else "left",
