@@ -27,15 +27,15 @@ LARGEST = 5  # the largest block without a pivot whose determinant is expanded
 class Slogdet(NamedTuple):
     """The sign of a determinant, and log |det|."""
 
-    sign: Any
-    logabsdet: Any
+    sign: Any  #: of the determinant
+    logabsdet: Any  #: log of its absolute value
 
 
 class Eigh(NamedTuple):
     """Eigenvalues in ascending order, and eigenvectors as columns."""
 
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: Any  #: ascending
+    eigenvectors: Any  #: columns
 
 
 def _mT(x):
