@@ -1,6 +1,7 @@
 """march: windows in time against closed forms and SciPy, hard and soft starts, in space too, resumed."""
 
 import math
+import signal
 import warnings
 
 import numpy as np
@@ -161,6 +162,50 @@ def test_no_window_complains_of_its_units():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         march(decay, narrow, LM, 4, points=30, progress=False)
+
+
+def test_an_axis_may_have_any_name():
+    decay = Problem(Box(day=(0.0, 3.0)), lambda u, t: u(0) + u(), hard=(Start(1.0),))
+    u = march(decay, narrow, LM, 2, points=20, progress=False)
+    assert abs(u(torch.tensor([[3.0]]).double()).item() - math.exp(-3)) < 1e-4
+
+
+def test_a_network_of_single_precision_marches_in_space():
+    heat = Problem(
+        Box(t=(0.0, 1.0), x=(0.0, 1.0)),
+        lambda u, x: u(T) - 0.1 * u(X, X),
+        hard=(Start(lambda x: torch.sin(math.pi * x[:, 1:])), Dirichlet("x")),
+        order=2,
+    )
+    u = march(heat, lambda part: narrow(part).float(), LM, 2, points=60, progress=False)
+    found = u(torch.tensor([[1.0, 0.5]])).item()
+    assert abs(found - math.exp(-0.1 * math.pi**2)) < 1e-2
+
+
+def test_a_window_keeps_the_class_of_its_box():
+    class Half(Box):
+        def points(self, n, how="sobol", seed=0):
+            return super().points(n, how, seed)[: n // 2]
+
+    box = Half(t=(0.0, 2.0))
+    found = windows.between(box, "t", 1.0, 2.0)
+    assert found.ends() == {"t": (1.0, 2.0)} and len(found.points(8)) == 4
+    assert box.ends() == {"t": (0.0, 2.0)}
+
+
+def test_a_march_that_is_interrupted_ends(tmp_path):
+    def ctrl_c(event):
+        if event.objective.trial.problem.domain.low[0] > 0 and event.step == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    few = {"points": 10, "progress": False, "checkpoint": tmp_path, "log_interval": 1}
+    with (
+        pytest.warns(UserWarning, match="interrupted after step 2"),
+        pytest.warns(UserWarning, match="the march ends in .*: what comes later is not solved"),
+    ):
+        u = march(ROUND, narrow, [Adam(4)], 3, callbacks=[ctrl_c], **few)
+    assert [r["window"] for r in u.history.records][-1] == 1
+    assert len(march(ROUND, narrow, [Adam(4)], 3, **few).network.parts) == 3
 
 
 def test_what_cannot_march_is_refused(tmp_path):

@@ -42,7 +42,7 @@ Ansatz: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (x, n) → u
 # What History calls its own, check, and what a residual is called with.
 RECORDED = {
     *("stage", "number", "step", "seconds", "loss", "unweighted", "smallest_weight", "norms"),
-    *("unknowns", "error", "ansatz", "u"),
+    *("unknowns", "error", "ansatz", "u", "window"),
 }
 
 

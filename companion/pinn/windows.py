@@ -7,6 +7,7 @@ before it finds the right one. Over a window it holds a few, and begins where it
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -21,6 +22,7 @@ from companion.pinn.arguments import asked_by, need_function, need_kind, need_nu
 from companion.pinn.conditions import Dirichlet, Start
 from companion.pinn.domain import Box
 from companion.pinn.forms import Form, rms
+from companion.pinn.loop import Event
 from companion.pinn.networks import Centred
 from companion.pinn.problem import Condition, Function, Problem
 from companion.pinn.residuals import batch_of, residuals
@@ -56,7 +58,8 @@ def march(
     options: those of fit; points may be a function of the problem of a window, too, as
     lambda part: refined(part.domain, 500, every=5). windows: how many of the same length. tolerance: a
     window whose residuals, at points of their own, speak of a larger error of u is solved again as two halves,
-    six times at most, and then it is said. checkpoint: a folder; a march that was killed goes on from it.
+    six times at most, and then it is said. checkpoint: a folder; a march that was killed goes on from it;
+    one whose fit is broken off, by Ctrl-C or NaN, ends there, and says so.
 
     Raises ValueError for a problem without a start, with unknowns (all times tell of them: fit), or with
     an ansatz of one's own, for a network that two windows share, and as fit does.
@@ -84,8 +87,13 @@ def march(
             low, high, halved = left.pop(0)
             part = window(problem, axis, low, high, parts[-1] if parts else None)
             network = handed_on(parts[-1] if parts else None, network_of(part))
-            found = fitted(part, network, stages, checkpoint, bool(parts), options)
-            if good_enough(part, found, tolerance, halved):
+            found, broken = fitted(part, network, stages, checkpoint, bool(parts), options)
+            if broken:
+                parts, left = [*parts, found], []
+                warnings.warn(
+                    f"the march ends in {part.domain}: what comes later is not solved", stacklevel=2
+                )
+            elif good_enough(part, found, tolerance, halved):
                 parts.append(found)
                 bar.update(high - low)
             else:
@@ -96,6 +104,7 @@ def march(
 
 def handed_on(before: Solution | None, network: nn.Module) -> nn.Module:
     """The network with the parameters of the window before, if it has as many of each shape."""
+    need_kind("what network_of gives", network, nn.Module, "an nn.Module, MLP(part.domain) for one")
     if before is None:
         return network
     old, own = (list(net.parameters()) for net in (before.network, network))
@@ -118,8 +127,8 @@ def fitted(
     folder: str | Path | None,
     later: bool,
     options: dict[str, Any],
-) -> Solution:
-    """The solution of one window; its checkpoint is a file of its own in the folder."""
+) -> tuple[Solution, bool]:
+    """(the solution of one window, whether its fit was broken off); its checkpoint is a file in the folder."""
     axis = part.domain.names[time_column(part)]
     low, high = part.domain.ends()[axis]
     if callable(points := options.get("points")):
@@ -128,7 +137,12 @@ def fitted(
     with warnings.catch_warnings():
         if later:  # over a short time a solution changes little, which is no fault of its units
             warnings.filterwarnings("ignore", "the solution seems to be of the size")
-        return fit(part, network, stages, checkpoint=path, progress=False, **options)
+        callbacks = options.get("callbacks", ())
+        need_kind("callbacks", callbacks, (list, tuple), "a list of functions, [callback]")
+        last: dict[str, Event] = {}
+        options = {**options, "callbacks": [*callbacks, lambda event: last.update(event=event)]}
+        found = fit(part, network, stages, checkpoint=path, progress=False, **options)
+    return found, any(event.broken for event in last.values())
 
 
 def good_enough(part: Problem, found: Solution, tolerance: float | None, halved: int) -> bool:
@@ -185,7 +199,11 @@ def window(
 
 def between(box: Box, axis: str, low: float, high: float) -> Box:
     """The part of a box between two places of an axis."""
-    return Box(box.units, **{**box.ends(), axis: (low, high)})
+    found = copy(box)  # of its own class, which may have points of its own
+    place = torch.arange(box.dimension) == box.column(axis)
+    found.low = torch.where(place, low, box.low)
+    found.high = torch.where(place, high, box.high)
+    return found
 
 
 def cut(c: Condition, box: Box, problem: Problem, before: Solution | None) -> Condition | None:
@@ -314,7 +332,7 @@ def placed(points: Tensor, density: Tensor, steep: float, count: int) -> tuple[T
 
 def bends(centred: Centred, columns: list[int], weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
     """A fixed layer of ramps and a constant, (n, ramps + 1), of the columns of space."""
-    layer = torch.tanh(centred(x[:, columns]) @ weight.T.to(x) + bias.to(x))
+    layer = torch.tanh(centred(x[:, columns]).to(x) @ weight.T.to(x) + bias.to(x))
     return torch.cat([layer, torch.ones_like(layer[:, :1])], 1)
 
 
@@ -370,7 +388,8 @@ def refuse_march(problem: Problem, network_of: Any, windows: int, folder: Any) -
         )
     if problem.ansatz is not None:
         raise ValueError(
-            "an ansatz of your own holds at the first start alone: give hard=(Start(…),), or a Condition"
+            "an ansatz, of your own or of scaled(…), holds at the first start alone: give hard=(Start(…),), "
+            "or a Condition"
         )
     i = time_column(problem)
     time = problem.domain.names[i]
