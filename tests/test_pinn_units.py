@@ -122,6 +122,25 @@ def test_a_loss_that_begins_far_from_1_is_said(factor, said):
     assert [words in str(w.message) for w in found] == [True] * said
 
 
+@pytest.mark.parametrize(
+    ("factor", "weight", "light"),
+    [(1.0, 1e8, "equation 1"), (1e-5, 1.0, "equation 2"), (1.0, 1e-16, "start"), (1.0, 1e4, None)],
+)
+def test_terms_of_which_one_is_not_seen_beside_the_other_are_said(factor, weight, light):
+    start = Condition("start", column(0.0), 1.0, weight=weight)
+    sizes = torch.tensor([[1.0, factor]]).double()
+    problem = Problem(LINE, lambda u, t: sizes * (u(0) + u()), (start,), outputs=2)
+    words = f"the residuals of {light} are of the size"
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        train([Adam(1)], problem)
+    assert sum(words in str(w.message) for w in found) == (light is not None)
+    if factor == 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            train([Adam(1)], replace(scaled(problem), conditions=(replace(start, weight=1.0),)))
+
+
 def residual_losses(problem):
     """The losses of an untrained network at the points of train."""
     goal = objective(problem, MLP(problem.domain, (8,)))

@@ -45,12 +45,30 @@ def sizes_of(problem: Problem, n: int = 64) -> Sizes:
     batch, terms = some_points(problem, n), {}
     outputs = outputs_of(problem, batch)
     for term, at in batch.items():
-        rest = rows_at(problem, term, at, 0 * outputs)
-        answers = [rows_at(problem, term, at, outputs, seed) for seed in range(PROBES)]
-        moved = torch.stack([(found - rest).abs().amax(0) for found in answers]).amax(0)
+        moved, rest = answer(problem, term, at, outputs)
         size = torch.where(moved > 0, moved, rest.abs().amax(0))
         terms[term] = torch.where(size == 0, 1.0, size)
     return Sizes(outputs, terms)
+
+
+def answer(problem: Problem, term: str, at: Points, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """(how far a term's columns move from n = 0 to n = U p (k,), its rows at n = 0 (n, k))."""
+    rest = rows_at(problem, term, at, 0 * outputs)
+    answers = [rows_at(problem, term, at, outputs, seed) for seed in range(PROBES)]
+    return torch.stack([(found - rest).abs().amax(0) for found in answers]).amax(0), rest
+
+
+def pulls(problem: Problem, batch: Batch, outputs: Tensor) -> dict[str, float]:
+    """{term, or column of the equation: √weight times how far it moves} of those that n moves at all."""
+    found = {}
+    for term, at in batch.items():
+        moved, _ = answer(problem, term, at, outputs)
+        sizes = (at.weight.max().sqrt() * moved).tolist()
+        if term != "equation" or len(sizes) == 1:
+            sizes = [max(sizes)]
+        names = [term] if len(sizes) == 1 else [f"{term} {i + 1}" for i in range(len(sizes))]
+        found |= {name: size for name, size in zip(names, sizes) if 0 < size < math.inf}
+    return found
 
 
 def some_points(problem: Problem, n: int = 64) -> Batch:
@@ -169,7 +187,10 @@ def like(function: Callable[..., Any], original: Callable[..., Any], named: Any)
 
 
 def warn_of_units(objective: Objective, state: State) -> None:
-    """Say before the first step that sizes are far from 1 or from each other, and what to do."""
+    """Say before the first step that sizes are far from 1 or from each other, and what to do.
+
+    Sizes of the solution, of the first loss, and of the terms of the loss under their weights.
+    """
     problem = objective.trial.problem
     losses = objective.losses(state.theta, state.weighted())
     loss = float(sum(value.item() for value in losses.values()))
@@ -182,6 +203,7 @@ def warn_of_units(objective: Objective, state: State) -> None:
     try:
         batch = some_points(problem)
         sizes = outputs_of(problem, batch).tolist()
+        pulled = pulls(problem, batch, torch.tensor(sizes, dtype=torch.float64))
         zero = torch.zeros(problem.outputs, dtype=torch.float64)
         still = all(largest(rows_at(problem, t, at, zero)) < TINY for t, at in batch.items())
     except Exception:  # of a problem that takes no probes, nothing is known
@@ -195,6 +217,16 @@ def warn_of_units(objective: Objective, state: State) -> None:
             f"the solution seems to be of the size {said}, and a network gives 1: it will be learnt "
             "late or never. Train scaled(problem), the same in other units, or write the problem in "
             "units in which it is about 1",
+        )
+        return
+    light, heavy = (pick(pulled, key=pulled.__getitem__, default="") for pick in (min, max))
+    many = FAR if light.startswith("equation") else FAR**2  # of a condition one may want that
+    if pulled and pulled[heavy] > many * pulled[light]:
+        objective.warn(
+            "weights",
+            f"the residuals of {light} are of the size {pulled[light]:.1e}, those of {heavy} of "
+            f"{pulled[heavy]:.1e}, under their weights: the fit will see {heavy} alone. Train "
+            "scaled(problem), or give weights, or a factor in the residual, that bring them together",
         )
     elif still and problem.exact is None:
         objective.warn(
