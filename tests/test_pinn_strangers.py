@@ -1,6 +1,7 @@
 """Parameters that a term uses: the network's own are trained wherever they are, others are refused."""
 
 import functools
+import warnings
 
 import pytest
 import torch
@@ -142,3 +143,31 @@ def test_what_wants_no_gradient_may_be_used(stage):
     residual = lambda u, t, a, c: u(0) + k.detach() * other(t) * net(t) * source + a() * c
     unknowns = {"a": Field(MLP(BOX, (3,))), "c": Unknown(1.0)}
     assert trained(stage, residual, net, unknowns=unknowns).history.stopped is None
+
+
+@pytest.mark.parametrize(
+    ("residual", "idle"),
+    [
+        (lambda u, t, k: u(0) + k.detach() * u(), "k"),
+        (lambda u, t, k: u(0) + u() * torch.floor(k), "k"),
+        (lambda u, t, k: 0 * u(0) + k - 1, "network"),
+        (lambda u, t, k: u(0) + k * u(), None),
+    ],
+)
+def test_what_no_residual_answers_to_is_said(residual, idle):
+    problem = Problem(BOX, residual, unknowns={"k": Unknown(0.2)})
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        fit(problem, MLP(BOX, (4,)), [Adam(1)], points=8, progress=False)
+    said = [str(w.message) for w in heard if "no residual answers to" in str(w.message)]
+    assert [f"answers to {idle}:" in words for words in said] == [True] * (idle is not None)
+
+
+def test_an_unknown_is_found_beside_a_frozen_network_and_a_condition_that_it_is_not_in():
+    """k' of the least squares −k u = u′: k = −∫ u u′ / ∫ u², by NumPy."""
+    net = MLP(BOX, (4,)).requires_grad_(False)
+    problem = Problem(BOX, lambda u, t, k: u(0) + k * u(), (DATA,), unknowns={"k": Unknown(0.2)})
+    found = fit(problem, net, [LevenbergMarquardt(5)], points=T, progress=False)
+    u = found.partials(T)
+    value, slope = (v.detach().numpy() for v in (u(), u(0)))
+    assert abs(found.unknowns["k"] + (value * slope).sum() / (value**2).sum()) < 1e-9

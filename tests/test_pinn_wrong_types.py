@@ -30,6 +30,7 @@ from companion.pinn import (
     sampled,
     scaled,
 )
+from companion.pinn.stages import At
 from tests.fits import LINE
 
 ORIGIN = torch.zeros(1, 1)
@@ -45,8 +46,33 @@ def fitted(network=None, stages=None, problem=GROWTH, **rest):
     return fit(problem, network or MLP(LINE, (4,)), stages or [Adam(1)], progress=False, **rest)
 
 
+NEVER = Adam(10**9)  # what is refused is refused before its steps
+
+
 def ran(batches, **rest):
     return list(run(GROWTH, network(), [Adam(1)], batches, **rest))
+
+
+class Own:
+    """A stage of one's own, whose step gives what it is told to."""
+
+    def __init__(self, steps=2, memory=None, gives=None):
+        self.steps, self.memory, self.gives = steps, memory, gives
+
+    def init(self, objective, theta, batch):
+        return self.memory
+
+    def step(self, objective, at, batch, room):
+        losses, _ = objective.gradient(at.theta, batch)
+        return self.gives(at, {term: loss[None] for term, loss in losses.items()})
+
+
+def own(gives):
+    return lambda: fitted(stages=[Own(gives=gives)])
+
+
+def exactly(exact):
+    return lambda: fitted(problem=Problem(LINE, lambda u, t: u(0) - 1, exact=exact))
 
 
 def loaded(tmp_path, content):
@@ -65,6 +91,19 @@ WRONG = {
     "Causal(epsilon)": (lambda: Causal("t", "big"), "epsilon is 0 or more"),
     "Causal(axis)": (lambda: fitted(causal=Causal(1.5)), "the axis of time"),
     "fit(causal=True)": (lambda: fitted(causal=True), "[Cc]ausal"),
+    # a stage of one's own
+    "steps=0": (lambda: fitted(stages=[Own(0)]), "steps of Own is a whole number, 1 or more; got 0"),
+    "memory": (lambda: fitted(stages=[Own(memory=[{}, object()])]), "Own.init gives, for a checkpoint"),
+    "step gives θ": (own(lambda at, losses: (at.theta, losses)), r"Own.step gives \(At\(theta, memory"),
+    "step gives a part": (own(lambda at, losses: (At(at.theta[1:], None, 1), losses)), "a theta as it was"),
+    "step gives floats": (own(lambda at, losses: (At(1.0, None, 1), losses)), "theta, is a tensor"),
+    "step makes none": (own(lambda at, losses: (at, losses)), "expected 1 to 2; got 0"),
+    "step makes too many": (own(lambda at, losses: (At(at.theta, None, 9), losses)), "expected 1 to 2; got 9"),
+    "step loses a term": (own(lambda at, losses: (At(at.theta, None, 1), {})), r"tensors \(1,\) of equation"),
+    "step gives a number": (
+        own(lambda at, losses: (At(at.theta, None, 1), {"equation": losses["equation"][0]})),
+        r"tensors \(1,\) of equation",
+    ),
     # a box
     "Box(list)": (lambda: Box([0, 1]), "at least one axis"),
     "Box(nan)": (lambda: Box(t=(math.nan, 1)), "axis t needs two ends"),
@@ -89,6 +128,24 @@ WRONG = {
     "Problem(outputs=0)": (lambda: Problem(LINE, GROWTH.residual, outputs=0), "outputs"),
     "Problem(exact=3)": (lambda: Problem(LINE, GROWTH.residual, exact=3), "exact"),
     "Problem(ansatz=3)": (lambda: Problem(LINE, GROWTH.residual, ansatz=3), "ansatz"),
+    "Problem(unknown update)": (
+        lambda: Problem(LINE, lambda u, t, update: u(0) - update, unknowns={"update": Unknown(1.0)}),
+        "torch calls something else update",
+    ),
+    "Problem(residual without u)": (
+        lambda: fitted(problem=Problem(LINE, lambda u, t: t - 1)),
+        "equation is the same whatever is trained",
+    ),
+    "Problem(condition detached)": (
+        lambda: fitted(
+            problem=Problem(
+                LINE, GROWTH.residual, (Condition("c", ORIGIN, of=lambda u, t: u().detach()),)
+            )
+        ),
+        "c is the same whatever is trained",
+    ),
+    "Problem(exact NaN at an end)": (exactly(lambda t: torch.sin(t) / t), "infinite at 1 of 1000 points, as at t = 0"),
+    "Problem(exact 0)": (exactly(torch.zeros_like), "exact is 0 everywhere"),
     "Unknown(str)": (lambda: Unknown("x"), "guess"),
     "Unknown(nan)": (lambda: Unknown(math.nan), "low < guess < high"),
     "Unknown(inf)": (lambda: Unknown(math.inf), "low < guess < high"),
@@ -125,6 +182,12 @@ WRONG = {
     "fit(balance)": (lambda: fitted(balance=-1), "balance is a whole number"),
     "fit(metrics=list)": (lambda: fitted(metrics=[len]), "metric"),
     "fit(metrics=3)": (lambda: fitted(metrics={"a": 3}), "metric"),
+    "fit(metrics taken)": (lambda: fitted(stages=[NEVER], metrics={"loss": lambda u: 1.0}), "something else loss"),
+    "fit(metrics columns)": (
+        lambda: fitted(stages=[NEVER], metrics={"a": lambda u: LINE.points(2)}),
+        "a metric gives one number",
+    ),
+    "event.stop()": (lambda: fitted(callbacks=[lambda event: event.stop("")]), "stop says why, in words"),
     "fit(callbacks=function)": (lambda: fitted(callbacks=print), "callback"),
     "fit(method)": (lambda: fitted(method="magic"), "method is"),
     "fit(checkpoint=3)": (lambda: fitted(checkpoint=3), "checkpoint"),

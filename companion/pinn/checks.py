@@ -29,7 +29,8 @@ from companion.pinn.residuals import (
     rows_of,
     term_rows,
 )
-from companion.pinn.strangers import refuse_strangers
+from companion.pinn.solution import error_points
+from companion.pinn.strangers import refuse_constants, refuse_strangers
 from companion.pinn.trial import Trial, exact_of
 from companion.pinn.unknowns import Field
 
@@ -207,7 +208,7 @@ def refuse_misfits(trial: Trial) -> None:
     refuse_mixtures(parameters)
     x = problem.domain.points(16, "sobol")
     if problem.exact:
-        refuse_shape("exact", problem.exact(x), x, problem.outputs)
+        refuse_exact(problem)
     x = x.to(parameters[0])
     try:
         refuse_kinks(problem, network, x)
@@ -222,6 +223,27 @@ def refuse_misfits(trial: Trial) -> None:
     refuse_open(problem, network, parameters[0])
     refuse_terms(problem, trial.params(), x)
     refuse_strangers(trial, x)
+    refuse_constants(trial, x)
+
+
+def refuse_exact(problem: Problem) -> None:
+    """Raise ValueError for an exact solution by which no relative error can be measured."""
+    x = error_points(problem)
+    with torch.no_grad():
+        u = exact_of(problem)(x)
+    refuse_shape("exact", u, x, problem.outputs)
+    if not (finite := u.isfinite().all(1)).all():
+        place = x[int(finite.int().argmin())].tolist()
+        where = ", ".join(f"{name} = {v:g}" for name, v in zip(problem.domain.names, place))
+        raise ValueError(
+            f"exact is NaN or infinite at {int((~finite).sum())} of {len(x)} points, as at {where}: no "
+            "error can be measured. Give it a value there, by torch.where for one, or leave exact out"
+        )
+    if not u.any():
+        raise ValueError(
+            "exact is 0 everywhere, and the error is measured as a share of it: leave exact out, and "
+            'look at a metric, fit(..., metrics={"size": lambda u: u(x).abs().max()})'
+        )
 
 
 def refuse_open(problem: Problem, network: Function, like: Tensor) -> None:

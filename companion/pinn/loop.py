@@ -6,7 +6,7 @@ report, a checkpoint, a stop) is the caller's: fit is this loop with its usual p
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from companion.pinn.batches import Batches
 from companion.pinn.checks import refuse_misfits
 from companion.pinn.problem import Problem
 from companion.pinn.processes import ALONE, Processes
-from companion.pinn.residuals import equation_at
+from companion.pinn.residuals import Batch, equation_at
 from companion.pinn.solution import History, Solution
 from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.state import State, fingerprint
@@ -62,7 +62,9 @@ class Event:
         return Solution(trial, History(list(self.state.records), self.stopped))
 
     def stop(self, why: str) -> None:
-        """End the run here."""
+        """End the run here. Raises ValueError for a reason without words."""
+        if not isinstance(why, str) or not why:
+            raise ValueError(f'stop says why, in words: event.stop("good enough"); got {why!r}')
         self.stopped = self.stopped or why
 
     def break_off(self, why: str) -> None:
@@ -156,7 +158,25 @@ def refuse_untrainable(objective: Objective, stages: Sequence[Stage], state: Sta
     refuse_different(objective, state)
     batch = state.weighted()
     for stage in stages[state.stage :]:
-        stage.init(objective, state.theta, batch)
+        refuse_memory(stage, stage.init(objective, state.theta, batch))
+
+
+def refuse_memory(stage: Stage, memory: Any) -> None:
+    """Raise TypeError for what a checkpoint could be written of, and not be read again."""
+    if isinstance(memory, dict):
+        inner = list(memory.values())
+    elif isinstance(memory, (list, tuple)):
+        inner = list(memory)
+    else:
+        need_kind(
+            f"what {type(stage).__name__}.init gives, for a checkpoint,",
+            memory,
+            (Tensor, int, float, str, type(None)),
+            "tensors, numbers, lists and dictionaries",
+        )
+        return
+    for part in inner:
+        refuse_memory(stage, part)
 
 
 def refuse_different(objective: Objective, state: State) -> None:
@@ -221,8 +241,10 @@ def stepped(
     batch, memory = state.weighted(), state.memory
     if memory is None:
         memory = stage.init(objective, state.theta, batch)
+    before = At(state.theta, memory, state.made)
     with torch.no_grad():
-        at, losses = stage.step(objective, At(state.theta, memory, state.made), batch, count)
+        found = stage.step(objective, before, batch, count)
+    at, losses = refuse_step(stage, found, before, batch, count)
     after = replace(
         state,
         theta=at.theta,
@@ -232,6 +254,36 @@ def stepped(
         seconds=state.seconds + time.perf_counter() - begun,
     )
     return after, losses
+
+
+def refuse_step(stage: Stage, found: Any, before: At, batch: Batch, room: int) -> tuple[At, Losses]:
+    """What a stage gives for a step. Raises TypeError or ValueError unless it is (At, losses)."""
+    what = f"{type(stage).__name__}.step gives"
+    expected = "(At(theta, memory, made), {term: losses})"
+    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], At)):
+        raise TypeError(f"{what} {expected}; got {type(found).__name__}")
+    at, losses = found
+    need_kind(f"{what} theta,", at.theta, Tensor, "a tensor")
+    if at.theta.shape != before.theta.shape or at.theta.dtype != before.theta.dtype:
+        raise ValueError(
+            f"{what} a theta as it was given, {tuple(before.theta.shape)} of {before.theta.dtype}; got "
+            f"{tuple(at.theta.shape)} of {at.theta.dtype}"
+        )
+    need_kind(f"{what} made,", at.made, int, "a whole number")
+    made = at.made - before.made
+    if not 1 <= made <= room:
+        raise ValueError(
+            f"{what} at.made, of the step after it: expected {before.made + 1} to {before.made + room}; "
+            f"got {at.made}. Write At(theta, memory, at.made + 1)"
+        )
+    need_kind(f"{what} the losses,", losses, Mapping, expected)
+    shapes = {term: getattr(loss, "shape", None) for term, loss in losses.items()}
+    if shapes != dict.fromkeys(batch, torch.Size([made])):
+        raise ValueError(
+            f"{what} the losses before each step, tensors ({made},) of {', '.join(batch)}; got {losses}. "
+            "Write {term: loss[None] for term, loss in losses.items()}"
+        )
+    return at._replace(theta=at.theta.detach()), losses
 
 
 def on_from(state: State, stages: Sequence[Stage]) -> State:
@@ -302,3 +354,4 @@ def refuse_stages(stages: Sequence[Stage]) -> None:
             raise TypeError(
                 f"a stage is Adam(...), LBFGS(...) or LevenbergMarquardt(...); got {stage!r}"
             )
+        need_whole(f"steps of {type(stage).__name__}", stage.steps, 1)

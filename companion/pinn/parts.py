@@ -12,7 +12,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from numbers import Real
@@ -177,7 +177,7 @@ def hidden(objective: Objective, state: State) -> dict[str, float]:
     return {"unweighted": whole.item(), "smallest_weight": smallest.item()}
 
 
-def number(name: str, value: Any, taken: Mapping[str, Any]) -> float:
+def number(name: str, value: Any, taken: Container[str]) -> float:
     """A metric's value as a float. Raises ValueError for a name that is taken, or for no number."""
     if name in taken:
         raise ValueError(f"the history calls something else {name}: give the metric another name")

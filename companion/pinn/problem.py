@@ -19,7 +19,7 @@ from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from companion.operators import Partials
 from companion.pinn.arguments import (
@@ -44,6 +44,9 @@ RECORDED = {
     *("stage", "number", "step", "seconds", "loss", "unweighted", "smallest_weight", "norms"),
     *("unknowns", "error", "ansatz", "u", "window"),
 }
+
+
+TAKEN = nn.ModuleDict(), nn.ParameterDict()  # unknowns are kept in them, under their names
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,10 @@ class Problem:
                 "another name"
             )
         for name, unknown in self.unknowns.items():
+            if any(hasattr(kept, str(name)) for kept in TAKEN):
+                raise ValueError(
+                    f"a module of torch calls something else {name}: give the unknown another name"
+                )
             if not isinstance(unknown, (Unknown, Field)):
                 raise TypeError(
                     f"an unknown is Unknown(guess) or Field(network); {name} is {unknown!r}"

@@ -154,12 +154,17 @@ class Solution(nn.Module):
         return cls(trial, history)
 
 
+def error_points(problem: Problem, n: int = 1000) -> Tensor:
+    """Where the error is measured, see relative_error."""
+    return problem.domain.points(n, "grid" if problem.domain.dimension <= 3 else "sobol")
+
+
 def relative_error(u_of: Function, problem: Problem, n: int = 1000) -> float:
     """‖u − u*‖ / ‖u*‖ at about n points of the domain; u* is taken in float64.
 
     On a grid up to three dimensions; beyond, a grid would have hardly a point inside.
     """
-    x = problem.domain.points(n, "grid" if problem.domain.dimension <= 3 else "sobol")
+    x = error_points(problem, n)
     like: Any = next(u_of.parameters()) if isinstance(u_of, nn.Module) else x
     with torch.no_grad():
         exact = exact_of(problem)(x)

@@ -1,4 +1,7 @@
-"""What a term uses, wants a gradient, and is not trained: found before the first step, and named."""
+"""What a term uses, wants a gradient, and is not trained; what is trained, and no term uses.
+
+Both are found before the first step, and named.
+"""
 
 from contextlib import suppress
 from functools import partial
@@ -10,8 +13,9 @@ from torch import Tensor, nn
 
 from companion.operators.graphs import graph_leaves
 from companion.pinn.problem import Problem
-from companion.pinn.residuals import all_parts, every_term
-from companion.pinn.trial import Trial
+from companion.pinn.residuals import all_parts, batch_of, every_term
+from companion.pinn.state import State
+from companion.pinn.trial import Objective, Trial
 
 
 def hard_values(problem: Problem) -> list[Any]:
@@ -43,6 +47,47 @@ def refuse_strangers(trial: Trial, x: Tensor) -> None:
                 "the problem, which the residual asks for by name: unknowns={'k': Unknown(0.2)} for a "
                 "number, {'a': Field(network)} for a network; or detach it"
             )
+
+
+def refuse_constants(trial: Trial, x: Tensor) -> None:
+    """Raise ValueError for a term that is the same whatever is trained; under a frozen network one may be."""
+    if not any(name.startswith("network.") for name in trial.shapes):
+        return
+    theta = trial.theta().requires_grad_()
+    for name, at in batch_of(trial.problem, x).items():
+        with torch.enable_grad():
+            rows = trial.at(theta, {name: at})[name][0]
+        if not rows.requires_grad:
+            raise ValueError(
+                f"{name} is the same whatever is trained: does it leave u out, detach or round it, or "
+                "does the ansatz leave the network out? Build it from u() and its derivatives"
+            )
+
+
+def warn_of_idle(objective: Objective, state: State) -> None:
+    """Say before the first step which unknowns, or that the network, no residual answers to."""
+    trial = objective.trial
+    theta = state.theta.detach().requires_grad_()
+    generator = torch.Generator().manual_seed(0)
+    with torch.enable_grad():
+        found = objective.rows(theta, state.weighted())
+        sums = [  # by random factors: of a Jacobian that is not 0 this is not 0
+            (rows * torch.rand(rows.shape, generator=generator).to(rows)).sum()
+            for rows, _ in found.values()
+        ]
+        total = torch.stack(sums).sum()
+        (slope,) = torch.autograd.grad(total, theta, materialize_grads=True)
+    moved = {name: bool((part != 0).any()) for name, part in trial.split(slope).items()}
+    idle = [name for name in trial.thetas if not moved.get(f"thetas.{name}", True)]
+    for kind in ("network", *(f"fields.{name}" for name in trial.fields)):
+        own = [moves for name, moves in moved.items() if name.startswith(f"{kind}.")]
+        idle += [kind.removeprefix("fields.")] if own and not any(own) else []
+    if idle:
+        objective.warn(
+            "idle",
+            f"no residual answers to {', '.join(idle)}: what is trained of it stays as it is. Is it "
+            "detached, turned into a float, multiplied by 0, or rounded?",
+        )
 
 
 def named_leaf(problem: Problem, leaf: Tensor) -> str:

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from companion.pinn.arguments import need_function, need_kind, need_whole
 from companion.pinn.batches import Batches, fixed, refuse_points, sampled
 from companion.pinn.loop import Event, first_state, refuse_untrainable, started, steps
-from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, record
-from companion.pinn.problem import Problem
+from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, number, record
+from companion.pinn.problem import RECORDED, Problem
 from companion.pinn.processes import ALONE, Processes
 from companion.pinn.solution import History, Solution
 from companion.pinn.stages import Stage
 from companion.pinn.state import State, load
+from companion.pinn.strangers import warn_of_idle
 from companion.pinn.trial import Causal, Objective
 from companion.pinn.units import warn_of_units
 
@@ -66,10 +67,11 @@ def fit(
     every so many steps the gradient norms of all terms are brought closer to each other; 0: never.
 
     log_interval: steps, or a timedelta, between two records; at each the losses are looked at too.
-    metrics: {name: function of the Solution}, recorded. callbacks: called with the Event of each step;
-    where a record was made it is event.record; event.stop("why") ends the fit. checkpoint: a file;
-    written with every record and when the fit is interrupted, and if it is there the fit goes on from
-    it, to the same bits; more stages may follow those it was written in, and other log intervals.
+    metrics: {name: function of the Solution}, recorded, and tried once before the first step.
+    callbacks: called with the Event of each step, to look at it; where a record was made it is
+    event.record; event.stop("why") ends the fit. checkpoint: a file; written with every record and when
+    the fit is interrupted, and if it is there the fit goes on from it, to the same bits; more stages may
+    follow those it was written in, and other log intervals.
     processes: joined(), where several make this fit (see pinn.processes): each calls fit with the same
     arguments and gets the same solution; the first shows the bar and writes the checkpoint.
 
@@ -97,8 +99,10 @@ def fit(
         Progress(progress and not processes.rank, sum(stage.steps for stage in stages), state.step),
         Checkpoint(checkpoint, identity) if checkpoint else None,
     )
+    try_metrics(metrics or {}, objective, state)
     if not state.step and not isinstance(network, Solution):
         warn_of_units(objective, state)
+        warn_of_idle(objective, state)
     with Interrupt(processes.count == 1) as ctrl_c, parts.progress:
         event = None
         for event in steps(objective, stages, batches, balance, state):
@@ -200,6 +204,14 @@ def refuse_settings(seed: int, balance: int, metrics: Any, callbacks: Any, check
     need_kind("checkpoint", checkpoint, (str, Path, type(None)), "the name of a file")
 
 
+def try_metrics(metrics: Mapping[str, Metric], objective: Objective, state: State) -> None:
+    """Raise what a metric would raise at the first record."""
+    solution = Solution(objective.trial, History(list(state.records)))
+    objective.trial.load(state.theta)
+    for name, metric in metrics.items():
+        number(name, metric(solution), RECORDED | set(state.batch))
+
+
 def usual_resample(problem: Problem, stages: Sequence[Stage], points: Any, sampler: str) -> int:
     """After how many steps points are drawn anew, if nobody says it; 0: never."""
     if problem.domain.dimension == 1 or sampler == "grid" or not isinstance(points, Integral):
@@ -264,5 +276,9 @@ def points_named(points: Any) -> str:
 
 def named(stage: Stage) -> str:
     """A stage with its settings, but for the number of its steps."""
-    settings = [f"{name}={value!r}" for name, value in vars(stage).items() if name != "steps"]
+    settings = [
+        f"{name}={value!r}"
+        for name, value in getattr(stage, "__dict__", {}).items()
+        if name != "steps"
+    ]
     return f"{type(stage).__name__}({', '.join(settings)})"

@@ -220,7 +220,8 @@ class Objective:
             leaf = theta.detach().requires_grad_()
             losses = self.losses(leaf, batch)
             slopes: list[Tensor] = []
-            for loss in losses.values():
+            for loss in losses.values():  # of a frozen network it may depend on nothing
+                loss = loss if loss.requires_grad else loss + 0 * leaf.sum()
                 slopes += torch.autograd.grad(loss, leaf, materialize_grads=True, retain_graph=True)
         found = self.processes.total(*[loss.detach() for loss in losses.values()], *slopes)
         return dict(zip(losses, found)), {t: s.norm() for t, s in zip(losses, found[len(losses) :])}
