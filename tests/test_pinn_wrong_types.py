@@ -14,12 +14,16 @@ from companion.pinn import (
     Box,
     Causal,
     Condition,
+    Dirichlet,
     Field,
     Fourier,
+    Integral,
     LevenbergMarquardt,
+    Periodic,
     Problem,
     Siren,
     Solution,
+    Start,
     Unknown,
     batch_of,
     check,
@@ -75,6 +79,15 @@ def exactly(exact):
     return lambda: fitted(problem=Problem(LINE, lambda u, t: u(0) - 1, exact=exact))
 
 
+def given_by(of):
+    return lambda: fitted(problem=Problem(LINE, GROWTH.residual, (Condition("c", ORIGIN, of=of),)))
+
+
+def hard(*conditions):
+    box = Box(t=(0.0, 1.0), x=(0.0, 1.0))
+    return lambda: Problem(box, lambda u, x: u(0), hard=conditions)
+
+
 def loaded(tmp_path, content):
     (tmp_path / "u.pt").write_bytes(content)
     return Solution.load(tmp_path / "u.pt", GROWTH, network())
@@ -108,6 +121,8 @@ WRONG = {
     "Box(list)": (lambda: Box([0, 1]), "at least one axis"),
     "Box(nan)": (lambda: Box(t=(math.nan, 1)), "axis t needs two ends"),
     "Box(None)": (lambda: Box(t=None), "axis t needs two ends"),
+    "Box(words)": (lambda: Box(t=("0", "1")), "axis t needs two ends"),
+    "Box(too long)": (lambda: Box(t=(-1e308, 1e308)), "axis t needs two ends"),
     "Box(infinite)": (lambda: Box(t=(0.0, math.inf)), "both finite"),
     # a condition
     "Condition(points=None)": (lambda: Condition("c", None), "condition 'c'.*points"),
@@ -117,6 +132,46 @@ WRONG = {
     "Condition(weight=str)": (lambda: Condition("c", ORIGIN, weight="big"), "condition 'c'.*weight"),
     "Condition(of=3)": (lambda: Condition("c", ORIGIN, of=3), "condition 'c'.*of"),
     "Condition(given=3)": (lambda: Condition("c", ORIGIN, given=3), "condition 'c'.*given"),
+    "Condition(name=3)": (lambda: Condition(3, ORIGIN), "the name of a condition is a word"),
+    "Condition(values masked)": (
+        lambda: Condition("c", LINE.points(2), np.ma.masked_greater([[1.0], [2.0]], 1.5)),
+        "1 of 2 values that are masked",
+    ),
+    "Condition(of gives None)": (given_by(lambda u, t: None), "of in condition 'c' .*; got None"),
+    "Condition(of gives an array)": (given_by(lambda u, t: np.ones((1, 1))), "of in condition 'c' .*; got array"),
+    "Condition(of gives no column)": (given_by(lambda u, t: u()[:, :0]), r"c returns one row .* got \(1, 0\)"),
+    "Condition(given, not asked for)": (
+        lambda: Condition("c", ORIGIN, given={"g": ORIGIN}),
+        "asks for g nowhere: write of=lambda u, x, g",
+    ),
+    "Condition(beside, not asked for)": (lambda: Condition("c", ORIGIN, beside={"e": ORIGIN}), "asks for e nowhere"),
+    # a hard condition
+    "Start(list)": (lambda: Start([1.0]), "the values of Start are one number, finite"),
+    "Start(gives an array)": (hard(Start(lambda x: x[:, 1:].numpy())), "what the values of Start give"),
+    "Start(gives float32)": (hard(Start(lambda x: x[:, 1:].float())), "float32 at points of torch.float64"),
+    "Start(gives NaN)": (hard(Start(lambda x: torch.log(x[:, 1:]))), "of Start are NaN or infinite at t = 0, x = 0"),
+    "Start(slopes give None)": (hard(Start(1.0, lambda x: None)), "what the slopes of Start give"),
+    "Dirichlet(an output twice)": (hard(Dirichlet("x", outputs=(0, 0))), "columns of u, 0 to 0, each once"),
+    "Periodic(a start that jumps)": (
+        hard(Start(lambda x: x[:, 1:]), Periodic("x")),
+        r"leave the value 1 away from what Periodic\('x'\)",
+    ),
+    "Periodic(a start with a kink)": (
+        hard(Start(lambda x: (x[:, 1:] - 0.5) ** 2), Periodic("x")),
+        r"leave the slope 2 away from what Periodic\('x'\)",
+    ),
+    # an integral
+    "Integral(upto)": (lambda: Integral(*LINE.quadrature(2), axes=("t",), upto="yes"), "upto in an Integral"),
+    "Integral(kernel gives an array)": (
+        lambda: fitted(
+            problem=Problem(
+                LINE,
+                lambda u, t, mass: u(0) - mass,
+                integrals={"mass": Integral(*LINE.quadrature(2), kernel=lambda x, y: np.ones((16, 2)))},
+            )
+        ),
+        "what the kernel of mass gives",
+    ),
     # a problem
     "Problem(domain)": (lambda: Problem((0, 1), GROWTH.residual), "domain.*Box"),
     "Problem(residual)": (lambda: Problem(LINE, 3), "residual"),

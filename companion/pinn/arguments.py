@@ -44,6 +44,11 @@ def need_function(what: str, value: Any, expected: str) -> None:
 
 def tensor_of(whose: str, what: str, value: Any) -> Tensor:
     """A value as a float64 tensor. Raises ValueError unless all its numbers are real and finite."""
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{whose} has {np.ma.count_masked(value)} of {np.size(value)} {what} that are masked; leave "
+            "those rows out"
+        )
     try:
         found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
     except (TypeError, ValueError) as error:

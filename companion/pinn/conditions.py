@@ -12,6 +12,7 @@ are those of the network itself, whose first columns have them: cos and sin of a
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TypeAlias
 
 from torch import Tensor
@@ -154,9 +155,15 @@ def _refuse_values(what, values):
     """Raise TypeError or ValueError unless these are numbers, all finite, or a function."""
     if callable(values):
         return
-    if not isinstance(values, Tensor):
+    if isinstance(values, Real):
         need_number(what, values)
-    elif values.ndim != 2 or len(values) != 1 or values.is_complex() or not values.isfinite().all():
+    elif (
+        not isinstance(values, Tensor)
+        or values.ndim != 2
+        or len(values) != 1
+        or values.is_complex()
+        or not values.isfinite().all()
+    ):
         raise ValueError(
             f"{what} are one number, finite ones for each output (1, m), or a function of the points; "
             f"got {values!r}"

@@ -38,10 +38,9 @@ class Box:
             )
         if units is not None and not isinstance(units, Mapping):
             raise TypeError(f'units is a dictionary, {{"t": "days"}}; got {units!r}')
-        for name, ends in axes.items():
-            _refuse_ends(name, ends)
         self.names = tuple(axes)
-        ends = torch.tensor(list(axes.values()), dtype=torch.float64)
+        pairs = [_ends_of(name, ends) for name, ends in axes.items()]
+        ends = torch.tensor(pairs, dtype=torch.float64)
         self.low, self.high = ends.unbind(1)
         self.periodic: frozenset[str] = frozenset()
         self.flat: frozenset[tuple[str, str]] = frozenset()
@@ -210,13 +209,14 @@ class Box:
         return f"Box({', '.join(ends)})"
 
 
-def _refuse_ends(name, ends):
-    """Raise ValueError unless ends is (low, high), with low < high, both finite."""
+def _ends_of(name, ends):
+    """(low, high) of an axis. Raises ValueError unless low < high, both finite, and their distance too."""
     try:
-        low, high = (float(end) for end in ends)
+        low, high = (math.nan if isinstance(end, str) else float(end) for end in ends)
     except (TypeError, ValueError):
         low, high = math.nan, math.nan
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    if not 0 < high - low < math.inf:
         raise ValueError(
             f"axis {name} needs two ends, low < high, both finite: {name}=(0.0, 1.0); got {ends}"
         )
+    return low, high

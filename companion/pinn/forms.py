@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from companion.operators import Partials
+from companion.pinn.arguments import need_kind
 from companion.pinn.conditions import (
     Dirichlet,
     Hard,
@@ -171,11 +173,16 @@ def form_of(box: Box, hard: tuple[Hard, ...], outputs: int) -> Form:
     for c in hard:
         chosen = getattr(c, "outputs", None)
         if chosen is not None and not (
-            isinstance(chosen, tuple) and chosen and set(chosen) <= set(range(outputs))
+            isinstance(chosen, tuple)
+            and chosen
+            and all(isinstance(k, Integral) for k in chosen)
+            and len(set(chosen)) == len(chosen)
+            and set(chosen) <= set(range(outputs))
         ):
             raise ValueError(
-                f"the outputs of {c} are a tuple of columns of u, 0 to {outputs - 1}; got {chosen!r}"
+                f"the outputs of {c} are a tuple of columns of u, 0 to {outputs - 1}, each once; got {chosen!r}"
             )
+        refuse_values(box, c)
     starts = [c for c in hard if isinstance(c, Start)]
     scale = 1.0
     for start in starts:
@@ -186,12 +193,37 @@ def form_of(box: Box, hard: tuple[Hard, ...], outputs: int) -> Form:
     return form
 
 
+def refuse_values(box: Box, c: Hard, n: int = 64) -> None:
+    """Raise TypeError or ValueError unless the functions of a condition give real, finite tensors."""
+    for what in ("values", "slopes"):
+        values = getattr(c, what, None)
+        for axis, side in faces(c, box) if callable(values) else ():
+            x = box.edge(n, None, 0, **{axis: box.ends()[axis][SIDES.index(side)]})
+            found = values(x)
+            whose = f"the {what} of {named(c)}"
+            need_kind(f"what {whose} give", found, Tensor, "a tensor (n, m), by functions of torch")
+            if found.dtype != x.dtype:
+                raise ValueError(
+                    f"{whose} are {found.dtype} at points of {x.dtype}: write values(x).to(x), and a "
+                    "complex one as two outputs"
+                )
+            if found.ndim != 2 or len(found) != len(x):
+                continue  # which is refused where the columns are looked at
+            wrong = ~found.isfinite().all(1)
+            if wrong.any():
+                place = x[int(wrong.int().argmax())].tolist()
+                where = ", ".join(f"{n} = {v:g}" for n, v in zip(box.names, place))
+                raise ValueError(f"{whose} are NaN or infinite at {where}")
+
+
 def refuse_contradictions(form: Form, n: int = 64) -> None:
     """Raise ValueError unless G fulfils every condition on the whole of its faces."""
     for c in form.hard:
         for axis, side in faces(c, form.box):
             end = form.box.ends()[axis][SIDES.index(side)]
             x = form.box.edge(n, None, 0, **{axis: end})
+            if isinstance(c, Periodic) and side == "low":
+                continue  # it is compared with the other end, once
             for what, found, asked in claims(form, c, x, axis):
                 off = (found - asked).detach().abs()
                 if not off.max() <= AGREE * (1 + asked.detach().abs().max()):
@@ -206,9 +238,14 @@ def refuse_contradictions(form: Form, n: int = 64) -> None:
 
 def claims(form: Form, c: Hard, x: Tensor, axis: str) -> Iterator[tuple[Any, ...]]:
     """(what, as G has it, as it is asked for) on a face of a condition."""
-    if isinstance(c, Periodic):
-        return
     u, column = Partials(form.given, x), form.box.column(axis)
+    if isinstance(c, Periodic):
+        other = x.clone()
+        other[:, column] = form.box.low[column]
+        start = Partials(form.given, other)
+        yield "value", u(), start()
+        yield "slope", u(column), start(column)
+        return
     if isinstance(c, Neumann):
         yield "slope", u(column), torch.full_like(u(column), c.slope)
         return

@@ -55,6 +55,7 @@ class Integral:
         if self.kernel is not None:
             need_function("kernel in an Integral", self.kernel, "k(x, y) → (n, m)")
         need_kind("axes in an Integral", self.axes, tuple, 'a tuple of names, ("x",)')
+        need_kind("upto in an Integral", self.upto, bool, "True or False")
         for what in ("points", "weights"):
             object.__setattr__(self, what, tensor_of("an Integral", what, getattr(self, what)))
         if self.points.ndim != 2 or not len(self.points):
@@ -132,6 +133,9 @@ class Integral:
         """k(x, y) (n, m) at points x (n, d) and y (1 or n, m, d)."""
         kernel: Any = self.kernel
         found = kernel(x[:, None], y, **asked_by(kernel, numbers))
+        need_kind(
+            f"what the kernel of {name} gives", found, Tensor, "a tensor, by functions of torch"
+        )
         n, m = len(x), y.shape[1]
         if found.shape not in ((n, m), (n, m, 1)):
             raise ValueError(

@@ -79,6 +79,7 @@ class Condition:
     beside: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        need_kind("the name of a condition", self.name, str, 'a word, as "start"')
         need_function(f"of in condition {self.name!r}", self.of, "of(u, x) → (k, c)")
         need_kind(
             f"condition {self.name!r}: given", self.given, Mapping, "a dictionary, {name: table}"
@@ -113,6 +114,12 @@ class Condition:
                 )
         if both := set(beside) & set(self.given):
             raise ValueError(f"{said} and given have {', '.join(sorted(both))} both")
+        tables = {**beside, **self.given}
+        if idle := [name for name in tables if not asked_by(self.of, {name: 0})]:
+            raise ValueError(
+                f"of in condition {self.name!r} asks for {', '.join(map(str, idle))} nowhere: write "
+                f"of=lambda u, x, {', '.join(map(str, idle))}: …"
+            )
 
     def _kept(self, what, value):
         """Keep a field as a tensor; return it."""
@@ -148,6 +155,9 @@ class Condition:
     ) -> Tensor:
         """of(u, x, …) − values, one row for each point; named: what `of` may ask for by name."""
         found = self.of(u, x, **asked_by(self.of, named or {}))
+        need_kind(
+            f"of in condition {self.name!r}", found, Tensor, "a function that gives a tensor (k, c)"
+        )
         one_for_all = (
             torch.as_tensor(self.values).ndim == 0 and found.ndim == 2 and len(found) == len(x)
         )

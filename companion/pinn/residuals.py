@@ -236,7 +236,7 @@ def rows_of(
         rows = condition.residual(u, at.x, at.values, named)
     if not isinstance(rows, torch.Tensor):
         raise TypeError(f"{term} returns a tensor (n, k); got {type(rows).__name__}")
-    if rows.ndim != 2 or len(rows) != len(at.x):
+    if rows.ndim != 2 or len(rows) != len(at.x) or not rows.shape[1]:
         raise ValueError(
             f"{term} returns one row for each point, ({len(at.x)}, k); got {tuple(rows.shape)}. "
             "Join several equations with torch.cat([...], 1)"
