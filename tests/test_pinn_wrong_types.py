@@ -17,6 +17,7 @@ from companion.pinn import (
     Dirichlet,
     Field,
     Fourier,
+    History,
     Integral,
     LevenbergMarquardt,
     Periodic,
@@ -35,6 +36,7 @@ from companion.pinn import (
     scaled,
 )
 from companion.pinn.stages import At
+from companion.pinn.trial import Trial
 from tests.fits import LINE
 
 ORIGIN = torch.zeros(1, 1)
@@ -289,6 +291,64 @@ WRONG = {
 def test_what_is_wrong_is_named(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+@pytest.mark.parametrize("x", [np.zeros((2, 1)), [[0.5]], 0.5, None, torch.zeros(3), 1j * ORIGIN])
+def test_a_solution_is_called_with_points(x):
+    with pytest.raises(TypeError, match=r"u is called with points, a real tensor \(n, 1\)"):
+        Solution(Trial(GROWTH, network()), History())(x)
+
+
+@pytest.mark.parametrize(
+    ("problem", "net", "said"),
+    [
+        (
+            Problem(Box(t=(0.0, 2.0)), GROWTH.residual),
+            MLP(Box(t=(0.0, 2.0)), (4,)),
+            "another function here",
+        ),
+        (Problem(LINE, GROWTH.residual, hard=(Start(1.0),)), network(), "another function here"),
+        (GROWTH, MLP(LINE, (4,), activation="sin"), "another function here"),
+        (None, network(), "problem is a Problem"),
+        (GROWTH, None, "network is an nn.Module"),
+        (GROWTH, network().float(), None),
+    ],
+)
+def test_a_solution_is_loaded_into_its_like_alone(problem, net, said, tmp_path):
+    first = MLP(LINE, (4,), seed=1)
+    Solution(Trial(GROWTH, first), History()).save(tmp_path / "u.pt")
+    if said:
+        with pytest.raises((ValueError, TypeError), match=said):
+            Solution.load(tmp_path / "u.pt", problem, net)
+    else:
+        x, u = LINE.points(5), Solution.load(tmp_path / "u.pt", problem, net)
+        assert torch.allclose(u(x.float()).double(), first(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("path", ["", 3, None, b"u.pt"])
+def test_a_path_is_the_name_of_a_file(path):
+    solution = Solution(Trial(GROWTH, network()), History())
+    with pytest.raises((ValueError, TypeError), match="is the name of a file"):
+        solution.save(path)
+    if path != "":
+        with pytest.raises(TypeError, match="is the name of a file"):
+            Solution.load(path, GROWTH, network())
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], ["a"], 3, None, [1j], "12"])
+def test_a_profile_needs_numbers(values):
+    data = Condition("data", LINE.points(3), 1.0, sigma=0.1)
+    problem = Problem(LINE, lambda u, t, k: u(0) - k, (data,), unknowns={"k": Unknown(1.0)})
+    with pytest.raises(ValueError, match="a profile needs finite numbers to hold k at"):
+        Solution(Trial(problem, network()), History()).profile("k", values)
+
+
+def test_seconds_since_1970_are_too_long_for_float32():
+    day = Box(t=(1.7e9, 1.7e9 + 86400))
+    problem = Problem(day, lambda u, t: u(0) - 1e-5, (Condition("c", day.edge(1, t=1.7e9), 1.0),))
+    with pytest.raises(ValueError, match=r"along t numbers of torch.float32 are 2e\+02 apart"):
+        fitted(MLP(day, (4,)).float(), problem=problem)
+    fitted(MLP(day, (4,)), problem=scaled(problem))
 
 
 @pytest.mark.parametrize("content", [b"", b"no solution"])

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from companion.operators import Partials
 from companion.pinn.arguments import need_kind, need_number
 from companion.pinn.differences import by_differences, has_graph
+from companion.pinn.domain import Box
 from companion.pinn.networks import Centred, Kinks
 from companion.pinn.problem import Function, Problem
 from companion.pinn.residuals import (
@@ -34,6 +35,7 @@ from companion.pinn.strangers import refuse_constants, refuse_strangers
 from companion.pinn.trial import Trial, exact_of
 from companion.pinn.unknowns import Field
 
+COARSE = 1e-3  # of an axis that numbers beside each other may be apart
 LOOSE = 1e-4  # tolerance of a reference that is differentiated by differences
 
 
@@ -206,6 +208,7 @@ def refuse_misfits(trial: Trial) -> None:
     problem, network = trial.problem, trial.network
     parameters = list(trial.parameters())
     refuse_mixtures(parameters)
+    refuse_coarse(problem.domain, parameters[0].dtype)
     x = problem.domain.points(16, "sobol")
     if problem.exact:
         refuse_exact(problem)
@@ -357,6 +360,17 @@ def refuse_mixtures(parameters: Iterable[nn.Parameter]) -> None:
             f"the network's parameters are {' and '.join(kinds)}; bring all to one place: "
             "network.to(device(), torch.float64)"
         )
+
+
+def refuse_coarse(box: Box, dtype: torch.dtype) -> None:
+    """Raise ValueError for an axis along which numbers of a dtype are too far apart: a date, in seconds."""
+    for name, (low, high) in box.ends().items():
+        apart = torch.finfo(dtype).eps * max(abs(low), abs(high))
+        if apart > COARSE * (high - low):
+            raise ValueError(
+                f"along {name} numbers of {dtype} are {apart:.2g} apart, and {box} is {high - low:.2g} long: "
+                f"measure {name} from {low:g}, {name}=(0.0, {high - low:g})"
+            )
 
 
 def refuse_shape(what: str, u: Tensor, x: Tensor, outputs: int) -> None:

@@ -7,13 +7,18 @@ from typing import Any
 
 import torch
 
+from companion.pinn.arguments import need_kind
+
 
 def write(path: str | Path, content: Any, what: str) -> None:
     """Keep content in a file; whoever is killed while writing leaves the old one.
 
     Raises OSError, with the path in it, where it cannot be written.
     """
+    need_kind(f"where to keep the {what}", path, (str, Path), "the name of a file")
     path = Path(path)
+    if not path.name:
+        raise ValueError(f"where to keep the {what} is the name of a file; got {str(path)!r}")
     partly = path.with_name(f"{path.name}.part")
     try:
         with open(partly, "wb") as file:
@@ -34,6 +39,7 @@ def read(path: str | Path, what: str) -> Any:
 
     Raises ValueError for a file that holds something else, OSError for one that cannot be read.
     """
+    need_kind(f"where the {what} is", path, (str, Path), "the name of a file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, PermissionError, IsADirectoryError):

@@ -77,13 +77,14 @@ def profile(trial: Trial, name: str, values: Sequence[float], steps: int) -> Pro
     """
     unknown = refuse_unprofiled(trial, name)
     need_whole("steps", steps, 1)
+    values = numbers_of(name, values)
     free = Objective(trial)
     batch = eased(free, trial.theta(), believed(trial))
     start, least, _ = lowest(free, trial.theta(), batch, steps)
     best = unknown.value(trial.split(start)[f"thetas.{name}"]).item()
     held, found, moving = Held(trial, name), {best: least}, []
-    up = sorted(float(v) for v in values if v >= best)
-    down = sorted((float(v) for v in values if v < best), reverse=True)
+    up = sorted(v for v in values if v >= best)
+    down = sorted((v for v in values if v < best), reverse=True)
     for side in (up, down):
         theta = start
         for value in side:
@@ -99,6 +100,20 @@ def profile(trial: Trial, name: str, values: Sequence[float], steps: int) -> Pro
     least, best = min((chi2, value) for value, chi2 in found.items())
     asked = sorted(up + down)
     return Profile(name, tuple(asked), tuple(found[v] - least for v in asked), best)
+
+
+def numbers_of(name: str, values: Sequence[float]) -> list[float]:
+    """Where an unknown is to be held. Raises ValueError unless these are numbers, all finite."""
+    try:
+        found = [] if isinstance(values, str) else [float(v) for v in values]
+    except (TypeError, ValueError):
+        found = []
+    if not found or not all(math.isfinite(v) for v in found):
+        raise ValueError(
+            f"a profile needs finite numbers to hold {name} at, profile({name!r}, [0.1, 0.2, 0.3]); got "
+            f"{values!r}"
+        )
+    return found
 
 
 class Held:

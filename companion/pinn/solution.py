@@ -11,12 +11,15 @@ from torch import Tensor, nn
 
 from companion.operators import Partials
 from companion.pinn import estimates, profiles
+from companion.pinn.arguments import need_kind
 from companion.pinn.estimates import Estimate
 from companion.pinn.files import read, write
 from companion.pinn.problem import Function, Problem
 from companion.pinn.profiles import Profile
 from companion.pinn.trial import Trial, exact_of
 from companion.pinn.unknowns import Field, Unknown
+
+WITNESSES = 16  # points at which a saved solution keeps its values
 
 
 @dataclass
@@ -70,7 +73,12 @@ class Solution(nn.Module):
         return self.trial.network
 
     def forward(self, x: Tensor) -> Tensor:
-        """u (n, outputs) at points x (n, d)."""
+        """u (n, outputs) at points x (n, d). Raises TypeError for what is none."""
+        if not hasattr(x, "requires_grad") or x.ndim != 2 or x.is_complex():
+            raise TypeError(
+                f"u is called with points, a real tensor (n, {self.problem.domain.dimension}), as "
+                f"torch.from_numpy(x), or x[:, None] of one axis; got {x!r}"
+            )
         return self.trial.params()["u"](x)
 
     def partials(self, x: Tensor) -> Partials:
@@ -129,8 +137,12 @@ class Solution(nn.Module):
 
         Raises OSError where it cannot be written; what was there before stays.
         """
+        x = self.problem.domain.points(WITNESSES)
+        with torch.no_grad():
+            u = self(x.to(next(self.parameters())))
         content = {
             "parameters": self.trial.state_dict(),
+            "values": [x, u],
             "records": list(self.history.records),
             "stopped": self.history.stopped,
         }
@@ -140,9 +152,14 @@ class Solution(nn.Module):
     def load(cls, path: str | Path, problem: Problem, network: nn.Module) -> "Solution":
         """A saved solution, into this network (in place); no code of the file is run.
 
-        Raises ValueError for a file of another network or other unknowns.
+        Raises ValueError for a file of another network or other unknowns, and where the function is another
+        one than that which was saved: on another domain, in another ansatz, with another activation.
         """
         content = read(path, "solution")
+        need_kind("problem", problem, Problem, "a Problem")
+        need_kind(
+            "network", network, nn.Module, "an nn.Module, the one that was trained, or its like"
+        )
         trial = Trial(problem, network)
         try:
             trial.load_state_dict(content["parameters"])
@@ -151,7 +168,28 @@ class Solution(nn.Module):
             raise ValueError(
                 f"{path} holds another solution: {error}. Give its own problem and network"
             ) from error
-        return cls(trial, history)
+        found = cls(trial, history)
+        refuse_another(found, path, *content.get("values", ()))
+        return found
+
+
+def refuse_another(found: Solution, path: str | Path, *values: Tensor) -> None:
+    """Raise ValueError unless u has the values (x (n, d), u (n, m)) that were saved with it."""
+    if not values:  # of a file that was written without them
+        return
+    (x, u), like = values, next(found.parameters())
+    digits = max(torch.finfo(t.dtype).eps for t in (u, like)) ** 0.5
+    try:
+        with torch.no_grad():
+            now = found(x.to(like)).to(x)
+        same = torch.allclose(now, u.to(x), digits, digits * u.abs().max().item(), equal_nan=True)
+    except (RuntimeError, ValueError):  # points of another dimension
+        same = False
+    if not same:
+        raise ValueError(
+            f"{path} holds another solution: with its parameters u is another function here. Give the "
+            "domain, the ansatz or hard conditions, and the network that it was trained with"
+        )
 
 
 def error_points(problem: Problem, n: int = 1000) -> Tensor:
