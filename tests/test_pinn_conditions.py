@@ -39,6 +39,7 @@ class Line(torch.nn.Module):
 NOISE = torch.from_numpy(np.random.default_rng(1).normal(0, 0.3, (20, 1)))
 
 
+@pytest.mark.filterwarnings("ignore:the residuals of equation are of the size")
 @pytest.mark.parametrize("stage", [LevenbergMarquardt(30), LBFGS(20), Adam(3000, 0.05)])
 @pytest.mark.parametrize("what", ["weight", "sigma"])
 def test_weights_and_sigmas_for_each_point_are_those_of_least_squares(what, stage):
@@ -119,6 +120,7 @@ def test_a_table_of_normals_is_at_its_own_points(stage):
     assert net.w[:, 0].tolist() == pytest.approx([2.0, -3.0], abs=1e-2)
 
 
+@pytest.mark.filterwarnings("ignore:no residual answers to network")
 def test_a_condition_may_ask_for_a_field_at_its_points():
     a = Powers(4)
     start = Condition("start", column(0.0, 1.0), column(1.0, 3.0), of=lambda u, x, a: a())

@@ -67,8 +67,9 @@ def refuse_constants(trial: Trial, x: Tensor) -> None:
 def warn_of_idle(objective: Objective, state: State) -> None:
     """Say before the first step which unknowns, or that the network, no residual answers to."""
     trial = objective.trial
-    theta = state.theta.detach().requires_grad_()
     generator = torch.Generator().manual_seed(0)
+    aside = 0.1 * torch.randn(state.theta.shape, generator=generator).to(state.theta)
+    theta = (state.theta + aside).requires_grad_()  # a network may be 0 at first
     with torch.enable_grad():
         found = objective.rows(theta, state.weighted())
         sums = [  # by random factors: of a Jacobian that is not 0 this is not 0
