@@ -11,6 +11,7 @@ checks.py         check, and all that fit looks at before it trains
 strangers.py      parameters that a term uses and nobody trains
 differences.py    the derivatives of a reference that leaves torch
 units.py          scaled: sizes far from 1, found and taken away
+doubts.py         u outside the box, an equation that holds at its points alone
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
 spreads.py        spread_of: how steep its first layer should be along each axis
 batches.py        Batches, sampled, refined, grown: where the points come from

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from companion.pinn.arguments import need_function, need_kind, need_whole
 from companion.pinn.batches import Batches, fixed, refuse_points, sampled
+from companion.pinn.doubts import warn_of_beyond, warn_of_unseen
 from companion.pinn.loop import Event, first_state, refuse_untrainable, started, steps
 from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, number, record
 from companion.pinn.problem import RECORDED, Problem
@@ -77,9 +78,9 @@ def fit(
 
     Ctrl-C keeps what was reached; a NaN goes back to the last parameters with a finite loss, and
     leaves the checkpoint alone; a checkpoint that cannot be written ends the fit; all three warn. So
-    does a fit that ends without having arrived; not one that a callback stops. Raises ValueError for
-    what cannot work: a network that does not fit the problem (its shape, its activation), another
-    fit's checkpoint.
+    does a fit that ends without having arrived, unless a callback stops it, and one whose equation holds
+    at its points alone. Raises ValueError for what cannot work: a network that does not fit the problem
+    (its shape, its activation), another fit's checkpoint.
 
     Source: chapter 12.
     """
@@ -103,6 +104,7 @@ def fit(
     if not state.step and not isinstance(network, Solution):
         warn_of_units(objective, state)
         warn_of_idle(objective, state)
+        warn_of_beyond(objective, state)
     with Interrupt(processes.count == 1) as ctrl_c, parts.progress:
         event = None
         for event in steps(objective, stages, batches, balance, state):
@@ -122,6 +124,8 @@ def ended(event: Event) -> Solution:
     stuck = getattr(event.stage, "stuck", None)
     if stuck and not event.stopped and (said := stuck(event.state.memory)):
         warnings.warn(said, stacklevel=3)
+    if not event.broken:
+        warn_of_unseen(event.objective, event.state)
     smallest = (solution.history.records or [{}])[-1].get("smallest_weight", 1.0)
     if smallest < SHUT:
         last = solution.history.records[-1]

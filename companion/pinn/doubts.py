@@ -1,0 +1,73 @@
+"""What fit doubts: u asked for where nothing holds it, and an equation that holds at its points alone.
+
+The first is seen before the first step, the second after the last one. Chapters 12 and 14.
+"""
+
+import torch
+from torch import Tensor
+
+from companion.pinn.residuals import batch_of, equation_at, term_rows
+from companion.pinn.state import State
+from companion.pinn.trial import Objective
+from companion.pinn.units import sizes_of
+
+ASIDE = 0.02  # of half an axis: a difference quotient at a face may take so much
+MORE, MUCH = 100, 0.1  # times the residual at the points; times the size that it can have
+
+
+def warn_of_beyond(objective: Objective, state: State, n: int = 64) -> None:
+    """Say which terms depend on the network outside the box, as at t − 1 before the time 1.
+
+    Their rows are those of another network, which is 1 more outside. A period is no outside.
+    """
+    trial = objective.trial
+    trial.load(state.theta)
+    problem, params, asked = trial.problem, trial.params(), []
+    box = problem.domain
+    held = torch.tensor([name in box.periodic for name in box.names])
+
+    def beyond(y: Tensor) -> Tensor:
+        outside = ((box.centred(y.detach()).abs() > 1 + ASIDE) & ~held.to(y.device)).any(1)
+        asked.append(bool(outside.any()))
+        u: Tensor = trial.network(y)
+        return u + outside[:, None].to(u)
+
+    other = {**params, "u": problem.solution(beyond)}
+    for term, at in batch_of(problem, box.points(n).to(state.theta)).items():
+        asked.clear()
+        moved = term_rows(problem, term, other, at).detach()
+        if any(asked) and not torch.allclose(
+            moved, term_rows(problem, term, params, at).detach(), equal_nan=True
+        ):
+            objective.warn(
+                "beyond",
+                f"{term} depends on u outside {box}, where no equation and no condition holds it. Say "
+                "what u is there, torch.where(t < 1, before, u.f(t - 1)), or make the box larger",
+            )
+
+
+def warn_of_unseen(objective: Objective, state: State, n: int = 256) -> None:
+    """Say after the last step that the equation is far from holding at points that were not trained."""
+    trial, problem = objective.trial, objective.trial.problem
+    x = problem.domain.points(n, "uniform", seed=1).to(state.theta)
+    with torch.no_grad():
+        at_its_own, at_others = (
+            trial.at(state.theta, {"equation": at}, objective.method)["equation"][0]
+            .square().mean(0).sqrt()
+            for at in (state.batch["equation"], equation_at(x))
+        )  # fmt: skip
+    if not (at_others > MORE * at_its_own).any():
+        return
+    try:
+        size = sizes_of(problem).terms["equation"].to(at_others)
+    except Exception:  # of a problem that takes no probes, no size is known
+        return
+    unseen = (at_others > MORE * at_its_own) & (at_others > MUCH * size)
+    if unseen.any():
+        worst = int((at_others * unseen).argmax())
+        objective.warn(
+            "unseen",
+            f"the equation holds at the points of this fit alone: its residual is {at_its_own[worst]:.1e} "
+            f"there, and {at_others[worst]:.1e} at others. Take more points, others now and then, "
+            "fit(..., resample=10), or points=refined(...)",
+        )
