@@ -86,6 +86,12 @@ def without_room():
         levenberg_marquardt.ROOM = room
 
 
+def unseen():
+    wave = Problem(LINE, lambda u, t: u(0) + u() - torch.sin(20 * t))
+    network = MLP(LINE, (40,), spread=8.0)
+    fit(wave, network, [LevenbergMarquardt(9)], points=8, progress=False)
+
+
 def beam(length):
     """u″ = −1 with u = 0 at both ends."""
     ends = Condition("ends", torch.tensor([[0.0], [length]]))
@@ -144,6 +150,14 @@ PROVOKED = {
     "pinn-units": lambda: fit(beam(6000.0), MLP(beam(6000.0).domain), [Adam(1)], progress=False),
     "pinn-loss": lambda: trained(lambda u, t: 1e6 * (u(0) + u() - 1)),
     "pinn-zero": lambda: trained(lambda u, t: u(0) + u()),
+    "pinn-light": lambda: trained(
+        lambda u, t: 1e-6 * (u(0) + u()), conditions=(Condition("start", ORIGIN, 1.0),)
+    ),
+    "pinn-unanswered": lambda: trained(
+        lambda u, t, k: u(0) - k.detach(), unknowns={"k": Unknown(1.0)}
+    ),
+    "pinn-beyond": lambda: trained(lambda u, t: u(0) + u.f(t - 1) - 1),
+    "pinn-unseen": unseen,
     "pinn-complex": lambda: Condition("wave", ORIGIN, 1j),
     "pinn-chance": lambda: trained(lambda u, t: u(0) - torch.randn_like(t)),
     "pinn-differences": lambda: check(
