@@ -116,3 +116,59 @@ def test_a_residual_that_draws_at_random_is_refused_with_what_to_do():
         ValueError, match=r"two calls of equation differ: .*Batches\(draw, every=1\)"
     ):
         train([Adam(1)], noisy)
+
+
+class Twice(nn.Module):
+    """A layer that stands under two names, and a weight that two layers share."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.e = (
+            nn.Linear(*k).double() for k in ((1, 8), (8, 8), (8, 1), (8, 8))
+        )
+        self.d, self.e.weight = self.b, self.b.weight
+
+    def forward(self, t):
+        return self.c(self.e(torch.tanh(self.d(torch.tanh(self.b(torch.tanh(self.a(t))))))))
+
+
+def test_a_layer_with_two_names_and_a_shared_weight_are_trained():
+    torch.manual_seed(0)
+    net = Twice()
+    before, weight = list(net.parameters()), net.b.weight.detach().clone()
+    decay = Problem(
+        Box(t=(0.0, 1.0)),
+        lambda u, t: u(0) + u(),
+        ansatz=lambda t, n: 1 + t * n,
+        exact=lambda t: torch.exp(-t),
+    )
+    assert fit(decay, net, [LevenbergMarquardt(12)], points=20, progress=False).error < 1e-3
+    assert all(p is q for p, q in zip(before, net.parameters(), strict=True))
+    assert net.e.weight is net.b.weight and not torch.equal(weight, net.b.weight)
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        (nn.LazyLinear(1), r"call network\(x\) once before"),
+        (nn.Linear(1, 1).bfloat16(), r"are torch.bfloat16; expected torch.float64"),
+        (nn.Linear(1, 1, dtype=torch.complex128), "A complex solution has two outputs"),
+    ],
+)
+def test_parameters_that_cannot_be_trained_are_refused(net, said):
+    with pytest.raises(ValueError, match=said):
+        fit(oscillator(), net, [Adam(1)], progress=False)
+
+
+def test_a_network_that_gives_no_tensor_and_a_mode_without_gradients_are_refused():
+    class Named(Mixing):
+        def forward(self, x):
+            return {"u": self.net(x)}
+
+    with pytest.raises(TypeError, match="what the network gives is a tensor"):
+        fit(oscillator(), Named(nn.Tanh()), [Adam(1)], progress=False)
+    with (
+        torch.inference_mode(),
+        pytest.raises(ValueError, match=r"outside torch.inference_mode\(\)"),
+    ):
+        fit(oscillator(), MLP(oscillator().domain), [Adam(1)], progress=False)

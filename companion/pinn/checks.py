@@ -213,6 +213,8 @@ def refuse_misfits(trial: Trial) -> None:
     if problem.exact:
         refuse_exact(problem)
     x = x.to(parameters[0])
+    with torch.no_grad(), suppress(RuntimeError, ValueError):  # which are said below
+        need_kind("what the network gives", network(x), Tensor, "a tensor (n, outputs)")
     try:
         refuse_kinks(problem, network, x)
         u = trial.params()["u"](x)
@@ -354,6 +356,11 @@ def refuse_kinks(problem: Problem, network: Function, x: Tensor) -> None:
 
 def refuse_mixtures(parameters: Iterable[nn.Parameter]) -> None:
     """Raise ValueError unless all parameters are of one floating type and on one device."""
+    if strange := {str(p.dtype) for p in parameters} - {"torch.float32", "torch.float64"}:
+        raise ValueError(
+            f"the network's parameters are {', '.join(sorted(strange))}; expected torch.float64, or "
+            "torch.float32: network.double(). A complex solution has two outputs, real and imaginary"
+        )
     kinds = sorted({f"{p.dtype} on {p.device}" for p in parameters})
     if len(kinds) > 1:
         raise ValueError(

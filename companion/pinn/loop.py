@@ -133,6 +133,8 @@ def started(
     if method not in (None, "reverse", "taylor"):
         raise ValueError(f'method is "reverse", "taylor" or None; got {method!r}')
     refuse_stages(stages)
+    if torch.is_inference_mode_enabled():
+        raise ValueError("training needs gradients: call fit outside torch.inference_mode()")
     trial = network.trial if isinstance(network, Solution) else Trial(problem, network)
     if trial.problem is not problem:  # a solution goes on, in another problem
         trial = continued(problem, trial)

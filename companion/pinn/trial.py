@@ -21,6 +21,23 @@ from companion.pinn.residuals import Batch, Parts, Points, Rows, losses_of, resi
 from companion.pinn.unknowns import Field, Unknown
 
 
+def shared(module: nn.Module) -> dict[str, str]:
+    """{name: first name} of the parameters that several modules share.
+
+    A module that stands under two names is one: torch's functional_call would replace what is in it
+    twice, and put back what it had replaced first.
+    """
+    first: dict[int, str] = {}
+    again: dict[str, str] = {}
+    for where, part in module.named_modules():
+        for name, parameter in part.named_parameters(where, recurse=False):
+            if id(parameter) in first:
+                again[name] = first[id(parameter)]
+            else:
+                first[id(parameter)] = name
+    return again
+
+
 class Trial(nn.Module):
     """The network inside the ansatz, and the unknowns, under names; what learns of it is θ (P,).
 
@@ -35,6 +52,10 @@ class Trial(nn.Module):
         parameters = list(network.parameters())
         if not parameters:
             raise ValueError("the network has no parameters; are its layers in a plain list?")
+        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
+            raise ValueError(
+                "the network has lazy layers that have not seen a point: call network(x) once before"
+            )
         unknowns = problem.unknowns.items()
         self.fields = nn.ModuleDict({n: f.network for n, f in unknowns if isinstance(f, Field)})
         self.thetas = nn.ParameterDict(
@@ -51,6 +72,7 @@ class Trial(nn.Module):
                 "unknowns. Free a layer: network.layers[-1].requires_grad_(True)"
             )
         self.shapes = {name: p.shape for name, p in free.items()}  # of what learns, in order
+        self.also = shared(self)
 
     def forward(self, batch: Batch, method: str | None = None, parts: Parts | None = None) -> Rows:
         """The residuals at the parameters as they are."""
@@ -76,6 +98,11 @@ class Trial(nn.Module):
         parts = theta.split([shape.numel() for shape in self.shapes.values()])
         return {name: part.view(shape) for part, (name, shape) in zip(parts, self.shapes.items())}
 
+    def everywhere(self, theta: Tensor) -> dict[str, Tensor]:
+        """{name: its part of θ}, under each name that a parameter has."""
+        parts = self.split(theta)
+        return {**parts, **{name: parts[p] for name, p in self.also.items() if p in parts}}
+
     def load(self, theta: Tensor) -> None:
         """Write θ into the parameters."""
         parameters = dict(self.named_parameters())
@@ -95,11 +122,14 @@ class Trial(nn.Module):
         While they are computed the parameters are those of θ, whoever reads them: so a parameter of
         the network that a residual names, or a call of the network, is part of what learns.
         """
-        return functional_call(self, self.split(theta), (batch, method, parts))
+        return functional_call(
+            self, self.everywhere(theta), (batch, method, parts), tie_weights=False
+        )
 
     def call(self, theta: Tensor, function: Callable[..., Any], *args: Any) -> Any:
         """function(params, …) while the parameters are those of θ."""
-        return functional_call(_Called(self, function), _prefixed(self.split(theta)), args)
+        parts = _prefixed(self.everywhere(theta))
+        return functional_call(_Called(self, function), parts, args, tie_weights=False)
 
 
 class _Called(nn.Module):
