@@ -203,6 +203,7 @@ def test_the_units_of_the_loss_do_not_matter(solver):
     assert all((end - ends[0]).norm() < 1e-5 * ends[0].norm() for end in ends)
 
 
+@pytest.mark.filterwarnings("ignore:no residual answers to network")
 def test_a_residual_that_nothing_changes_leaves_the_parameters():
     net, _ = train([LevenbergMarquardt(2)], Problem(LINE, lambda u, t: 0 * u() + 1))
     assert torch.equal(bits(net), bits(MLP(LINE, (8,))))

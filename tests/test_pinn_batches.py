@@ -209,6 +209,7 @@ def test_a_mini_batch_has_so_many_rows_that_belong_together_others_each_time():
     assert len(set(seen)) == 20 and len({x for batch in seen for x in batch}) > 80
 
 
+@pytest.mark.filterwarnings("ignore:the residuals of equation are of the size")
 def test_mini_batches_lead_where_all_the_data_lead():
     t = LINE.points(200, "grid")
     noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.05, (200, 1)))

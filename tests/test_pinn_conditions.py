@@ -179,8 +179,8 @@ def problem(residual=lambda u, x: u(0), *conditions, **rest):
         (lambda: Condition("c", THREE, torch.exp(1j * THREE)), "has complex values"),
         (lambda: Condition("c", THREE, np.exp(1j * THREE.numpy())), "has complex values"),
         (
-            lambda: problem(lambda u, x, k: u() * k, Condition("c", THREE, given={"k": THREE}),
-                            unknowns={"k": Unknown(1.0)}),
+            lambda: problem(lambda u, x, k: u() * k, Condition("c", THREE, of=lambda u, x, k: u() - k,
+                            given={"k": THREE}), unknowns={"k": Unknown(1.0)}),
             "condition 'c': k is given and unknown at once",
         ),
         (

@@ -102,6 +102,7 @@ def scanned(times, measured, betas, best):
 
 
 @pytest.mark.filterwarnings("ignore:Levenberg–Marquardt could not improve")
+@pytest.mark.filterwarnings("ignore:no residual answers to h")
 def test_what_the_data_do_not_see_has_a_large_error_or_none():
     """h stands beside a zero: no data could tell it."""
     data = Condition("data", T, torch.cosh(T), sigma=SIGMA)

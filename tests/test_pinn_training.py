@@ -79,6 +79,7 @@ def test_an_unknown_rate_is_found_in_exact_data():
     assert solution.history.column("unknowns")[-1] == solution.unknowns
 
 
+@pytest.mark.filterwarnings("ignore:the equation holds at the points of this fit alone")
 @pytest.mark.parametrize("family", [Fourier, Siren])
 def test_other_networks_train_too(family):
     problem = oscillator()
