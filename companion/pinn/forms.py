@@ -196,7 +196,7 @@ def form_of(box: Box, hard: tuple[Hard, ...], outputs: int) -> Form:
 def refuse_values(box: Box, c: Hard, n: int = 64) -> None:
     """Raise TypeError or ValueError unless the functions of a condition give real, finite tensors."""
     for what in ("values", "slopes"):
-        values = getattr(c, what, None)
+        values: Any = getattr(c, what, None)
         for axis, side in faces(c, box) if callable(values) else ():
             x = box.edge(n, None, 0, **{axis: box.ends()[axis][SIDES.index(side)]})
             found = values(x)

@@ -60,7 +60,7 @@ def answer(problem: Problem, term: str, at: Points, outputs: Tensor) -> tuple[Te
 
 def pulls(problem: Problem, batch: Batch, outputs: Tensor) -> dict[str, float]:
     """{term, or column of the equation: √weight times how far it moves} of those that n moves at all."""
-    found = {}
+    found: dict[str, float] = {}
     for term, at in batch.items():
         moved, _ = answer(problem, term, at, outputs)
         sizes = (at.weight.max().sqrt() * moved).tolist()
