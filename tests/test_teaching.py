@@ -87,3 +87,10 @@ def test_a_link_to_no_control_is_reported() -> None:
         assert unknown("01_finite_differences", "u-curve", asked) == [f"u-curve: {asked}"]
     assert unknown("04_tape", "backward-walk", "overwrite=2") == ["backward-walk: overwrite=2"]
     assert unknown("08_derivative_as_op", "wires", "op=onY") == ["wires: op=onY"]
+
+
+def test_the_first_page_has_the_plan_of_six_weeks_as_it_is() -> None:
+    lessons = re.findall(r"^\| \d \| \{doc\}`0?(\w+?)_\w+` \| \{doc\}`0?(\w+?)_", TEACHING, re.M)
+    assert len(lessons) == 6
+    weeks = "; then ".join(", ".join(pages) for pages in lessons)
+    assert f"of six weeks | {weeks};" in (ROOT / "chapters" / "index.md").read_text("utf-8")
