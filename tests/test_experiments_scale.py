@@ -89,9 +89,9 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(tmp_path):
 )  # by JAX, where another test imported it
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the same, raised
 def test_memory_and_time_are_those_of_a_process_of_its_own():
-    """100 MB more are seen as 100 MB more."""
-    found, mebibytes = scale.alone(lambda n: torch.ones(n).sum().item(), 25 * 2**20)
-    assert found == 25 * 2**20 and 90 < mebibytes < 200
+    """400 MB more are seen as 400 MB more, but for what the system takes back meanwhile."""
+    found, mebibytes = scale.alone(lambda n: torch.ones(n).sum().item(), 100 * 2**20)
+    assert found == 100 * 2**20 and 300 < mebibytes < 600
 
 
 def test_without_a_gpu_make_gpu_says_so_and_fails(monkeypatch):

@@ -4,7 +4,7 @@ hidden; each check returns its faults, in words. No check waits for a clock.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -180,18 +180,26 @@ def axe_faults(page: Page, scheme: str, asked: set[str]) -> Iterator[str]:
         rules = {"type": "tag", "values": WCAG}
         without = {rule: {"enabled": False} for rule in OF_COLOURS}
         yield from violations(page, runOnly=rules, rules=without)
-    new = page.evaluate(looks.CONTRASTS, list(asked))
-    if new:
+    if new := page.evaluate(looks.CONTRASTS, list(asked)):
+        yield from violations(page, "[data-contrast]", list(asked), runOnly=OF_COLOURS)
         asked.update(new)
-        yield from violations(page, "[data-contrast]", runOnly=OF_COLOURS)
 
 
-def violations(page: Page, within: str = "html", **options: object) -> list[str]:
+def violations(
+    page: Page, within: str = "html", asked: Sequence[str] = (), **options: object
+) -> list[str]:
+    """What axe finds; kinds of colours are marked in the same turn, as a figure drawn anew loses its marks."""
     # no preload: axe would fetch the style sheets once more, from wrong addresses
     settings = {"resultTypes": ["violations"], "preload": False, **options}
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("([where, how]) => axe.run(where, how)", [within, settings])["violations"]
+    found = page.evaluate(
+        f"""async ([asked, within, settings]) => {{
+            ({looks.CONTRASTS})(asked);
+            return (await axe.run(within, settings)).violations;
+        }}""",
+        [list(asked), within, settings],
+    )
     return [
         f"axe: {violation['id']} ({violation['help']}) at {node['target']}"
         for violation in found
