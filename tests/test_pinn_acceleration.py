@@ -55,6 +55,7 @@ def test_a_step_is_bent_by_the_second_derivative_along_it(make, factor, marquard
     assert torch.equal(bent(model, h, line.rows, near * math.nan, 1.0), h)
 
 
+@pytest.mark.filterwarnings("ignore:the residuals of equation 2")  # a thousand times as light
 @pytest.mark.parametrize("acceleration", [0.0, 0.75])
 def test_a_curved_valley_takes_far_fewer_steps_with_acceleration(acceleration):
     """Rosenbrock's valley, a hundred times as narrow: r = (1000 (b − a²), 1 − a), from (−1.2, 1)."""

@@ -147,12 +147,14 @@ def residual_losses(problem):
     return goal.losses(goal.trial.theta(), batch_of(problem, problem.domain.points(16)))
 
 
-def test_a_problem_that_0_solves_is_said_unless_that_is_the_solution():
+def test_a_problem_that_0_solves_is_said_unless_the_solution_is_known():
     nothing = Problem(LINE, lambda u, t: u(0, 0) + u(), order=2)
     with pytest.warns(UserWarning, match="where the network is 0 the equation and every condition"):
         train([Adam(1)], nothing)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        train([Adam(1)], replace(nothing, exact=torch.sin))
+    with pytest.raises(ValueError, match=r"exact is 0 everywhere, .* leave exact out"):
         train([Adam(1)], replace(nothing, exact=lambda t: 0 * t))
 
 
