@@ -19,16 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "book" not in getattr(item, "fixturenames", ()))
 
 
-def go_before_the_others() -> None:
-    """All pages wait for the worker that builds them, so the other workers leave it the cores."""
-    import psutil
-
-    if "PYTEST_XDIST_WORKER" in os.environ and os.name == "posix":
-        for worker in psutil.Process().parent().children():
-            if worker.pid != os.getpid():
-                worker.nice(min(worker.nice() + 5, 19))
-
-
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What one run of `make book` says that failed; warnings are errors. All workers wait for one of them."""
@@ -39,7 +29,6 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> str:
     with FileLock(said.with_suffix(".lock")):
         if said.exists():
             return said.read_text("utf-8")
-        go_before_the_others()
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PYTEST"))}
         done = subprocess.run(
             ["make", "book"], cwd=ROOT, env=environment, text=True, capture_output=True
