@@ -73,7 +73,8 @@ UNFOLD = (
     r"""() => document.querySelectorAll('details.look-closer').forEach(fold => fold.open = true)"""
 )
 
-# axe is slow on many elements: of formulas by where they stand, and of tokens of code, one of a kind stays whole.
+# axe is slow on many elements: of formulas by where they stand, and of tokens of code and of signatures, one of a kind
+# stays whole.
 ONE_OF_A_KIND = r"""() => {
   const seen = new Set();
   for (const formula of document.querySelectorAll('article .math')) {
@@ -82,8 +83,8 @@ ONE_OF_A_KIND = r"""() => {
     if (seen.has(kind)) formula.textContent = formula.textContent;
     seen.add(kind);
   }
-  for (const token of document.querySelectorAll('.highlight span')) {
-    const kind = token.className + (token.closest('.cell_output') ? ' of an output' : '');
+  for (const token of document.querySelectorAll('.highlight span, dt.sig span')) {
+    const kind = token.className + (token.closest('.cell_output, dt.sig')?.className ?? '');
     if (seen.has(kind)) token.replaceWith(token.textContent);
     seen.add(kind);
   }
