@@ -22,9 +22,11 @@ from companion.pinn import (
     Unknown,
     march,
     refined,
+    starts,
     windows,
 )
 from companion.pinn.forms import Form
+from companion.pinn.starts import density_of, ramps
 from companion.problems.burgers import burgers
 
 T, X = 0, 1
@@ -171,13 +173,13 @@ def test_an_axis_may_have_any_name():
 
 
 def test_a_start_that_is_written_down_is_known_in_single_precision(monkeypatch):
-    monkeypatch.setattr(windows, "RAMPS", 30)
+    monkeypatch.setattr(starts, "RAMPS", 30)
     box = Box(t=(0.0, 1.0), x=(0.0, 1.0))
     x = box.edge(200, "sobol", 0, t=0.0)
     wave = lambda x: torch.sin(3 * x[:, 1:])
-    start = windows.ramps(Form(box, (), 1), "t", x, wave(x), torch.ones(200).double())
+    start = ramps(Form(box, (), 1), "t", x, wave(x), torch.ones(200).double())
     assert start(x.float()).dtype == torch.float32
-    assert torch.allclose(start(x.float()), wave(x.float()), atol=1e-2)
+    assert torch.allclose(start(x.float()), wave(x.float()), atol=1e-4)
 
 
 def test_a_window_keeps_the_class_of_its_box():
@@ -232,7 +234,7 @@ def layer_of(thickness: float):
     x = box.edge(20_000, "sobol", 0, t=0.5)
     u = -torch.tanh(x[:, 1:] / thickness)
     slope = (1 - u.square()) / thickness
-    return windows.ramps(Form(box, (), 1), "t", x, u, windows.density([slope]))
+    return ramps(Form(box, (), 1), "t", x, u, density_of([slope]))
 
 
 def test_a_thin_layer_is_written_down_as_a_start_with_its_second_derivative():

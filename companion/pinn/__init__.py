@@ -27,6 +27,7 @@ arguments.py      what an argument must be
 loop.py           run: the loop, as one can see it
 training.py       fit: run with its usual parts
 windows.py        march: one time window after another
+starts.py         the start of a window in space, as a sum of ramps
 processes.py      one fit on several processes: shares, and sums over all
 train.py          a fit from the command line, for torchrun
 parts.py          the parts: stop on NaN, record, progress, checkpoint
