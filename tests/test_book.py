@@ -17,7 +17,7 @@ from pypdf import PdfReader
 from sphinxcontrib import katex
 
 from tests.site import browser as site
-from tests.site import static
+from tests.site import static, visits
 from tools import print_book
 
 ROOT = Path(__file__).parent.parent
@@ -151,30 +151,30 @@ def test_a_page_is_right(
 def test_fonts_and_pictures_that_come_late_move_nothing(
     browser: site.BrowserContext, book: Path
 ) -> None:
-    assert_none(site.late_faults(browser, book, PAGES[0]))
+    assert_none(visits.late_faults(browser, book, PAGES[0]))
 
 
 def test_a_page_whose_fonts_never_come_is_shown(browser: site.BrowserContext, book: Path) -> None:
-    assert_none(site.fontless_faults(browser, book, PAGES[0]))
+    assert_none(visits.fontless_faults(browser, book, PAGES[0]))
 
 
 def test_search_finds_a_word_of_every_chapter(
     book: Path, browser: site.BrowserContext, address: str
 ) -> None:
     words = static.telling_words({path: (book / path).read_text("utf-8") for path in CHAPTERS})
-    assert_none(site.search_faults(browser, address, words, among=True))
+    assert_none(visits.search_faults(browser, address, words, among=True))
 
 
 def test_the_page_that_answers_is_first_and_its_section_opens(
     browser: site.BrowserContext, address: str
 ) -> None:
     assert len(QUERIES) >= 20
-    assert_none(site.search_faults(browser, address, QUERIES))
-    assert_none(site.opening_faults(browser, address, "torch second derivative wrt input"))
+    assert_none(visits.search_faults(browser, address, QUERIES))
+    assert_none(visits.opening_faults(browser, address, "torch second derivative wrt input"))
 
 
 def test_a_solution_unfolds(browser: site.BrowserContext, address: str) -> None:
-    assert_none(site.unfolding_faults(browser, address, CHAPTERS[0]))
+    assert_none(visits.unfolding_faults(browser, address, CHAPTERS[0]))
 
 
 def test_the_cheat_sheet_prints_on_two_sheets(browser: site.BrowserContext, address: str) -> None:
@@ -395,5 +395,5 @@ def test_a_search_that_does_not_find_is_reported(
     browser: site.BrowserContext, address: str
 ) -> None:
     for among, query in (True, "xylophone"), (False, "adjoint"):
-        (fault,) = site.search_faults(browser, address, [(query, PAGE)], among)
+        (fault,) = visits.search_faults(browser, address, [(query, PAGE)], among)
         assert f"a search for {query!r} wants {PAGE} and lists" in fault
