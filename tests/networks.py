@@ -5,6 +5,19 @@ from torch import nn
 from torch.nn import functional as F
 
 
+def layered_and_grouped():
+    """The same network twice: with LayerNorm, and with GroupNorm(1, n), which torch has right."""
+    layered, grouped = (
+        nn.Sequential(nn.Linear(1, 8), norm, nn.Tanh(), nn.Linear(8, 1)).double()
+        for norm in (nn.LayerNorm(8), nn.GroupNorm(1, 8))
+    )
+    torch.manual_seed(0)
+    for p in layered.parameters():
+        p.data = torch.randn_like(p)
+    grouped.load_state_dict(layered.state_dict())
+    return layered, grouped
+
+
 class Residual(nn.Module):
     """x + f(x), twice, and a skip that joins the input."""
 

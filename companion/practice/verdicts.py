@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-STEP = (
-    1e-30  # of a complex step: h² is below every digit, and nothing is subtracted that could cancel
-)
+# Of a complex step: h² is below every digit, and nothing is subtracted that could cancel.
+STEP = 1e-30
 
 
 class NotYet(Exception):
