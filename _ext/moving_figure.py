@@ -131,7 +131,11 @@ def open_figure(page: SphinxTranslator, node: moving_figure) -> None:
 
 def close_figure(page: SphinxTranslator, node: moving_figure) -> None:
     name = node["name"]
-    version = hashlib.sha256(bundle(name).encode()).hexdigest()[:8]
+    content = bundle(name)
+    file = Path(page.builder.outdir, "_static", "moving", f"{name}.js")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content, encoding="utf-8")
+    version = hashlib.sha256(content.encode()).hexdigest()[:8]
     here = posixpath.dirname(page.builder.current_docname)
     script = posixpath.relpath(f"_static/moving/{name}.js", here or ".")
     page.body.append(f'</div>\n<script defer src="{script}?v={version}"></script>\n')
@@ -157,20 +161,9 @@ def refuse_wrong(_app: Sphinx, doctree: nodes.document) -> None:
             )
 
 
-def write_scripts(app: Sphinx, exception: Exception | None) -> None:
-    if exception or app.builder.format != "html":
-        return
-    folder = Path(app.outdir, "_static", "moving")
-    folder.mkdir(parents=True, exist_ok=True)
-    for docname in app.env.found_docs:
-        for node in app.env.get_doctree(docname).findall(moving_figure):
-            (folder / f"{node['name']}.js").write_text(bundle(node["name"]), encoding="utf-8")
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(moving_figure, html=(open_figure, close_figure))
     app.add_node(taught, html=(open_taught, close_taught))
     app.add_directive("moving-figure", MovingFigure)
     app.connect("doctree-read", refuse_wrong)
-    app.connect("build-finished", write_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
