@@ -311,10 +311,10 @@ class PlainNotebooks(Builder):
         chapter = nbformat.read(self.env.doc2path(docname), as_version=4)
         if self.config.nb_execution_mode == "cache":
             cache = get_cache(self.config.nb_execution_cache_path)
-            run = cache.merge_match_into_notebook(chapter)[1]
-            for cell, ran in zip(chapter["cells"], run["cells"]):
-                if cell["cell_type"] == "code":
-                    cell |= {key: ran[key] for key in ("outputs", "execution_count")}
+            run = cache.get_cache_bundle(cache.match_cache_notebook(chapter).pk).nb
+            code = [cell for cell in chapter["cells"] if cell["cell_type"] == "code"]
+            for cell, ran in zip(code, run["cells"], strict=True):  # the cache holds no prose
+                cell |= {key: ran[key] for key in ("outputs", "execution_count")}
         return chapter
 
     def notebook(self, docname: str, at: str) -> dict:
@@ -334,7 +334,7 @@ class PlainNotebooks(Builder):
         made = {}
         for docname in sorted(self.env.found_docs):
             if Path(self.env.doc2path(docname)).suffix == ".ipynb":
-                text = nbformat.writes(self.notebook(docname, at)) + "\n"
+                text = nbformat.v4.writes(self.notebook(docname, at)) + "\n"
                 made[f"{Path(docname).name}.ipynb"] = text.encode()
         for folder in (Path(self.outdir).parent, Path(self.outdir)):
             keep_alone(folder / "notebooks", made)
