@@ -343,3 +343,12 @@ def test_operators_of_a_complex_value(method):
     u.check_rows()
     with pytest.raises(ValueError, match="mixes the rows"):
         Partials(lambda x: wave(x) * 1j * x.mean(), x, method).check_rows()
+
+
+def test_the_orders_are_those_of_what_was_asked():
+    u = Partials(lambda x: x.prod(1, keepdim=True) ** 3, torch.ones(2, 3).double())
+    assert u.order == 0 and u.orders == (0, 0, 0)
+    u(0, 0), u(1, 0)
+    assert u.order == 2 and u.orders == (2, 1, 0)
+    u.laplacian(2)
+    assert u.orders == (2, 1, 2)

@@ -87,6 +87,14 @@ class Partials:
         """The highest order of a derivative that was asked for so far."""
         return max([2 if self._laplacians else 0, *map(len, self._known)])
 
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """The same by column of x: (2, 1) after u(0, 0) and u(0, 1)."""
+        twice = ((axis, axis) for axes in self._laplacians for axis in axes)
+        asked = [*self._known, *twice]
+        columns = range(self.x.shape[1])
+        return tuple(max([axes.count(axis) for axes in asked], default=0) for axis in columns)
+
     def gradient(self) -> Tensor:
         """∇u, (n, d), of a scalar u (m = 1)."""
         if self().shape[1] != 1:
