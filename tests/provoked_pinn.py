@@ -18,6 +18,7 @@ from companion.pinn import (
     Condition,
     LevenbergMarquardt,
     Problem,
+    Start,
     Unknown,
     batch_of,
     check,
@@ -87,7 +88,7 @@ def without_room():
 
 
 def unseen():
-    wave = Problem(LINE, lambda u, t: u(0) + u() - torch.sin(20 * t))
+    wave = Problem(LINE, lambda u, t: u(0) - torch.sin(20 * t), hard=(Start(0.0),))
     network = MLP(LINE, (40,), spread=8.0)
     fit(wave, network, [LevenbergMarquardt(9)], points=8, progress=False)
 
@@ -157,6 +158,7 @@ PROVOKED = {
         lambda u, t, k: u(0) - k.detach(), unknowns={"k": Unknown(1.0)}
     ),
     "pinn-beyond": lambda: trained(lambda u, t: u(0) + u.f(t - 1) - 1),
+    "pinn-missing": lambda: trained(lambda u, t: u(0, 0) + u() - 1, hard=(Start(0.0),), order=2),
     "pinn-unseen": unseen,
     "pinn-complex": lambda: Condition("wave", ORIGIN, 1j),
     "pinn-chance": lambda: trained(lambda u, t: u(0) - torch.randn_like(t)),

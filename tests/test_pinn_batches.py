@@ -113,7 +113,7 @@ def changes(problem, stages, **rest):
     return found
 
 
-FLAT_PLANE = Problem(PLANE, lambda u, x: u(0) + u(1) - 1)
+FLAT_PLANE = Problem(PLANE, lambda u, x: u() - 1)
 FEW = torch.rand(16, 2, generator=torch.Generator().manual_seed(0)).double() + PLANE.low
 
 

@@ -322,10 +322,9 @@ def test_the_checkpoint_of_another_network_is_refused(written, read, message, tm
 
 def test_an_unknown_more_is_another_fit(tmp_path):
     path = tmp_path / "fit.pt"
-    one = Problem(LINE, lambda u, t, k: u(0) - k, unknowns={"k": Unknown(1.0)})
-    two = Problem(
-        LINE, lambda u, t, k, m: u(0) - k, unknowns={"k": Unknown(1.0), "m": Unknown(1.0)}
-    )
+    k, m = Unknown(1.0), Unknown(1.0)
+    one = Problem(LINE, lambda u, t, k: u() - k, unknowns={"k": k})
+    two = Problem(LINE, lambda u, t, k, m: u() - k, unknowns={"k": k, "m": m})
     train([Adam(2)], one, checkpoint=path)
     with pytest.raises(ValueError, match=r"fit.pt is the checkpoint of another"):
         train([Adam(2)], two, checkpoint=path)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from companion.pinn import LBFGS, MLP, Adam, Box, LevenbergMarquardt, Problem, fit
+from companion.pinn import LBFGS, MLP, Adam, Box, Condition, LevenbergMarquardt, Problem, fit
 from companion.problems import oscillator, poisson_lshape, sir
 from tests.fits import train
 
@@ -107,7 +107,8 @@ def test_pairs_are_refused_before_any_stage_and_as_many_equations_as_points_are_
     ):
         train([stage], pairs, points=points)
     many = lambda u, t: torch.cat([(j + 1) * (u(0) - 1) for j in range(8)], 1)
-    history = train([stage], Problem(box, many, outputs=2), points=points)[1].history
+    start = Condition("start", torch.zeros(1, 1), torch.zeros(1, 2))
+    history = train([stage], Problem(box, many, (start,), outputs=2), points=points)[1].history
     assert history.stopped is None and history.records[-1]["loss"] > 0
 
 

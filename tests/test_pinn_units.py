@@ -14,9 +14,11 @@ from companion.pinn import (
     Adam,
     Box,
     Condition,
+    Dirichlet,
     Field,
     LevenbergMarquardt,
     Problem,
+    Start,
     Unknown,
     batch_of,
     check,
@@ -113,7 +115,7 @@ def test_of_several_sizes_those_are_said_that_are_far_from_1():
 
 @pytest.mark.parametrize(("factor", "said"), [(1e6, True), (1e3, False)])
 def test_a_loss_that_begins_far_from_1_is_said(factor, said):
-    problem = Problem(LINE, lambda u, t: factor * (u(0) + u() - 1))
+    problem = Problem(LINE, lambda u, t: factor * (u(0) + u() - 1), hard=(Start(0.0),))
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         train([Adam(1)], problem)
@@ -148,7 +150,8 @@ def residual_losses(problem):
 
 
 def test_a_problem_that_0_solves_is_said_unless_the_solution_is_known():
-    nothing = Problem(LINE, lambda u, t: u(0, 0) + u(), order=2)
+    ends = Box(t=(0.0, math.pi)), lambda u, t: u(0, 0) + u()
+    nothing = Problem(*ends, hard=(Dirichlet("t"),), order=2)
     with pytest.warns(UserWarning, match="where the network is 0 the equation and every condition"):
         train([Adam(1)], nothing)
     with warnings.catch_warnings():

@@ -40,7 +40,7 @@ from companion.pinn.trial import Trial
 from tests.fits import LINE
 
 ORIGIN = torch.zeros(1, 1)
-GROWTH = Problem(LINE, lambda u, t: u(0) - u() - 1)
+GROWTH = Problem(LINE, lambda u, t: u() - torch.exp(t))
 KNOWN = Problem(LINE, lambda u, t: u(0) - 1, exact=lambda t: t)
 
 

@@ -12,6 +12,7 @@ strangers.py      parameters that a term uses and nobody trains
 differences.py    the derivatives of a reference that leaves torch
 units.py          scaled: sizes far from 1, found and taken away
 doubts.py         u outside the box, an equation that holds at its points alone
+missing.py        a condition that was forgotten
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain
 spreads.py        spread_of: how steep its first layer should be along each axis
 batches.py        Batches, sampled, refined, grown: where the points come from

@@ -43,8 +43,8 @@ def check(problem: Problem, n: int = 200, tolerance: float | None = None) -> dic
     """{term: largest |residual|} of the problem on its exact solution; all must be small.
 
     With an ansatz there is a term of this name: how far what it fixes on the faces of the box lies
-    from the exact solution. What nothing fixes, a forgotten condition, is not seen; but a coefficient
-    that jumps, as at an interface, needs a condition at the jump that ties the flux. A reference that
+    from the exact solution. What nothing fixes, a forgotten condition, is not seen (fit says it); but
+    a coefficient that jumps, as at an interface, needs a condition there that ties the flux. A reference that
     torch cannot differentiate, as one made with NumPy, is differentiated by differences, and that is
     said. tolerance: absolute, 1e-10 where it is None, and 1e-4 by differences. Raises ValueError when
     there is no exact solution, or naming each term above the tolerance, and TypeError for what is no

@@ -20,6 +20,7 @@ from companion.pinn.arguments import need_function, need_kind, need_whole
 from companion.pinn.batches import Batches, fixed, refuse_points, sampled
 from companion.pinn.doubts import warn_of_beyond, warn_of_unseen
 from companion.pinn.loop import Event, first_state, refuse_untrainable, started, steps
+from companion.pinn.missing import missing
 from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, number, record
 from companion.pinn.problem import RECORDED, Problem
 from companion.pinn.processes import ALONE, Processes
@@ -78,9 +79,10 @@ def fit(
 
     Ctrl-C keeps what was reached; a NaN goes back to the last parameters with a finite loss, and
     leaves the checkpoint alone; a checkpoint that cannot be written ends the fit; all three warn. So
-    does a fit that ends without having arrived, unless a callback stops it, and one whose equation holds
-    at its points alone. Raises ValueError for what cannot work: a network that does not fit the problem
-    (its shape, its activation), another fit's checkpoint.
+    does a fit that begins with a condition missing, one that ends without having arrived, unless a
+    callback stops it, and one whose equation holds at its points alone. Raises ValueError for what
+    cannot work: a network that does not fit the problem (its shape, its activation), another fit's
+    checkpoint.
 
     Source: chapter 12.
     """
@@ -105,6 +107,8 @@ def fit(
         warn_of_units(objective, state)
         warn_of_idle(objective, state)
         warn_of_beyond(objective, state)
+        if said := missing(problem):
+            objective.warn("missing", said)
     with Interrupt(processes.count == 1) as ctrl_c, parts.progress:
         event = None
         for event in steps(objective, stages, batches, balance, state):
