@@ -34,6 +34,13 @@ def test_a_verdict_can_be_asserted_and_read() -> None:
     )
 
 
+def test_a_notebook_shows_a_verdict_in_lines_of_whole_words() -> None:
+    wrong = check("ex-04-rules", 3.0)
+    lines = pytest.importorskip("IPython.lib.pretty").pretty(wrong).splitlines()
+    assert len(lines) == 3 and max(map(len, lines)) <= 76
+    assert " ".join(lines) == str(wrong)
+
+
 def test_what_is_no_function_is_said_with_an_example() -> None:
     assert says("ex-04-rules", 3.0) == (
         "not yet: ex-04-rules wants a function f(x1, x2) → the gradient of √x1 / x2, two numbers; "

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,10 @@ class Verdict:
 
     def __repr__(self) -> str:
         return self.words
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What Jupyter shows, which would break a long line within a word."""
+        printer.text(fill(self.words, 76))
 
 
 def shown(value: Any) -> str:
