@@ -10,7 +10,8 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -48,14 +49,22 @@ def imported(nodes: Iterable[ast.AST]) -> set[str]:
     return names
 
 
-def files(module: str) -> Iterator[Path]:
+@cache
+def files(module: str) -> list[Path]:
     """The files that importing companion.a.b runs: those of the rooms on the way, and its own."""
-    path = ROOT
+    path, found = ROOT, []
     if not module.startswith("companion"):
-        return
+        return found
     for part in module.split("."):
         path = path / part
-        yield from (f for f in (path / "__init__.py", path.with_suffix(".py")) if f.is_file())
+        found += [f for f in (path / "__init__.py", path.with_suffix(".py")) if f.is_file()]
+    return found
+
+
+@cache
+def at_once(file: Path) -> set[str]:
+    """The modules that importing a file may import; what its functions import when called is not there."""
+    return imported(ast.parse(file.read_text("utf-8")).body)
 
 
 def packages(modules: set[str]) -> set[str]:
@@ -66,9 +75,8 @@ def packages(modules: set[str]) -> set[str]:
     todo, done = {file for name in modules for file in files(name)}, set()
     while todo:
         done.add(file := todo.pop())
-        names = imported(ast.parse(file.read_text("utf-8")).body)
-        modules = modules | names
-        todo |= {f for name in names for f in files(name)} - done
+        modules = modules | at_once(file)
+        todo |= {f for name in at_once(file) for f in files(name)} - done
     tops = {name.partition(".")[0] for name in modules}
     return tops - sys.stdlib_module_names - NOTEBOOK - {"companion"}
 
