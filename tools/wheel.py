@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import zipfile
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, PathDistribution, distribution
 from pathlib import Path
 
@@ -64,6 +65,9 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+here = cache(distribution)  # so that the metadata of what is installed here are read once
+
+
 def closure(of: Distribution, extras: set[str]) -> dict[str, Distribution]:
     """All distributions that installing this one with these extras brings, by name."""
     found, todo = {normal(of.metadata["Name"]): of}, [(of, frozenset(extras))]
@@ -78,7 +82,7 @@ def closure(of: Distribution, extras: set[str]) -> dict[str, Distribution]:
             if need.marker and not any(map(need.marker.evaluate, asked)):
                 continue
             try:
-                needed = distribution(need.name)
+                needed = here(need.name)
             except PackageNotFoundError:
                 continue  # what this environment does without, the examples do without too
             found.setdefault(normal(need.name), needed)
@@ -86,6 +90,7 @@ def closure(of: Distribution, extras: set[str]) -> dict[str, Distribution]:
     return found
 
 
+@cache
 def modules(dist: Distribution) -> set[str]:
     """The names at the top that a distribution brings."""
     files = [file for file in dist.files or [] if file.suffix in {".py", ".so", ".pyd"}]
@@ -102,11 +107,11 @@ class Installed:
         (info,) = site.glob("derivative_ladder-*.dist-info")
         brought = closure(PathDistribution(info), set(filter(None, extras.split(","))))
         for name in beside:
-            brought |= closure(distribution(name), set())
-        here = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+            brought |= closure(here(name), set())
+        folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
         self.site, self.extras = site, extras
         self.specification = {
-            "path": [str(site), *sorted(here)],
+            "path": [str(site), *sorted(folders)],
             "modules": sorted({"companion"}.union(*map(modules, brought.values()))),
             "distributions": sorted(brought),
         }
