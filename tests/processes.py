@@ -1,6 +1,7 @@
 """Processes that begin with the companion imported and nothing done: forked from one that did no more.
 
-A fresh interpreter takes seconds to import torch; these take none, and share no state with the tests.
+A fresh interpreter takes seconds to import torch, and more for what a first fit imports (scipy.stats for its
+points, torch's compiler for its optimizers); these take none, and share no state with the tests.
 """
 
 import multiprocessing
@@ -10,4 +11,5 @@ if sys.platform == "win32":  # which does not fork
     FORKED = multiprocessing.get_context("spawn")
 else:
     FORKED = multiprocessing.get_context("forkserver")
-    FORKED.set_forkserver_preload(["companion.pinn", "companion.problems"])
+    preloaded = ["companion.pinn", "companion.problems", "scipy.stats", "torch._dynamo"]
+    FORKED.set_forkserver_preload(preloaded)
