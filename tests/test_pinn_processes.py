@@ -1,11 +1,8 @@
 """One fit on several processes: the same sums, steps and end as in one; killed, it goes on."""
 
-import os
-import subprocess
 import sys
 from contextlib import nullcontext as nothing
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,9 +15,7 @@ from companion.pinn.processes import ALONE, Processes, joined
 from companion.pinn.train import main
 from companion.problems import oscillator
 from tests import shares
-
-ROOT = Path(__file__).parent.parent
-
+from tests.processes import FORKED
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 
@@ -29,11 +24,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no for
 def folder(tmp_path_factory):
     """Where one, two and four processes have left what they found."""
     folder = tmp_path_factory.mktemp("processes")
-    where = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.shares", folder]
-    done = subprocess.run(command, cwd=ROOT, env=where, text=True, capture_output=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    (folder / "said").write_text(done.stdout)
+    process = FORKED.Process(target=shares.all_of_it, args=(folder,))
+    process.start()
+    process.join(300)
+    process.kill()  # where it hangs
+    assert process.exitcode == 0, (folder / "errors").read_text()
     return folder
 
 
