@@ -1,6 +1,7 @@
 """The wheel and the sdist, built from a clean copy and looked into; and what each extra brings."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -18,15 +19,21 @@ from tools import costs
 from tools.wheel import Installed, build, copy, unpacked
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 ROOMS = {  # the room -> its extra, as its own __init__ says
     file.parent.name: found[1]
     for file in sorted((ROOT / "companion").glob("*/__init__.py"))
     if (found := re.search(r'^require\(__name__, "(\w+)"', file.read_text("utf-8"), re.MULTILINE))
 }
-# What the examples of a room's docstrings need beside its own extra.
-EXAMPLES_NEED = {"show": "show,pinn,book", "problems": "pinn"}
+# What the examples of a room's docstrings need beside its own extra; "" are the files beside the rooms.
+EXAMPLES_NEED = {
+    "show": "show,pinn,book",
+    "problems": "pinn",
+    "practice": "show,pinn,book",
+    "": "torch",
+}
 
 
 @pytest.fixture(scope="module")
@@ -151,33 +158,60 @@ def test_a_bare_copy_says_that_its_version_is_unknown(site: Path, tmp_path: Path
 
 # ---------------------------------------------------------------- what each extra brings
 
+# Each module is imported, and its examples run, under the filters of warnings that pytest has.
 DOCTESTS = """\
-import doctest, importlib, pkgutil, sys, warnings
-if sys.argv[1].count(".") < 2:
-    room = importlib.import_module(sys.argv[1])
-    names = [sys.argv[1], *(m.name for m in pkgutil.walk_packages(room.__path__, room.__name__ + "."))]
-else:
-    names = [sys.argv[1]]
-flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-warnings.simplefilter("ignore")
-results = [doctest.testmod(importlib.import_module(name), optionflags=flags) for name in names]
-print("tried", sum(result.attempted for result in results))
-sys.exit(sum(result.failed for result in results))
+import builtins, doctest, importlib, json, sys, warnings
+modules, filters = map(json.loads, sys.argv[1:])
+flags, failed = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS, 0
+for line in filters:
+    action, message, kind = [*line.split(":"), "", "Warning"][:3]
+    warnings.filterwarnings(action, message, getattr(builtins, kind))
+for name in modules:
+    found = doctest.testmod(importlib.import_module(name), optionflags=flags)
+    failed += found.failed
+    print("tried", found.attempted, name)
+sys.exit(failed > 0)
 """
 
 
-def examples(module: str, extras: str, site: Path, folder: Path) -> subprocess.CompletedProcess:
-    """All examples of the docstrings of a module, or of a room, run with these extras."""
+def modules(room: str) -> dict[str, int]:
+    """The modules of a room, each with the number of examples in its file."""
+    home = ROOT / "companion" / room
+    files = sorted(home.rglob("*.py") if room else home.glob("*.py"))
+    names = [file.relative_to(ROOT).with_suffix("").parts for file in files]
+    counts = [
+        len(re.findall(r"^ *>>> (?!.*\+SKIP)", file.read_text("utf-8"), re.MULTILINE))
+        for file in files
+    ]
+    return {".".join(name).removesuffix(".__init__"): count for name, count in zip(names, counts)}
+
+
+def together() -> dict[str, list[str]]:
+    """{extras: the rooms whose examples run with them}; in one process, which imports torch once."""
+    rooms = ["", *(file.parent.name for file in (ROOT / "companion").glob("*/__init__.py"))]
+    found: dict[str, list[str]] = {}
+    for room in sorted(rooms):
+        found.setdefault(EXAMPLES_NEED.get(room, ROOMS.get(room, "")), []).append(room)
+    return found
+
+
+def examples(
+    names: list[str], extras: str, site: Path, folder: Path
+) -> subprocess.CompletedProcess:
+    """All examples of the docstrings of these modules, run with these extras."""
     (folder / "doctests.py").write_text(DOCTESTS, encoding="utf-8")
-    return Installed(site, extras).run("doctests.py", module, cwd=folder, MPLBACKEND="agg")
+    filters = PYPROJECT["tool"]["pytest"]["ini_options"]["filterwarnings"]
+    words = json.dumps(names), json.dumps(filters)
+    return Installed(site, extras).run("doctests.py", *words, cwd=folder, MPLBACKEND="agg")
 
 
-@pytest.mark.parametrize("room", ["engines", "problems", *ROOMS])
-def test_the_examples_of_a_room_run_with_its_extra(room: str, site: Path, tmp_path: Path) -> None:
-    extras = EXAMPLES_NEED.get(room, ROOMS.get(room, ""))
-    done = examples(f"companion.{room}", extras, site, tmp_path)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert int(done.stdout.split()[-1]) > 10
+@pytest.mark.parametrize("extras", together())
+def test_the_examples_of_a_room_run_with_its_extra(extras: str, site: Path, tmp_path: Path) -> None:
+    counts = {name: n for room in together()[extras] for name, n in modules(room).items()}
+    done = examples([*counts], extras, site, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried = re.findall(r"^tried (\d+) (\S+)$", done.stdout, re.MULTILINE)
+    assert {name: int(count) for count, name in tried} == counts
 
 
 def test_all_of_show_is_imported_with_its_extra_and_no_torch(site: Path, tmp_path: Path) -> None:
@@ -260,7 +294,7 @@ def test_a_package_left_out_of_an_extra_is_noticed(
     text, count = re.subn(fault, "", (info / "METADATA").read_text("utf-8"), flags=re.MULTILINE)
     assert count == 1
     (tmp_path / info.name / "METADATA").write_text(text, encoding="utf-8")
-    done = examples(module, extra, tmp_path, tmp_path)
+    done = examples([module], extra, tmp_path, tmp_path)
     assert done.returncode
     assert f"needs {package}, which is not installed here" in done.stdout + done.stderr
 
