@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tools.wheel import Installed, build, copy, unpacked
+from tools.wheel import Installed, build, copy, forgetful, unpacked
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "chapters/index.md"]
-PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
-EXTRAS = ["", *tomllib.loads(PYPROJECT)["project"]["optional-dependencies"]]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = ["", *PROJECT["optional-dependencies"]]
 REPOSITORY = "https://github.com/derivative-ladder/derivative-ladder"
 BOOK = "https://derivative-ladder.github.io/derivative-ladder/"
 INSTALL = re.compile(rf'pip install "derivative-ladder(?:\[([\w,]+)\])? @ git\+{REPOSITORY}"')
@@ -63,12 +63,8 @@ DOORS = [door for page in PAGES for door in doors(page)]
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the wheel is installed."""
-    return installed(tmp_path_factory.mktemp("readme"), PYPROJECT)
-
-
-def installed(folder: Path, pyproject: str) -> Path:
-    wheel = build("wheel", copy(folder / "tree", pyproject), folder / "dist")
-    return unpacked(wheel, folder / "site")
+    folder = tmp_path_factory.mktemp("readme")
+    return unpacked(build("wheel", copy(folder / "tree"), folder / "dist"), folder / "site")
 
 
 def opens(door: Door, site: Path, folder: Path) -> str:
@@ -100,24 +96,14 @@ def test_what_follows_a_command_works_after_it(door: Door, site: Path, tmp_path:
     ("extra", "package"), [("torch", "torch"), ("pinn", "scipy"), ("show", "matplotlib")]
 )
 def test_an_extra_that_forgets_a_package_is_noticed(
-    extra: str, package: str, tmp_path: Path
+    extra: str, package: str, site: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "run").mkdir()
-    site = installed(tmp_path, without(package, extra))
+    site = forgetful(site, extra, package, tmp_path / "site")
     for door in DOORS:
         if door.extra == extra:
-            said = opens(door, site, tmp_path / "run")
+            said = opens(door, site, tmp_path)
             assert f"needs {package}, which is not installed here" in said
             assert f'pip install "derivative-ladder[{extra}] @' in said
-
-
-def without(package: str, extra: str) -> str:
-    """pyproject.toml with a package left out of an extra."""
-    edited, count = re.subn(
-        rf'^({extra} = \[.*?)"{package}[^"]*"(?:, )?', r"\1", PYPROJECT, flags=re.MULTILINE
-    )
-    assert count == 1, f"[{extra}] does not ask for {package}"
-    return edited
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])

@@ -37,12 +37,9 @@ BUILD = (
 )
 
 
-def copy(to: Path, pyproject: str | None = None) -> Path:
-    """A copy of the checkout without what was built, with another pyproject.toml if one is given."""
-    shutil.copytree(ROOT, to, ignore=NOT_THE_SOURCE, symlinks=True)
-    if pyproject is not None:
-        (to / "pyproject.toml").write_text(pyproject, encoding="utf-8")
-    return to
+def copy(to: Path) -> Path:
+    """A copy of the checkout without what was built."""
+    return shutil.copytree(ROOT, to, ignore=NOT_THE_SOURCE, symlinks=True)
 
 
 def build(what: str, tree: Path, to: Path) -> Path:
@@ -58,6 +55,18 @@ def build(what: str, tree: Path, to: Path) -> Path:
 def unpacked(wheel: Path, to: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(to)
+    return to
+
+
+def forgetful(site: Path, extra: str, package: str, to: Path) -> Path:
+    """An unpacked wheel as it would be if pyproject.toml left a package out of an extra."""
+    info = next(site.glob("*.dist-info"))
+    (to / info.name).mkdir(parents=True)
+    (to / "companion").symlink_to(site / "companion")
+    need = rf'^Requires-Dist: {package}\b.*extra == "{extra}"\n'
+    text, count = re.subn(need, "", (info / "METADATA").read_text("utf-8"), flags=re.MULTILINE)
+    assert count == 1, f"[{extra}] does not ask for {package}"
+    (to / info.name / "METADATA").write_text(text, encoding="utf-8")
     return to
 
 
