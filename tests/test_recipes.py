@@ -1,19 +1,12 @@
 """The recipes run, each block alone in an empty file, and end where mathematics says they end."""
 
 import ast
-import contextlib
-import io
-import os
 import re
-import time
-import traceback
-import warnings
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from tests.processes import FORKED
+from tests.processes import run
 
 PAGE = (Path(__file__).parent.parent / "chapters" / "recipes.md").read_text("utf-8")
 SECTIONS = re.findall(
@@ -36,32 +29,6 @@ def promised(code: str) -> list[str]:
     ['1']
     """
     return re.findall(r"# → (.*)$", code, re.MULTILINE)
-
-
-def alone(code: str, folder: Path, answer: Connection) -> None:
-    """Run in a process of its own: what it prints, what it raised, and its seconds."""
-    os.chdir(folder)
-    warnings.simplefilter("ignore")
-    printed, raised, begun = io.StringIO(), "", time.process_time()
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            # The program itself: a file, as torch.compile wants to read its source.
-            Path("recipe.py").write_text(code, "utf-8")
-            exec(compile(code, "recipe.py", "exec"), {"__name__": "__main__"})
-    except BaseException:
-        raised = traceback.format_exc()
-    answer.send((printed.getvalue().splitlines(), raised, time.process_time() - begun))
-
-
-def run(code: str, folder: Path) -> tuple[list[str], str, float]:
-    here, there = FORKED.Pipe(duplex=False)
-    process = FORKED.Process(target=alone, args=(code, folder, there))
-    process.start()
-    there.close()
-    assert here.poll(120), "no answer"
-    answer = here.recv()
-    process.join()
-    return answer
 
 
 def test_there_are_twenty_and_none_is_left_out() -> None:
