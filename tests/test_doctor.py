@@ -171,9 +171,12 @@ class backends:
     assert report["device"]["seen"] == ["cpu"] and report["device"]["error"]
 
 
-def test_a_device_that_is_not_there_is_a_fault(site: Path, tmp_path: Path) -> None:
-    status, report = asked(Installed(site, "torch"), tmp_path, COMPANION_DEVICE="cuda:99")
-    assert status == 1
+def test_a_device_that_is_not_there_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("COMPANION_DEVICE", "cuda:99")
+    assert doctor.main(["--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
     assert report["device"]["chosen"] == ""
     (fault,) = report["faults"]
     assert "COMPANION_DEVICE is 'cuda:99', but torch" in fault
