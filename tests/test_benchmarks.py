@@ -12,7 +12,7 @@ PEERS = re.findall(r"^[\w-]+", (BENCHMARKS / "requirements.txt").read_text("utf-
 ELSEWHERE = {"matplotlib", "psutil", "sympy"} - set(PEERS)
 # What `python script` does before it comes to its main block, with -P: nothing of this folder.
 # The peers are in an environment of their own; whatever is imported of them here is a stand-in.
-# Each script has a process, forked from one that has torch and scipy.stats, which take seconds.
+# Each script has a process, forked from one that has torch, JAX and scipy.stats, which take seconds.
 IMPORT = """
 import json, os, runpy, sys, traceback
 from importlib.machinery import ModuleSpec
@@ -35,7 +35,7 @@ class Peers:
 scripts, elsewhere, peers = map(json.loads, sys.argv[1:])
 sys.meta_path.insert(0, Elsewhere())
 sys.meta_path.append(Peers())
-import scipy.stats, torch
+import jax, scipy.stats, torch
 for script in scripts:
     if os.fork() == 0:
         status = 1
