@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.autograd.graph import Node
 from torch.fx import Graph, GraphModule
-from torch.utils import _pytree as pytree
+from torch.fx.node import map_aggregate
 
 try:
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -112,7 +112,7 @@ def _recorded(function, inputs):
     for i, value in enumerate(inputs):
         nodes[id(value)] = graph.placeholder(f"input_{i}")
     constants: dict[str, Tensor] = {}
-    alive, varying = list(inputs), {id(value) for value in inputs}
+    alive, varying = list(inputs), set(nodes.values())
 
     def node_of(value):
         """The node of a tensor; of one that was there before, a constant of the graph."""
@@ -126,6 +126,8 @@ def _recorded(function, inputs):
 
     def note(value, node):
         """Remember which node a result is; a list of results is taken apart."""
+        if not varying.isdisjoint(node.all_input_nodes):
+            varying.add(node)
         if isinstance(value, torch.Tensor):
             nodes[id(value)] = node
             alive.append(value)  # or another tensor might take its id
@@ -139,23 +141,19 @@ def _recorded(function, inputs):
             return False  # or torch loads its compiler at the first operation, for a second or two
 
         def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-            kwargs = kwargs or {}
-            depends = any(id(value) in varying for value in pytree.tree_leaves((args, kwargs)))
-            found = operation(*args, **kwargs)
+            found = operation(*args, **(kwargs or {}))
             if operation is torch.ops.aten._local_scalar_dense.default:
-                if depends:
+                if nodes.get(id(args[0])) in varying:
                     raise RuntimeError("a value that depends on the inputs is looked at")
                 return found
-            node = graph.call_function(operation, *pytree.tree_map(node_of, (args, kwargs)))
+            node = graph.call_function(operation, *map_aggregate((args, kwargs or {}), node_of))
             node.meta["shapes"] = [v.shape for v in args if isinstance(v, torch.Tensor)]
             note(found, node)
-            if depends:
-                varying.update(map(id, pytree.tree_leaves(found)))
             return found
 
     with Recorder():
         result = function(*inputs)
-    graph.output(pytree.tree_map(node_of, result))
+    graph.output(map_aggregate(result, node_of))
     graph.eliminate_dead_code()
     return GraphModule(constants, graph)
 
