@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 from torch.func import vmap
-from torch.fx import Graph, GraphModule
+from torch.fx import Graph, GraphModule, Node
 
 from companion import torch_private
 from companion.operators.tracing import Looking, first_line
@@ -213,7 +213,13 @@ def first_way(
 def traced(f: Way, *args: Tensor) -> tuple[GraphModule, GraphModule]:
     """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone."""
     whole, part = torch_private.traced(f, args), Graph()
-    part.output(part.graph_copy(whole.graph, {})[0])  # type: ignore[index]
+    copies: dict[Node, Node] = {}
+    results: Any = whole.graph.output_node().args[0]
+    for node in whole.graph.nodes:
+        copies[node] = part.node_copy(node, copies.__getitem__)
+        if node is results[0]:  # what follows is the walk back
+            break
+    part.output(copies[results[0]])
     part.eliminate_dead_code()
     return whole, GraphModule(whole, part)
 
