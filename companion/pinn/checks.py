@@ -158,23 +158,19 @@ def bend_coefficient(problem: Problem, params: Mapping[str, Any], x: Tensor, axi
 def jumps(
     k: Tensor, x: Tensor, again: Callable[[Tensor], Tensor], axis: int, halvings: int = 30
 ) -> list[float]:
-    """Where k (n, ·) jumps along a line of points x."""
-    found = []
+    """Where k (n, ·) jumps along a line of points x; all places are looked at together."""
     steps = (k[1:] - k[:-1]).abs().nan_to_num(0, 0, 0).amax(1)
     size = k.abs().nan_to_num(0, 0, 0).max().clamp(min=1e-300)
-    for i in (steps > 0.05 * size).nonzero()[:, 0].tolist():
-        low, high = x[i : i + 1].clone(), x[i + 1 : i + 2].clone()
-        at_low, at_high = k[i : i + 1], k[i + 1 : i + 2]
-        for _ in range(halvings):
-            middle = (low + high) / 2
-            value = again(middle)
-            if (value - at_low).abs().max() < (value - at_high).abs().max():
-                low, at_low = middle, value
-            else:
-                high, at_high = middle, value
-        if (at_high - at_low).abs().max() > 0.04 * size:
-            found.append(low[0, axis].item())
-    return found
+    i = (steps > 0.05 * size).nonzero()[:, 0]
+    low, high, at_low, at_high = x[i], x[i + 1], k[i], k[i + 1]
+    for _ in range(halvings if len(i) else 0):
+        middle = (low + high) / 2
+        value = again(middle)
+        left = ((value - at_low).abs().amax(1) < (value - at_high).abs().amax(1))[:, None]
+        low, at_low = torch.where(left, middle, low), torch.where(left, value, at_low)
+        high, at_high = torch.where(left, high, middle), torch.where(left, at_high, value)
+    found = (at_high - at_low).abs().amax(1) > 0.04 * size
+    return low[found, axis].tolist()
 
 
 def built_in(problem: Problem) -> float:
