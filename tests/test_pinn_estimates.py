@@ -32,7 +32,7 @@ def covariance(columns, sigma=SIGMA):
     return np.linalg.inv(a.T @ a)
 
 
-def solved(problem, net=None, steps=60):
+def solved(problem, net=None, steps=30):
     return fit(problem, net or Powers(), [LevenbergMarquardt(steps)], points=40, progress=False)
 
 
@@ -79,7 +79,7 @@ def test_the_rates_of_an_epidemic_have_the_errors_of_scipys_least_squares():
     problem = sir_inverse(times, measured, 0.01)
     net = MLP(problem.domain, (20,), 2, spread=3.0)
     solution = fit(
-        problem, net, [LevenbergMarquardt(80)], points=128, sampler="grid", progress=False
+        problem, net, [LevenbergMarquardt(40)], points=128, sampler="grid", progress=False
     )
     best = least_squares(
         lambda p: (Epidemic(*p).solve(times)[1] - measured) / 0.01, (0.4, 0.2), xtol=1e-12
@@ -175,7 +175,7 @@ def test_a_coefficient_is_found_as_a_function():
     )
     net = MLP(box, (16,), spread=2.0)
     solution = fit(
-        problem, net, [LevenbergMarquardt(150)], points=60, sampler="grid", progress=False
+        problem, net, [LevenbergMarquardt(80)], points=60, sampler="grid", progress=False
     )
     at = box.points(101, "grid")
     assert (solution.fields["a"](at) - a(at)).abs().max() < 0.02
