@@ -227,7 +227,7 @@ def test_mini_batches_lead_where_all_the_data_lead():
 
     net = Line()
     source = Batches(lambda number, squares: LINE.points(4), 1, {"data": 20})
-    fit(problem, net, [Adam(1500, lr=0.05)], points=source, progress=False)
+    fit(problem, net, [Adam(500, lr=0.2)], points=source, progress=False)
     expected = np.polyfit(t[:, 0].numpy(), (2 + 3 * t + noise)[:, 0].numpy(), 1)[::-1]
     assert np.allclose(net.w.detach(), expected, atol=0.02)
 

@@ -22,15 +22,15 @@ from companion.pinn import (
 )
 from tests.fits import bits
 
-BOX = Box(t=(0.0, 5.0))
+BOX = Box(t=(0.0, 2.0))
 T = BOX.points(20, "grid")
 DATA = Condition("data", T, torch.exp(-0.7 * T), weight=100.0)
 STAGES = {
-    "LevenbergMarquardt": LevenbergMarquardt(60),
-    "Adam": Adam(1600, lr=2e-2),
-    "compiled": Adam(1600, lr=2e-2, compiled=50),
-    "LBFGS": LBFGS(40),
-    "cg": LevenbergMarquardt(60, solver="cg", iterations=30),
+    "LevenbergMarquardt": LevenbergMarquardt(20),
+    "Adam": Adam(500, lr=0.1),
+    "compiled": Adam(500, lr=0.1, compiled=50),
+    "LBFGS": LBFGS(15),
+    "cg": LevenbergMarquardt(25, solver="cg", iterations=30),
 }
 
 
@@ -48,7 +48,7 @@ def trained(stage, residual, net, *conditions, **rest):
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_a_parameter_of_the_network_itself_is_trained_in_every_stage(stage):
     """u′ + k u = 0 and data of e^{−0.7 t}: k is 0.7."""
-    net = MLP(BOX, (20,))
+    net = MLP(BOX, (8,))
     net.k = nn.Parameter(torch.tensor(0.2).double())
     trained(stage, lambda u, t: u(0) + net.k * u(), net)
     assert net.k.item() == pytest.approx(0.7, abs=0.03)
@@ -57,12 +57,12 @@ def test_a_parameter_of_the_network_itself_is_trained_in_every_stage(stage):
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_the_network_called_in_a_condition_is_trained(stage):
     """n(0) = 1 is said by the network itself, and no data: u = e^{−0.7 t}."""
-    net = MLP(BOX, (20,))
+    net = MLP(BOX, (8,))
     start = Condition("start", T[:1], 1.0, of=lambda u, x: net(x), weight=100.0)
     exact = lambda t: torch.exp(-0.7 * t)
     problem = Problem(BOX, lambda u, t: u(0) + 0.7 * u(), (start,), exact=exact)
     error = fit(problem, net, [stage], points=64, progress=False).error
-    assert error < (0.3 if isinstance(stage, Adam) else 0.03)  # 1.1 where it is a constant
+    assert error < (0.3 if isinstance(stage, Adam) else 0.03)  # 0.9 where it is 1
 
 
 SHORT = {
