@@ -47,7 +47,7 @@ def program(path: Path, result: Path, fatal: int, said: Connection) -> None:
     write = torch.save
     dying(fatal)
     problem = oscillator(hard=False)
-    stages = [Adam(300, lr=1e-2), LBFGS(20, inner=3), LevenbergMarquardt(150)]
+    stages = [Adam(150, lr=1e-2), LBFGS(20, inner=3), LevenbergMarquardt(60)]
     net = MLP(problem.domain, (8,))
     said.send("begun")
     solution = fit(
