@@ -87,6 +87,8 @@ def size_of_output(problem: Problem, batch: Batch, one: Tensor) -> Tensor:
     """U of one output, by the first term that asks for anything: the equation, then the conditions."""
     for term, at in batch.items():
         rest = rows_at(problem, term, at, 0 * one)
+        if not largest(rest) > 1e-12:
+            continue
         found = [rows_at(problem, term, at, SMALL * one, seed) for seed in range(PROBES)]
         moved, seed = max((largest(rows - rest), seed) for seed, rows in enumerate(found))
         more = largest(rows_at(problem, term, at, 2 * SMALL * one, seed) - rest)
@@ -95,6 +97,12 @@ def size_of_output(problem: Problem, batch: Batch, one: Tensor) -> Tensor:
             power = max(1, round(math.log2(more / moved)))  # 1 of a slope, 2 of a norm ∫ u²
             return torch.tensor(SMALL * (asked / moved) ** (1 / power), dtype=torch.float64)
     return torch.ones((), dtype=torch.float64)
+
+
+def holds_at_zero(problem: Problem, batch: Batch) -> bool:
+    """Whether the rows of every term are nothing where the network is 0."""
+    zero = torch.zeros(problem.outputs, dtype=torch.float64)
+    return all(largest(rows_at(problem, term, at, zero)) < TINY for term, at in batch.items())
 
 
 def touched(found: list[Tensor], rest: Tensor) -> Tensor:
@@ -204,8 +212,6 @@ def warn_of_units(objective: Objective, state: State) -> None:
         batch = some_points(problem)
         sizes = outputs_of(problem, batch).tolist()
         pulled = pulls(problem, batch, torch.tensor(sizes, dtype=torch.float64))
-        zero = torch.zeros(problem.outputs, dtype=torch.float64)
-        still = all(largest(rows_at(problem, t, at, zero)) < TINY for t, at in batch.items())
     except Exception:  # of a problem that takes no probes, nothing is known
         return
     finite = [s for s in sizes if math.isfinite(s)]
@@ -228,7 +234,7 @@ def warn_of_units(objective: Objective, state: State) -> None:
             f"{pulled[heavy]:.1e}, under their weights: the fit will see {heavy} alone. Train "
             "scaled(problem), or give weights, or a factor in the residual, that bring them together",
         )
-    elif still and problem.exact is None:
+    elif problem.exact is None and holds_at_zero(problem, batch):
         objective.warn(
             "zero",
             "where the network is 0 the equation and every condition hold: a fit will find just that. If "
