@@ -75,7 +75,10 @@ def test_data_are_kept_where_a_window_holds_them():
     data = Condition("data", times, torch.cos(times), sigma=0.1)
     box = Box(t=(0.0, 3 * math.pi))
     problem = Problem(box, ROUND.residual, (data,), hard=ROUND.hard, exact=torch.cos, order=2)
-    assert march(problem, narrow, LM, 3, points=40, progress=False).error < 1e-4
+    solution = march(problem, narrow, LM, 3, points=40, progress=False)
+    assert solution.error < 1e-4
+    held = [part.problem.conditions[0].points for part in solution.network.parts]
+    assert torch.equal(torch.cat(held), times)
 
 
 def test_a_system_against_scipy():
