@@ -50,7 +50,7 @@ def calls(name: str, seed: int, samples: int = SAMPLES) -> Iterator[tuple[str, C
     """A few of the samples of a layer, of each mood it has."""
     info, draw = entries()[name], random.Random(start(name, seed))
     for training in (False, True) if info.train_and_eval_differ else (False,):
-        torch.manual_seed(start(name, seed))
+        torch.default_generator.manual_seed(start(name, seed))
         options = dict(device="cpu", dtype=torch.float64, requires_grad=True, training=training)
         pool = [m for m in info.module_inputs_func(info, **options) if m.forward_input]
         sizes = [size([m.forward_input.args, m.forward_input.kwargs]) for m in pool]

@@ -78,7 +78,7 @@ def start(name: str, seed: int) -> int:
 def calls(name: str, seed: int, samples: int = SAMPLES) -> Iterator[tuple[int, Call]]:
     """A few of the samples of an entry, with their places in it."""
     op, draw = entries()[name], random.Random(start(name, seed))
-    torch.manual_seed(start(name, seed))
+    torch.default_generator.manual_seed(start(name, seed))
     pool = list(islice(op.sample_inputs("cpu", torch.float64, requires_grad=True), POOL))
     trees = [[sample.input, list(sample.args), dict(sample.kwargs)] for sample in pool]
     for place in drawn([size(tree) for tree in trees], samples, draw):
