@@ -165,7 +165,7 @@ def _refuse_sizes(widths, outputs):
 def _drawn(sizes, seed, draw):
     """Linear layers of these sizes, initialised by draw(layers) from a stream of their own."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         layers = [nn.Linear(i, o, dtype=torch.float64) for i, o in pairwise(sizes)]
         draw(layers)
     return nn.ModuleList(layers)
