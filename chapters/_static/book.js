@@ -16,18 +16,17 @@ async function fontsAreLoaded() {
 
 // An inline formula breaks between its parts: where a part does not fit its line, the whole becomes such a box.
 function boxWideFormulas() {
-  for (const formula of document.querySelectorAll("span.math")) {
-    formula.classList.remove("wide");
-    const line = formula.closest("p, li, dd, td, th, h1, h2, h3, figcaption");
-    if (line && formula.getBoundingClientRect().width > line.clientWidth) formula.classList.add("wide");
-  }
+  const formulas = [...document.querySelectorAll("span.math")];
+  for (const formula of formulas) formula.classList.remove("wide");
+  const lines = "p, li, dd, td, th, h1, h2, h3, figcaption";
+  const wide = formulas.filter(formula => formula.getBoundingClientRect().width > formula.closest(lines)?.clientWidth);
+  for (const formula of wide) formula.classList.add("wide"); // all measured first: the page is laid out once
 }
 
 function makeBoxesFocusable() {
   const boxes = "span.math.wide, .katex-display, div.text_html, .pst-scrollable-table-container";
-  for (const box of document.querySelectorAll(boxes)) {
-    if (box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible") box.tabIndex = 0;
-  }
+  const scrolls = box => box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
+  for (const box of [...document.querySelectorAll(boxes)].filter(scrolls)) box.tabIndex = 0;
 }
 
 function fitBoxes() {
