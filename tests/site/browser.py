@@ -4,7 +4,7 @@ hidden; each check returns its faults, in words. No check waits for a clock.
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ from tests.site import looks
 from tools.chromium import installed
 
 SCHEMES = {"light": 1280, "dark": 390}  # how wide the window is in which a page is opened
-WIDTHS = (320, 390, 768, 1280)  # the last is that in which axe looks
+WIDTHS = (1280, 768, 390, 320)
 OF_COLOURS = ["color-contrast", "link-in-text-block"]  # rules of axe
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 HEAVIEST = 2_000_000  # bytes of a first visit, uncompressed
@@ -172,33 +172,29 @@ def axe_faults(page: Page, scheme: str, asked: set[str]) -> Iterator[str]:
     the only ones that another scheme can break, are asked of one element of each kind that is not in `asked`: the
     kinds of the pages before. These join them.
     """
+    page.evaluate(looks.ONE_OF_A_KIND)
     page.set_viewport_size({"width": 1280, "height": 900})
     draw(page)
-    page.evaluate(looks.ONE_OF_A_KIND)
     if scheme == "light":
-        rules = {"type": "tag", "values": WCAG}
-        without = {rule: {"enabled": False} for rule in OF_COLOURS}
-        yield from violations(page, runOnly=rules, rules=without)
-    if new := page.evaluate(looks.CONTRASTS, list(asked)):
-        yield from violations(page, "[data-contrast]", list(asked), runOnly=OF_COLOURS)
-        asked.update(new)
+        yield from violations(page, {"type": "tag", "values": WCAG}, asked)
+    elif page.evaluate(looks.CONTRASTS, list(asked)):
+        yield from violations(page, OF_COLOURS, asked)
 
 
-def violations(
-    page: Page, within: str = "html", asked: Sequence[str] = (), **options: object
-) -> list[str]:
+def violations(page: Page, rules: object, asked: set[str]) -> list[str]:
     """What axe finds; kinds of colours are marked in the same turn, as a figure drawn anew loses its marks."""
     # no preload: axe would fetch the style sheets once more, from wrong addresses
-    settings = {"resultTypes": ["violations"], "preload": False, **options}
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE_SCRIPT)
-    found = page.evaluate(
-        f"""async ([asked, within, settings]) => {{
-            ({looks.CONTRASTS})(asked);
-            return (await axe.run(within, settings)).violations;
+    settings = {"resultTypes": ["violations"], "preload": False, "runOnly": rules}
+    page.evaluate(AXE_SCRIPT)
+    marked, found = page.evaluate(
+        f"""async ([asked, settings]) => {{
+            const marked = ({looks.CONTRASTS})(asked);
+            axe.configure({{rules: {looks.OF_THE_MARKED}}});
+            return [marked, (await axe.run(settings)).violations];
         }}""",
-        [list(asked), within, settings],
+        [list(asked), settings],
     )
+    asked.update(marked)
     return [
         f"axe: {violation['id']} ({violation['help']}) at {node['target']}"
         for violation in found
@@ -228,12 +224,13 @@ def overflow_faults(page: Page) -> list[str]:
     faults = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        if width <= 390:
-            page.evaluate(looks.SPREAD, True)
-            faults += [f"with wider letters, {fault}" for fault in page.evaluate(looks.OVERFLOW)]
-            page.evaluate(looks.SPREAD, False)
         draw(page)
         faults += page.evaluate(looks.OVERFLOW)
+    page.evaluate(looks.SPREAD, True)
+    for width in 320, 390:
+        page.set_viewport_size({"width": width, "height": 900})
+        faults += [f"with wider letters, {fault}" for fault in page.evaluate(looks.OVERFLOW)]
+    page.evaluate(looks.SPREAD, False)
     return faults
 
 
@@ -299,8 +296,8 @@ def page_faults(
         recorded.clear()
         if scheme == "light":
             yield from page.evaluate(looks.MOVED_BY_DARK)
-            yield from overflow_faults(page)
             yield from font_faults(page)
+            yield from overflow_faults(page)
         yield from axe_faults(page, scheme, asked)
         yield from recorded
     finally:

@@ -35,17 +35,19 @@ PICTURES = r"""() => {
   return faults;
 }"""
 
+# What stands in a box that scrolls or cuts off is not looked at.
 OVERFLOW = r"""() => {
   const {clientWidth: width, scrollWidth: needed} = document.documentElement;
   const faults = [];
   if (needed > width + 1) faults.push(`the page is ${needed} px wide on a screen of ${width}`);
-  const held = node => node && node.tagName !== 'ARTICLE' &&
-    (getComputedStyle(node).overflowX !== 'visible' || held(node.parentElement));
-  for (const node of document.querySelectorAll('article *')) {
+  const look = node => {
+    if (getComputedStyle(node).overflowX !== 'visible') return;
     const box = node.getBoundingClientRect();
-    if (box.width > 0 && box.right > width + 1 && !held(node.parentElement) && !held(node))
+    if (box.width > 0 && box.right > width + 1)
       faults.push(`${node.outerHTML.slice(0, 80)} ends at ${Math.round(box.right)} px`);
-  }
+    for (const child of node.children) look(child);
+  };
+  for (const node of document.querySelectorAll('article > *')) look(node);
   return faults.slice(0, 5);
 }"""
 
@@ -55,11 +57,11 @@ MOVED_BY_DARK = r"""() => {
     .filter(node => !node.closest('.only-light, .only-dark, .theme-switch'));
   const places = scheme => {
     document.documentElement.dataset.theme = scheme;
-    return nodes.map(node => node.getBoundingClientRect())
-      .map(({x, y, width, height}) => [x, y, width, height].join());
+    return nodes.map(node => node.getBoundingClientRect());
   };
   const dark = places('dark'), light = places('light');
-  return nodes.filter((_, i) => dark[i] !== light[i]).slice(0, 5)
+  const moved = (_, i) => ['x', 'y', 'width', 'height'].some(side => dark[i][side] !== light[i][side]);
+  return nodes.filter(moved).slice(0, 5)
     .map(node => 'the dark scheme moves ' + node.outerHTML.slice(0, 80));
 }"""
 
@@ -113,6 +115,12 @@ CONTRASTS = r"""asked => {
   }
   return marked;
 }"""
+
+# axe asks the rules of colours of the marked elements alone, and of what is in them.
+OF_THE_MARKED = r"""(of => [
+  {id: 'color-contrast', selector: of('*')},
+  {id: 'link-in-text-block', selector: of('a[href]') + ',' + of('[role=link]')},
+])(what => `${what}[data-contrast], [data-contrast] ${what}`)"""
 
 # Longer letters than any: what fits then fits in another font as well. Formulas have fonts of their own.
 SPREAD = """on => {
