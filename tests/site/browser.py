@@ -75,10 +75,11 @@ def chromium() -> Iterator[BrowserContext]:
     """A window of a browser that can reach this machine and nothing else, and sees none of its fonts."""
     # not by page.route, which would switch the browser's cache off
     offline = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+    brief = "--js-flags=--no-opt"  # scripts of pages end before the time to optimise them pays
     with one_font() as variables, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=installed(),
-            args=["--no-sandbox", offline],
+            args=["--no-sandbox", offline, brief],
             env={**os.environ, **variables},
             timeout=PATIENCE,
         )
