@@ -176,6 +176,7 @@ def axe_faults(page: Page, scheme: str, asked: set[str]) -> Iterator[str]:
     page.evaluate(looks.ONE_OF_A_KIND)
     page.set_viewport_size({"width": 1280, "height": 900})
     draw(page)
+    page.evaluate(looks.AT_REST)
     if scheme == "light":
         yield from violations(page, {"type": "tag", "values": WCAG}, asked)
     elif page.evaluate(looks.CONTRASTS, list(asked)):
