@@ -30,8 +30,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: book test rooms notebooks lab write pdf slides bench conformance gpu lock clean
 .DEFAULT_GOAL := book
 
-# The stamp is newer than the lists when the environment matches them. What is imported is compiled when it is
-# imported first: to compile all that is never imported takes half a minute.
+# The stamp is newer than the lists when the environment matches them. To compile all that is never imported takes half a
+# minute; what nearly every process imports is compiled here, on two cores, and not by each of those that come first.
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c '$(NEEDS_311)'
 	@echo "$(VENV): installing what requirements.txt pins, about 160 packages, 2 GB; one to five minutes."
@@ -39,6 +39,8 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade pip  # an old one thinks about the list for half a minute
 	$(BIN)/python -m pip install --progress-bar on --no-compile --requirement requirements.txt
 	$(BIN)/python -m pip $(INSTALL_COMPANION)
+	$(BIN)/python -c 'import sympy, torch._dynamo' & \
+	$(BIN)/python -c 'import hypothesis, ipykernel.kernelapp, jax, matplotlib.pyplot, myst_nb, playwright.sync_api, scipy.stats'; wait
 	@touch $@
 
 # Sphinx does not read a page again, nor repeat its warnings, so after a failure it must forget what it has read.
