@@ -92,6 +92,8 @@ def chromium() -> Iterator[BrowserContext]:
 class Quiet(SimpleHTTPRequestHandler):
     """Says nothing: the browser records what goes wrong. Fonts and pictures wait until they may go."""
 
+    protocol_version = "HTTP/1.1"  # one connection for many files
+
     def __init__(self, *args: object, let_go: Event, **rest: object) -> None:
         self.let_go = let_go
         super().__init__(*args, **rest)
@@ -100,6 +102,10 @@ class Quiet(SimpleHTTPRequestHandler):
         if self.path.split("?")[0].endswith((".woff2", ".png", "ladder.svg")):
             self.let_go.wait()
         super().do_GET()
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "max-age=3600")  # nothing is asked for again
+        super().end_headers()
 
     def log_message(self, *_: object) -> None:
         pass
