@@ -51,6 +51,12 @@ def address(book: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def tab(browser: site.BrowserContext) -> Iterator[site.Page]:
+    with closing(site.tab(browser)) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
 def asked() -> set[str]:
     """The kinds of colours that some page was asked about."""
     return set()
@@ -136,16 +142,16 @@ def test_nothing_of_the_book_is_wider_than_the_paper(
     (tmp_path / "html").symlink_to(book)
     whole, page = print_book.assemble(book, print_book.parts()), tmp_path / "print.html"
     page.write_bytes(tostring(whole, encoding="utf-8", doctype="<!DOCTYPE html>"))
-    with closing(browser.new_page()) as tab:
-        assert_none(print_book.unfit(tab, page, print_book.PAPER, print_book.TOO_WIDE))
+    with closing(browser.new_page()) as sheet:
+        assert_none(print_book.unfit(sheet, page, print_book.PAPER, print_book.TOO_WIDE))
 
 
 @pytest.mark.parametrize("scheme", site.SCHEMES)
 @pytest.mark.parametrize("path", PAGES + EXTRAS)
 def test_a_page_is_right(
-    path: str, scheme: str, browser: site.BrowserContext, address: str, asked: set[str]
+    path: str, scheme: str, tab: site.Page, address: str, asked: set[str]
 ) -> None:
-    assert_none([*site.page_faults(browser, address, path, scheme, asked)])
+    assert_none([*site.page_faults(tab, address, path, scheme, asked)])
 
 
 def test_fonts_and_pictures_that_come_late_move_nothing(
@@ -349,9 +355,7 @@ ALONE = [
 
 
 @contextmanager
-def faults_of(
-    fragment: str, book: Path, folder: Path, browser: site.BrowserContext
-) -> Iterator[Iterator[str]]:
+def faults_of(fragment: str, book: Path, folder: Path, tab: site.Page) -> Iterator[Iterator[str]]:
     """What is reported of the short page with a fragment in it."""
     (folder / "chapters").mkdir()
     for part in ("_static", "_images"):
@@ -360,25 +364,23 @@ def faults_of(
     (folder / "chapters" / "heavy.js").write_text("//" + "x" * site.HEAVIEST)
     with (
         site.served(folder) as url,
-        closing(site.page_faults(browser, url, SHORT, "light", set())) as faults,
+        closing(site.page_faults(tab, url, SHORT, "light", set())) as faults,
     ):
         yield faults
 
 
-def test_faults_in_the_browser_are_reported(
-    book: Path, tmp_path: Path, browser: site.BrowserContext
-) -> None:
+def test_faults_in_the_browser_are_reported(book: Path, tmp_path: Path, tab: site.Page) -> None:
     fragments, words = zip(*TOGETHER, strict=True)
-    with faults_of("".join(fragments), book, tmp_path, browser) as reported:
+    with faults_of("".join(fragments), book, tmp_path, tab) as reported:
         faults = "\n".join(reported)
     assert [one for one in words if one not in faults] == [], faults
 
 
 @pytest.mark.parametrize(("fragment", "words"), ALONE)
 def test_a_fault_in_the_browser_is_reported(
-    fragment: str, words: str, book: Path, tmp_path: Path, browser: site.BrowserContext
+    fragment: str, words: str, book: Path, tmp_path: Path, tab: site.Page
 ) -> None:
-    with faults_of(fragment, book, tmp_path, browser) as faults:
+    with faults_of(fragment, book, tmp_path, tab) as faults:
         assert any(words in fault for fault in faults), f"not reported: {words}"
 
 

@@ -180,9 +180,10 @@ ONE_BY_ONE = """counts => [...document.querySelectorAll('#letters > span')].forE
   }));
 })"""
 
-WEIGHT = """() => performance.getEntries()
+# Of all files that a page was made of, in bytes; of one that the browser asked for again and need not fetch, 0.
+SIZES = """() => performance.getEntries()
   .filter(entry => entry.entryType === 'navigation' || entry.entryType === 'resource')
-  .reduce((sum, entry) => sum + entry.decodedBodySize, 0)"""
+  .map(entry => entry.decodedBodySize)"""
 
 SHIFTS = """() => new Promise(resolve => {
   const shifts = [];

@@ -39,9 +39,9 @@ CUT = """() => {
 class Figures:
     """One window of a browser, in which one moving figure after the other is opened."""
 
-    def __init__(self, page: site.Page, base: str) -> None:
+    def __init__(self, page: site.Page, base: str, faults: list[str]) -> None:
         self.page, self.base, self.name = page, base, ""
-        self.faults = site.record(page, base)
+        self.faults = faults
 
     def open(self, name: str) -> None:
         if self.name != name:
@@ -74,5 +74,6 @@ def opened(folder: Path, window: site.BrowserContext) -> Iterator[Figures]:
         opening = moving_figure.opening(name, "still", name in UNFOLDED)
         (folder / f"{name}.html").write_text(PAGE.format(name=name, opening=opening), "utf-8")
         (folder / f"{name}.js").write_text(moving_figure.bundle(name), "utf-8")
-    with site.served(folder) as base:
-        yield Figures(window.new_page(), base)
+    page = window.new_page()
+    with site.served(folder) as base, site.record(page, base) as faults:
+        yield Figures(page, base, faults)

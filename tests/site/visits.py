@@ -1,5 +1,6 @@
 """What a reader does in the built book, and what goes wrong then: waits, searches, opens, unfolds."""
 
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from urllib.parse import quote
@@ -7,22 +8,21 @@ from urllib.parse import quote
 from playwright.sync_api import BrowserContext, Page, TimeoutError
 
 from tests.site import looks
-from tests.site.browser import HEAVIEST, NO_CLOCK, first_visit_faults, record, served, settle
+from tests.site.browser import HEAVIEST, first_visit_faults, record, served, settle, tab
 
 
 def late_faults(context: BrowserContext, folder: Path, path: str) -> list[str]:
     """What moves on a page whose fonts and pictures come after everything else."""
     let_go = Event()
     with served(folder, let_go) as base:
-        page = context.new_page()
-        page.add_init_script(NO_CLOCK)
+        page = tab(context)
         page.goto(f"{base}/{path}", wait_until="domcontentloaded")
         early = not page.evaluate("document.documentElement.classList.contains('waiting')")
         let_go.set()
         page.wait_for_load_state("load")
         settle(page)
         faults = ["the page is shown before its fonts are there"] if early else []
-        faults += first_visit_faults(page)
+        faults += first_visit_faults(page, "light")
         page.close()
     return faults
 
@@ -58,37 +58,33 @@ def search_faults(
 
     With `among`, the queries that list nothing of the page that is wanted.
     """
-    page = context.new_page()
-    faults = record(page, base)
-    page.goto(f"{base}/search.html")
-    for query, wanted in queries:
-        listed = typed(page, query)
-        found = [address.split("#")[0] for address in listed] if among else listed[:1]
-        if wanted not in found:
-            faults.append(f"a search for {query!r} wants {wanted} and lists {listed[:3]}")
-    weight = page.evaluate(looks.WEIGHT)
-    if weight > HEAVIEST:
-        faults.append(f"a visit with a search weighs {weight} bytes, more than {HEAVIEST}")
-    page.close()
+    with closing(context.new_page()) as page, record(page, base) as faults:
+        page.goto(f"{base}/search.html")
+        for query, wanted in queries:
+            listed = typed(page, query)
+            found = [address.split("#")[0] for address in listed] if among else listed[:1]
+            if wanted not in found:
+                faults.append(f"a search for {query!r} wants {wanted} and lists {listed[:3]}")
+        weight = sum(page.evaluate(looks.SIZES))
+        if weight > HEAVIEST:
+            faults.append(f"a visit with a search weighs {weight} bytes, more than {HEAVIEST}")
     return faults
 
 
 def opening_faults(context: BrowserContext, base: str, query: str) -> list[str]:
     """A click on the first result of a query opens its section: the heading is in the window."""
-    page = context.new_page()
-    faults = record(page, base)
-    page.goto(f"{base}/search.html?q={quote(query)}")
-    page.locator("ul.search a").first.click()
-    page.wait_for_load_state()
-    settle(page)
-    top, height = page.evaluate(
-        "[document.querySelector(':target').parentElement.getBoundingClientRect().top, innerHeight]"
-    )
-    if not 0 <= top < height / 2:
-        faults.append(
-            f"{query!r} opens {page.url}, and its section stands {top:.0f} px from the top"
+    with closing(context.new_page()) as page, record(page, base) as faults:
+        page.goto(f"{base}/search.html?q={quote(query)}")
+        page.locator("ul.search a").first.click()
+        page.wait_for_load_state()
+        settle(page)
+        top, height = page.evaluate(
+            "[document.querySelector(':target').parentElement.getBoundingClientRect().top, innerHeight]"
         )
-    page.close()
+        if not 0 <= top < height / 2:
+            faults.append(
+                f"{query!r} opens {page.url}, and its section stands {top:.0f} px from the top"
+            )
     return faults
 
 
