@@ -303,6 +303,7 @@ TOGETHER = [
     ("<p>a 漢</p>", "no font of the book has '漢' (in \"Book Sans\""),
     ("<pre>a 漢</pre>", "no font of the book has '漢' (in \"Book Code\""),
     ('<p style="font-family: serif">a</p>', "no font of the book has 'a' (in serif)"),
+    ("<style>hr::before { content: '語' }</style><hr>", "no font of the book has '語'"),
     ('<i class="fa-solid fa-ghost"></i>', "an icon without a picture: fa-solid fa-ghost"),
     ('<script src="heavy.js"></script>', "a first visit weighs"),
     ('<svg width="9" height="9"><path d="M0 0h9"/></svg>', "inline svg without title"),
@@ -323,7 +324,6 @@ TOGETHER = [
     ('<input type="text">', "axe: label"),
 ]
 
-# Something that comes above the text as soon as the text is shown.
 # A line more on top of the page in each of many frames, from the moment in which the page is shown.
 JUMP = """<script>
 let lines = 0;
@@ -385,10 +385,8 @@ def test_a_fault_in_the_browser_is_reported(
 
 
 def test_a_drawing_without_its_font_is_reported() -> None:
-    drawing = "<svg><text>ab</text></svg>"
-    assert static.letters_without_font("x.svg", drawing) == [
-        "x.svg: its letters have no font inside"
-    ]
+    faults = static.letters_without_font("x.svg", "<svg><text>ab</text></svg>")
+    assert faults == ["x.svg: its letters have no font inside"]
     logo = (ROOT / "chapters" / "_static" / "logo.svg").read_text("utf-8").replace("Ladder<", "Z<")
     assert static.letters_without_font("x.svg", logo) == ["x.svg: no letter 'Z' in its font"]
 

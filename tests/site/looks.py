@@ -150,7 +150,12 @@ LETTERS = r"""() => {
     const parent = walk.currentNode.parentElement;
     if (!parent.closest(skip)) add(getComputedStyle(parent), walk.currentNode.textContent);
   }
-  for (const node of document.querySelectorAll('body *'))
+  // only where a style sheet puts something is there something: to ask every element is slow
+  const inner = rule => [rule, ...[...(rule.cssRules ?? [])].flatMap(inner)];
+  const putting = [...document.styleSheets].flatMap(inner)
+    .filter(rule => rule.style?.content && /::(before|after)/.test(rule.selectorText))
+    .map(rule => rule.selectorText.replace(/::(before|after)/g, ':is(*)'));
+  for (const node of document.body.querySelectorAll(putting.join()))
     for (const place of ['::before', '::after']) {
       const style = getComputedStyle(node, place);
       if (/^"/.test(style.content)) add(style, JSON.parse(style.content.replace(/" \/ .*$/, '"')));
