@@ -71,6 +71,16 @@ FORGOTTEN = {  # what is there, and what is wanted
         Problem(LINE, lambda u, t, k: u(T) + k * u(), unknowns={"k": Unknown(1.0)}),
         "0 of 1",
     ),
+    "a term has nothing to do with u": (
+        Problem(
+            LINE,
+            lambda u, t, k: u(T) + k * u(),
+            (at(3.0, lambda u, t, k: k + 0 * t, "rate"),),
+            unknowns={"k": Unknown(1.0)},
+            outputs=2,
+        ),
+        "1 of 2",
+    ),
     "the end of a beam": (
         Problem(
             Box(x=(0.0, 1.0)),

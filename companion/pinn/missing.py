@@ -39,7 +39,7 @@ def missing(problem: Problem) -> str:
         freedom = unseen(problem) if few else math.inf
     except Exception:  # of a residual that takes no polynomials, or no jets, nothing is known
         return ""
-    if freedom > UNSEEN:
+    if not freedom < UNSEEN:
         return ""
     listed = "; ".join(
         f"along {axis} it is of order {order}, and {held} of {wanted} conditions are there"
@@ -161,6 +161,7 @@ def unseen(problem: Problem) -> float:
         _, j = of_term(objective, term, theta, at, known)
         j = j[:, :, :m] / math.sqrt(len(at.x))
         usual = (j @ theta[:m]).norm(dim=0)
+        usual = torch.where(usual > 0, usual, 1.0)  # of a column in which u does not stand
         answers.append((j / usual[None, :, None]).flatten(0, 1))
     phi = jacrev(lambda th: objective.trial.call(th, lambda params: params["u"](x)))(theta)
     phi = phi[:, :, :m].flatten(0, 1) / math.sqrt(len(x))
