@@ -24,9 +24,8 @@ SOLVED = {
     "cholesky": LevenbergMarquardt(5, damping=0.3),
     "marquardt": LevenbergMarquardt(5, damping=0.3, marquardt=True),
     "qr": LevenbergMarquardt(5, damping=0.3, solver="qr"),
-    "cg": LevenbergMarquardt(
-        5, damping=0.3, solver="cg", iterations=20
-    ),  # the last of them change nothing
+    # Of the iterations the last ones change nothing.
+    "cg": LevenbergMarquardt(5, damping=0.3, solver="cg", iterations=20),
 }
 # Points that two and four processes cannot share evenly, conditions of one point; fewer rows than
 # parameters, and more, with unknowns under causal weights.
