@@ -100,7 +100,7 @@ def difference(
 def complex_step(f: Function, x: Points, h: Points = 1e-20) -> float | np.ndarray:
     """The first derivative f′(x) ≈ Im f(x + ih) / h, without a subtraction.
 
-    So h can be tiny, and the error is ε.     f must be real-analytic and pass complex numbers
+    So h can be tiny, and the error is ε. f must be real-analytic and pass complex numbers
     through: no abs, no comparison that decides on them, no `math` functions. `abs` in the middle of
     f goes unnoticed and gives a wrong answer. x has any shape, f is elementwise on arrays, the
     result has the dtype of x. Raises TypeError when x is complex already or when f returns a real
