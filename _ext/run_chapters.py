@@ -26,7 +26,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-from tools import wheel
+from tools import normalise, wheel
 
 log = logging.getLogger(__name__)
 Notebooks = dict[Path, nbformat.NotebookNode]
@@ -61,7 +61,7 @@ def kernel_of_a_stranger(folder: Path) -> type[AsyncKernelManager]:
 
 
 def run(notebook: nbformat.NotebookNode, kernel: type[AsyncKernelManager], timeout: float) -> float:
-    """Run it in a fresh kernel and an empty folder; outputs go into the notebook.
+    """Run it in a fresh kernel and an empty folder; outputs go into the notebook, each print in one piece.
 
     Returns the seconds of processor time, which other work on this machine does not lengthen.
     """
@@ -83,6 +83,9 @@ def run(notebook: nbformat.NotebookNode, kernel: type[AsyncKernelManager], timeo
             extra_arguments=["--log-level=ERROR"],
         )
         client.execute(env=os.environ | ONE_THREAD)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = normalise.joined_streams(cell.outputs)
     return seconds
 
 

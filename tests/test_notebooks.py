@@ -8,9 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from jupyter_cache import get_cache
+from jupyter_client.manager import AsyncKernelManager
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from _ext.fresh_cache import cache_folder
+from _ext.run_chapters import run
 from tests.test_chapter_rules import good_notebook, output, printed
 from tools import chapter_rules, normalise
 
@@ -163,3 +165,11 @@ def test_execute_leaves_a_failing_notebook_alone(
     assert normalise.main(["--execute", str(path)]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def test_a_line_that_is_printed_in_pieces_is_one_line_of_the_page() -> None:
+    """A kernel sends what it has every fifth of a second, in the middle of a line too."""
+    slow = "import time\nfor end in ' ', '\\n':\n    print(1, end=end, flush=True)\n    time.sleep(0.5)"
+    notebook = new_notebook(cells=[new_code_cell(slow)])
+    run(notebook, AsyncKernelManager, timeout=60)
+    assert notebook.cells[0].outputs == [printed("1 1\n")]
