@@ -136,8 +136,15 @@ def records(*stages):
 
 def test_two_stages_of_one_name_have_a_line_between_them_where_the_first_ends():
     ax = history_curves(History(records((0, "Adam"), (1, "Adam"), (2, "LBFGS"))))
-    assert [text.get_text() for text in ax.texts] == ["Adam", "LBFGS"]
     assert [line.get_xdata()[0] for line in ax.lines[1:]] == [10, 30]
+
+
+def test_a_name_that_has_room_only_left_of_its_line_points_to_the_right():
+    ax = history_curves(History(records((0, "Adam"), (1, "Adam"), (2, "LBFGS"))))
+    assert [text.get_text() for text in ax.texts] == ["Adam", "LBFGS"]
+    assert [text.get_ha() for text in ax.texts] == ["left", "left"]
+    ax = history_curves(History(records((0, "Adam"), (1, "Adam"), (2, "Adam"), (3, "LBFGS"))))
+    assert [text.get_text() for text in ax.texts] == ["Adam", "Adam", "LBFGS →"]
 
 
 def test_a_history_without_numbers_is_marked_by_name():

@@ -201,7 +201,7 @@ def _mark_stages(ax, at, records):
             late = at[i - 1] > 0.6 * at[-1]
             ax.axvline(at[i - 1], color=COLOURS["grey"], linewidth=1)
             ax.annotate(
-                stages[i],
+                f"{stages[i]} →" if late else stages[i],  # the name of what is right of the line
                 (at[i - 1], 0 if late else 1),
                 xytext=(-4, 6) if late else (4, -12),
                 xycoords=("data", "axes fraction"),
