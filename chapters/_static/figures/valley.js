@@ -57,7 +57,7 @@ function valley({ paths: [steep, flat], kappa }, panel) {
 
 /** What is left of a mode after these steps, by its eigenvalue; dots for the two modes. */
 function filter({ condition, method, rate, momentum, mu, step }, { left }, panel) {
-  const x = logarithmic([1e-4, 1], [panel.left, panel.right]), y = linear([0, 1.25], [panel.bottom, panel.top]);
+  const x = logarithmic([1e-4, 1], [panel.left, panel.right]), y = linear([-0.1, 1.25], [panel.bottom, panel.top]);
   const of = (eigenvalue) => (method === "descent" ? descent(eigenvalue, rate, momentum, step).at(-1) : damped(eigenvalue, 10 ** mu, Math.max(1, step))[step]);
   const curve = spread(-4, 0, 120).map((k) => [x(10 ** k), y(Math.min(9, Math.abs(of(10 ** k))))]);
   const dots = left.map((one, n) => {
