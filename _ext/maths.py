@@ -114,13 +114,14 @@ def keep_punctuation(formula: nodes.math) -> None:
     if not (opening or closing):
         return
     piece = nodes.inline("", "", classes=["whole"])
-    line.replace(formula, piece)
+    line[i] = piece
+    # by place: replace() looks for equal words, and takes the first ", " of a line for any other
     if opening:
-        line.replace(before, nodes.Text(before[: opening.start()]))
+        line[i - 1] = nodes.Text(before[: opening.start()])
         piece += nodes.Text(opening[0])
     piece += formula
     if closing:
-        line.replace(behind, nodes.Text(behind[closing.end() :]))
+        line[i + 1] = nodes.Text(behind[closing.end() :])
         piece += nodes.Text(closing[0])
 
 

@@ -43,6 +43,12 @@ def test_a_formula_is_for_the_eye_and_for_a_screen_reader(tmp_path: Path) -> Non
     assert '<span class="whole"><span class="math' in html and "</span>,</span> stands" in html
 
 
+def test_a_formula_takes_the_comma_behind_itself(tmp_path: Path) -> None:
+    html, _ = built(tmp_path, "A *slit*, :math:`a`; a line *b*, :math:`c`, :math:`d`.")
+    assert "</em>, <span" in html and html.count("</em>,") == 2  # both commas of the words stay
+    assert html.count("</span>,</span> <span") == 1
+
+
 def test_an_equation_has_a_number_and_is_referred_to(tmp_path: Path) -> None:
     text = ".. math:: a = b\n   :label: same\n\nSee :eq:`same`."
     html, warnings = built(tmp_path, text)
