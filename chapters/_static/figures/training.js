@@ -22,7 +22,8 @@ function solution({ name, xTicks, xName, yName, least }, { times, truth }, { u, 
   const most = Math.max(1.2 * Math.max(...truth) / 1000, 1.1 * Math.max(...u.map(Math.abs))), low = Math.max(least, -most);
   const x = linear([0, times.at(-1)], [panel.left, panel.right]), y = linear([low, most], [panel.bottom, panel.top]);
   const to = (values) => values.map((one, k) => [x(times[k]), y(one)]), step = [5, 2, 1, 0.5, 0.2, 0.1].find((one) => one <= most * 0.8);
-  const yTicks = low < -step ? [-step, 0, step] : [0, step];
+  const [from, upto] = [low, most].map((end) => Math.trunc(end / step));
+  const yTicks = spread(from, upto, upto - from + 1).map((k) => [k * step, brief(k * step)]);
   return axes(panel, x, y, { xTicks, yTicks, xName, yName }) +
     clipped(`${name}-solution`, panel, line(to(first), "soft thin") + line(to(truth.map((one) => one / 1000)), "dashed") + line(to(u), "vermillion"));
 }
