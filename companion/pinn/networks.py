@@ -251,15 +251,15 @@ class Fourier(nn.Module):
 class Siren(nn.Module):
     """A network of sines, sin(ω₀ (W x + b)), initialised so that every layer keeps its spread.
 
-    omega: ω₀; the larger, the faster the sines that it begins with. Raises ValueError for widths as
-    MLP.
+    omega: ω₀; the larger, the faster the sines that it begins with. Raises ValueError for
+    widths as MLP.
 
     >>> net = Siren(Box(x=(-1.0, 1.0)), widths=(16,), omega=10.0)
     >>> net(torch.zeros(3, 1).double()).shape
     torch.Size([3, 1])
 
-    Source: Sitzmann et al., *Implicit neural representations with periodic activation functions*
-    (2020), section 3.2.
+    Source: Sitzmann et al., *Implicit neural representations with periodic activation
+    functions* (2020), section 3.2.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ class LShape(Box):
     >>> len(LShape().points(100)), len(LShape().rim(16))
     (100, 16)
 
-    Source: chapter 15.
+    Source: chapter 15c.
     """
 
     def __init__(self) -> None:
@@ -114,14 +114,15 @@ class LShape(Box):
 def poisson_lshape(rim_points: int = 240) -> Problem:
     """Δu = 0 on the L, u given on its edge; u = r^{2/3} sin(2θ/3), not smooth at the corner.
 
-    θ is the angle from the positive x axis, between 0 and 3π/2 in the L. |∇u| grows as r^{−1/3} at
-    the corner: smooth networks suffer.
+    θ is the angle from the positive x axis, between 0 and 3π/2 in the L. |∇u| grows as
+    r^{−1/3} at the corner: smooth networks suffer.
 
     >>> from companion.pinn import check
     >>> check(poisson_lshape())["edge"] < 1e-14
     True
 
-    Source: the standard test of Grisvard, *Elliptic problems in nonsmooth domains*; chapter 15.
+    Source: the standard test of Grisvard, *Elliptic problems in nonsmooth domains*;
+    chapter 15c.
     """
 
     def exact(x: Tensor) -> Tensor:
