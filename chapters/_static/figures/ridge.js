@@ -193,7 +193,7 @@ function allowed(state, { best, mirror }, panel) {
   const shapes = valleys.flatMap((valley, n) => LEVELS.map((level) => region(valley, least + level, x, y, n ? "purple" : "blue")));
   const inside = shapes.join("") + cross(x(TRUE[0]), y(TRUE[1]), "green") + dot(x(best.pair[0]), y(best.pair[1]), "full blue", 3.5) +
     (valleys[1].length ? dot(x(mirror.pair[0]), y(mirror.pair[1]), "full purple", 3.5) : "");
-  const here = tag("g", { class: "handle" }, dot(x(state.beta), y(state.gamma), "vermillion", 7) + dot(x(state.beta), y(state.gamma), "wide", 24));
+  const here = tag("g", { class: "handle" }, dot(x(state.beta), y(state.gamma), "vermillion ring", 9) + dot(x(state.beta), y(state.gamma), "wide", 24));
   return axes(panel, x, y, { xTicks: ticks[0], yTicks: ticks[1], xName: "β (per day)", yName: "γ; cross: the truth, dot: the best" }) +
     clipped("ridge-map", panel, inside + here);
 }
