@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from conformance.verdicts import LONGEST
+
 PAGE = Path(__file__).parent.parent / "chapters" / "conformance.md"
 MARK = re.compile(r"(<!-- stored: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ROWS = {
@@ -69,9 +71,16 @@ def torch_itself(run: dict) -> Iterator[str]:
 
 
 def sentence(message: str) -> str:
-    """The first sentence of a refusal, without the name of what is refused: it groups its like."""
-    first = re.sub(r", and \w* ?\w*$", "", message.split(". ")[0].rstrip("."))  # cut off in the run
-    return re.sub(r"no Taylor rule for (torch's )?\S+", "no Taylor rule", first)
+    """The first sentence of a refusal, without the name of what is refused: it groups its like.
+
+    One that the run cut off ends after a whole word, with three dots.
+    """
+    kind, said = message.split(": ", 1)
+    first, *more = said.split(". ")
+    first = first.rstrip(".")
+    if len(said) == LONGEST and not more and said[-1].isalnum():
+        first = re.sub(r"[,:;]?( and)?( f)?$", "", first.rpartition(" ")[0]) + " ..."
+    return f"{kind}: " + re.sub(r"no Taylor rule for \S+?(?=[,:]? )", "no Taylor rule", first)
 
 
 def plain(message: str) -> str:

@@ -12,6 +12,7 @@ REFUSALS = (
     ValueError,
     RuntimeError,
 )  # another error is a fault of ours
+LONGEST = 160  # characters of a refusal that are kept
 ORDER = ("wrong", "refused", "right", "corner")  # a function is the first of these that occurs
 
 
@@ -45,7 +46,7 @@ class Tally:
 def reason(error: Exception) -> str:
     """The type of an error and the first line, or sentence, of its message."""
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:160]}"
+    return f"{type(error).__name__}: {lines[0][:LONGEST]}"
 
 
 def summary(tallies: Iterable[Tally]) -> dict:

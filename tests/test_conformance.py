@@ -18,8 +18,8 @@ from companion.operators import RULES, Jet
 from conformance import hips, jax_jet, modules, ops, programs
 from conformance.__main__ import DATABASES, main
 from conformance.oracle import Anchor, judge
-from conformance.page import PAGE, drawn
-from conformance.verdicts import Tally, summary, table
+from conformance.page import PAGE, drawn, sentence
+from conformance.verdicts import LONGEST, Tally, reason, summary, table
 
 SEED = 20261128
 PAST = """clamp prod pow float_power xlogy sinc special_i1 logcumsumexp where
@@ -270,3 +270,12 @@ def test_what_stands_between_the_marks_is_all_that_is_written_anew():
     run = {"date": "today", "versions": {"torch": "2"}, "seed": 3}
     part = "<!-- stored: told -->\nRun on today with torch 2; seed 3.\n<!-- end -->"
     assert drawn(text, run) == f"a\n{part}\nb\n{part}\nc\n"
+
+
+def test_a_refusal_that_was_cut_off_ends_after_a_whole_word() -> None:
+    said = "no Taylor rule for torch.eig: " + "ready " * 40
+    first = sentence(reason(TypeError(said)))
+    assert set(first.split()[5:]) == {"ready", "..."} and first.startswith(
+        "TypeError: no Taylor rule: "
+    )
+    assert sentence(reason(TypeError("short. " + "x" * LONGEST))) == "TypeError: short"
