@@ -88,6 +88,14 @@ def test_the_two_lists_are_complete_and_sorted() -> None:
         assert words == sorted(words)
     for shown, label in LINKS:
         assert MESSAGES[label].split(": ", 1)[1].replace("`", "").startswith(shown)
+    shown = [words for words, _ in LINKS]
+    assert len(set(shown)) == len(shown), "two entries read alike"
+    assert not any("--" in words for words in shown), "it would be printed as a dash"
+
+
+def test_a_message_fits_its_box() -> None:
+    width = 93  # characters of the column at its usual width
+    assert max(len(line) for _, text in ENTRY.findall(PAGE) for line in text.split("\n")) <= width
 
 
 def test_symptoms_come_first_then_torch_then_the_companion() -> None:
