@@ -2,14 +2,20 @@
 
 autodoc takes docstrings for reStructuredText, where a pair of bars is a substitution, an undefined one an
 error, and a lone star an emphasis that never ends. Paragraphs are mended; `code`, examples, indented blocks
-and tables stay as they are: an indented block is shown line by line, with its two hyphens two.
+and tables stay as they are: an indented block is shown line by line, with its two hyphens two, and so is
+a list of words and what they mean. A default of a signature that has no source is three dots.
 """
 
+import ast
 import re
+from itertools import groupby
+from textwrap import dedent
 
 from sphinx.application import Sphinx
 
 CODE_OR_MARK = re.compile(r"(``?[^`]+``?)|(\||\*{1,2}(?=\w+[,)]))")
+ROW = re.compile(r"[^\s=+>].*?\S {2,}\S")  # "name   what it means"
+UNWRITTEN = re.compile(r"<(factory|function [\w.]*(<lambda>)?)>")
 LEFT_ALONE = (">>>", " ", "+")
 
 
@@ -23,28 +29,57 @@ def escape_marks(paragraph: str) -> str:
     return CODE_OR_MARK.sub(lambda found: found[1] or escaped(found[2]), paragraph)
 
 
+def as_table(paragraph: str) -> str:
+    """Indented, if every line is a word and, after a gap, what it means: as text the lines would run together.
+
+    >>> as_table("one  1\\ntwo  2")
+    '    one  1\\n    two  2'
+    """
+    lines = paragraph.rstrip().split("\n")
+    if len(lines) > 1 and all(map(ROW.match, lines)):
+        return "\n".join(f"    {line}" for line in lines)
+    return paragraph
+
+
+def is_python(block: str) -> bool:
+    try:
+        ast.parse(dedent(block))
+    except SyntaxError:
+        return False
+    return True
+
+
 def line_by_line(paragraphs: list[str]) -> list[str]:
     """With the mark of a literal block before each indented one, which would be a quotation.
 
     >>> line_by_line(["Two names:", "    one   1", "    two   2", "Done."])
-    ['Two names:', '::', '    one   1', '    two   2', 'Done.']
+    ['Two names:', '.. code-block:: text', '    one   1', '    two   2', 'Done.']
     """
     marked, last = [], ""
-    for paragraph in paragraphs:
-        if paragraph.startswith(" ") and not last.startswith(" ") and not last.endswith("::"):
-            marked.append("::")
-        marked.append(paragraph)
-        last = paragraph
+    for indented, group in groupby(paragraphs, lambda paragraph: paragraph.startswith(" ")):
+        block = list(group)
+        if indented and not last.endswith("::"):
+            marked.append("::" if is_python("\n\n".join(block)) else ".. code-block:: text")
+        marked += block
+        last = block[-1]
     return marked
 
 
 def mend(
     _app: Sphinx, _what: str, _name: str, _obj: object, _opts: object, lines: list[str]
 ) -> None:
-    paragraphs = "\n".join(lines).split("\n\n")
+    paragraphs = list(map(as_table, "\n".join(lines).split("\n\n")))
     lines[:] = "\n\n".join(map(escape_marks, line_by_line(paragraphs))).split("\n")
+
+
+def mend_signature(
+    _app: Sphinx, _what: str, _name: str, _obj: object, _opts: object, signature: str, returned: str
+) -> tuple[str, str]:
+    """Three dots for a default that cannot be written: <factory>, <function Condition.<lambda>>."""
+    return signature and UNWRITTEN.sub("...", signature), returned
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", mend)
+    app.connect("autodoc-process-signature", mend_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

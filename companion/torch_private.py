@@ -4,17 +4,17 @@ Nowhere else in the companion is a name of torch that begins with an underscore,
 torch calls experimental: where another torch lacks one of these, it is mended here. What stands in
 for it is public, gives the same, and takes longer.
 
-transforming whether torch.func is looking on; else found out by an autograd.Function
-forward_mode whether dual numbers are about; else by making one
+transforming        whether torch.func is looking on; else found out by an autograd.Function
+forward_mode        whether dual numbers are about; else by making one
 value_and_jacobian  inside vmap; else by torch.func.jacrev
-traced       the operations of a function as a graph; else by make_fx; else its caller goes without
-program      a graph as one compiled program; else by torch.compile
-repeated     the same k times in a row, as one loop in a program; else as k copies of the graph
-leaf         the tensor that a node of a graph feeds; else looked for among all tensors
-saved        what a node of a graph saved, by name; else its caller asks for the function (graphs)
-once         whether a node of a graph can be differentiated once only; else it is not known
-TOUCH        what reads or writes a .grad, as a function mode sees it
-APPLY        the code of Function.apply, where it is Python's; None where it is C++'s (asks.py)
+traced              the operations of a function as a graph; else by make_fx; else its caller goes without
+program             a graph as one compiled program; else by torch.compile
+repeated            the same k times in a row, as one loop in a program; else as k copies of the graph
+leaf                the tensor that a node of a graph feeds; else looked for among all tensors
+saved               what a node of a graph saved, by name; else its caller asks for the function (graphs)
+once                whether a node of a graph can be differentiated once only; else it is not known
+TOUCH               what reads or writes a .grad, as a function mode sees it
+APPLY               the code of Function.apply, where it is Python's; None where it is C++'s (asks.py)
 """
 
 import gc

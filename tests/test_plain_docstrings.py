@@ -1,6 +1,7 @@
 """A docstring on the pages of the API: what is indented in it is shown line by line."""
 
-from _ext.plain_docstrings import mend
+import companion.pinn.parts
+from _ext.plain_docstrings import mend, mend_signature
 
 
 def mended(docstring: str) -> str:
@@ -17,3 +18,20 @@ def test_an_indented_block_is_literal_and_stays_one() -> None:
 def test_a_block_that_is_literal_already_gets_no_second_mark() -> None:
     text = "To run::\n\n    python --fast"
     assert mended(text) == text
+
+
+def test_a_list_of_words_and_meanings_is_shown_line_by_line() -> None:
+    shown = mended(companion.pinn.parts.__doc__ or "")
+    assert ".. code-block:: text\n\n    Due         whether a report is due\n    Guard  " in shown
+
+
+def test_a_table_with_rules_and_a_sentence_with_a_gap_stay() -> None:
+    text = "===  ===\none  two\n===  ===\n\nA line.  Another\nwithout a gap."
+    assert mended(text) == text
+
+
+def test_a_default_without_a_source_is_three_dots() -> None:
+    signature = "(of=<function Condition.<lambda>>, given=<factory>, low=-inf)"
+    shown, _ = mend_signature(None, "class", "name", None, None, signature, "")
+    assert shown == "(of=..., given=..., low=-inf)"
+    assert mend_signature(None, "module", "name", None, None, None, "") == (None, "")

@@ -1,8 +1,8 @@
 """Where the points come from: fixed, resampled, refined where the residual is large, mini-batches.
 
-fixed, sampled      the same, or others every so many steps
-refined             more of them where the residual is large, some new ones at a time, with weights
-grown               more and more of them, where it is greatest
+fixed, sampled  the same, or others every so many steps
+refined         more of them where the residual is large, some anew at a time, with weights
+grown           more and more of them, where it is greatest
 
 Batches(draw, every) says it all: draw(number, squares) gives the points of the equation, the first
 ones with number 0, and others every so many steps; it may ask for `last`, the points until now. What
