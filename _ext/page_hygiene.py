@@ -6,12 +6,15 @@
 - sphinx-exercise gives the content of every exercise the same id, and likewise of every solution; nothing
   links there, so the ids go.
 - myst-nb marks a page that ran with an emoji, which no font of the book has; a plain tick says the same.
+- autodoc puts an empty list of fields below every function whose types are not written out, and empty
+  space with it; the list goes.
 - An image comes without its size, and what stands below it jumps when it arrives; so it is given its size.
 """
 
 import re
 from pathlib import Path
 
+from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
 
@@ -56,6 +59,12 @@ def with_sizes(body: str, pictures: dict[str, Path]) -> str:
     return IMAGE.sub(sized, body)
 
 
+def without_empty_lists(_app: Sphinx, _domain: str, _kind: str, content: nodes.Element) -> None:
+    for fields in list(content.findall(nodes.field_list)):
+        if not fields.children:
+            fields.parent.remove(fields)
+
+
 def mend_body(app: Sphinx, _page: str, _template: str, context: dict, _doctree: object) -> None:
     if "body" not in context:
         return
@@ -68,4 +77,5 @@ def mend_body(app: Sphinx, _page: str, _template: str, context: dict, _doctree: 
 def setup(app: Sphinx) -> dict[str, bool]:
     without_thebe(app)  # local extensions are set up after Jupyter Book's own
     app.connect("html-page-context", mend_body)
+    app.connect("object-description-transform", without_empty_lists, priority=900)  # after autodoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}

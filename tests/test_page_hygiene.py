@@ -1,0 +1,13 @@
+"""Small repairs to the pages: what is empty goes, what has something in it stays."""
+
+from docutils import nodes
+
+from _ext.page_hygiene import without_empty_lists
+
+
+def test_an_empty_list_of_fields_goes_and_a_full_one_stays() -> None:
+    full = nodes.field_list("", nodes.field("", nodes.field_name("", "Returns")))
+    content = nodes.container("", nodes.paragraph("", "words"), nodes.field_list(), full)
+    without_empty_lists(None, "py", "function", content)
+    assert [type(node) for node in content] == [nodes.paragraph, nodes.field_list]
+    assert content[1] is full
