@@ -5,6 +5,7 @@
 - docutils gives an entry of the bibliography a role that ARIA 1.3 deprecates; it is an item of a list.
 - sphinx-exercise gives the content of every exercise the same id, and likewise of every solution; nothing
   links there, so the ids go.
+- It also begins the link in the title of a solution with a space, which is then underlined; it goes before the link.
 - myst-nb marks a page that ran with an emoji, which no font of the book has; a plain tick says the same.
 - autodoc puts an empty list of fields below every function whose types are not written out, and empty
   space with it; the list goes.
@@ -35,6 +36,7 @@ MENDED = {
     "✅": "✓",
 }
 
+SOLVED = re.compile(r"(Solution to)(<a [^>]*>) ")
 
 IMAGE = re.compile(r'<img (?![^>]*\bheight=)([^>]*\bsrc="[^"]*_images/([^"/]+)")')
 
@@ -70,6 +72,7 @@ def mend_body(app: Sphinx, _page: str, _template: str, context: dict, _doctree: 
         return
     for wrong, right in MENDED.items():
         context["body"] = context["body"].replace(wrong, right)
+    context["body"] = SOLVED.sub(r"\1 \2", context["body"])
     pictures = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
     context["body"] = with_sizes(context["body"], pictures)
 
