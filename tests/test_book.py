@@ -78,13 +78,14 @@ def test_every_page_of_the_toc_is_built(book: Path) -> None:
 
 
 def test_links_ids_and_images_are_right(book: Path) -> None:
-    """No dead link or anchor, no id twice; every image has an alt text and says its size."""
+    """No dead link or anchor, no id twice; a link is set well; an image has an alt text and says its size."""
     faults = []
     for path in static.pages(book):
         page = static.read(book / path)
         faults += static.dead_links(path, page, book)
         faults += static.duplicate_ids(path, page) if path in PAGES else []
         faults += static.images_without_alt(path, page) + static.images_without_size(path, page)
+        faults += static.links_set_wrong(path, page)
     assert_none(faults)
 
 
@@ -214,6 +215,8 @@ IN_THE_HTML = [
     ),
     ('<a href="#nowhere">x</a>', "dead anchor #nowhere", static.dead_links),
     ('<img src="gone.png" alt="gone">', "dead link gone.png", static.dead_links),
+    ('<p><a href="#x">is it?</a>.</p>', "a full stop behind 'is it?'", static.links_set_wrong),
+    ('<p>to<a href="#x"> it</a></p>', "' it' begins with a space", static.links_set_wrong),
     ('<img src="../_static/logo.svg">', "has no alt text", static.images_without_alt),
     ('<img src="../_static/logo.svg" alt=" ">', "has no alt text", static.images_without_alt),
     (

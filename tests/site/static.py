@@ -89,6 +89,18 @@ def duplicate_ids(path: str, page: HtmlElement) -> list[str]:
     return [f"{path}: the id {name!r} stands {n} times" for name, n in names.items() if n > 1]
 
 
+def links_set_wrong(path: str, page: HtmlElement) -> list[str]:
+    """A link that ends in a question mark ends its sentence; a space before a link is not underlined."""
+    found = []
+    for link in page.xpath("//article//a[@href and not(contains(@class, 'headerlink'))]"):
+        text = link.text_content()
+        if text.endswith("?") and (link.tail or "").startswith("."):
+            found.append(f"{path}: a full stop behind {text!r}")
+        if text.strip() and text != text.lstrip():
+            found.append(f"{path}: the link {text!r} begins with a space")
+    return found
+
+
 def images_without_alt(path: str, page: HtmlElement) -> list[str]:
     """In the article every image says what it shows; outside it an icon may have an empty alt."""
     silent = page.xpath("//img[not(@alt)] | //article//img[@alt and not(normalize-space(@alt))]")
