@@ -173,7 +173,7 @@ function curve({ beta, gamma, days, ahead }, { seen }, panel) {
   const path = [[x(0), y(START)], ...march(beta, gamma, many, 2).map((I, k) => [x(many[k]), height(I)])];
   const share = most > 0.3 ? [0, 0.2, 0.4] : [0, 0.1, 0.2];
   return axes(panel, x, y, { xTicks: [0, until / 4, until / 2, (3 * until) / 4, until], yTicks: share, xName: "days", yName: "share that is ill" }) +
-    clipped("ridge-curve", panel, bars + dots + line(path, "vermillion"));
+    clipped("ridge-curve", panel, bars + line(path, "vermillion")) + dots; // the last dot is on the rim
 }
 
 /** A valley below a level, as one shape. */
