@@ -76,7 +76,7 @@ function plane({ a }, { radius }, panel) {
   const circle = tag("circle", { cx: x(a), cy: y(0), r: x(radius) - x(0), class: "veil blue" }) +
     tag("circle", { cx: x(a), cy: y(0), r: x(radius) - x(0), class: "ring blue" });
   const poles = [1, -1].map((side) => stroke(x(0) - 5, y(side) - 5, x(0) + 5, y(side) + 5, "vermillion") +
-    stroke(x(0) - 5, y(side) + 5, x(0) + 5, y(side) - 5, "vermillion") + text(x(0) + 9, y(side) + 4, side > 0 ? "i" : "−i", "vermillion strong")).join("");
+    stroke(x(0) - 5, y(side) + 5, x(0) + 5, y(side) - 5, "vermillion") + text(x(0), y(side) + (side > 0 ? -9 : 19), side > 0 ? "i" : "−i", "vermillion strong halo", "middle")).join("");
   const point = tag("g", { class: "handle" }, dot(x(a), y(0), "blue", 6) + dot(x(a), y(0), "wide", 24));
   return axes(panel, x, y, { xTicks: [-2, 0, 2], yTicks: [[-2, "−2i"], [0, "0"], [2, "2i"]], yName: "the complex plane" }) +
     clipped("runge-plane", panel, stroke(panel.left, y(0), panel.right, y(0), "thin soft") + circle + stroke(x(a), y(0), x(0), y(1), "blue thin dashed")) + poles + point;
