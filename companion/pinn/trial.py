@@ -149,10 +149,11 @@ def _prefixed(parts):
 
 @dataclass(frozen=True)
 class Causal:
-    """Weights exp(−ε Σ_{earlier} |r|²/n) on the equation: a time counts once the past is right.
+    """Weights exp(−ε Σ_{earlier} |r|²/n): a time counts once the past is right.
 
-    axis: the name of the time axis, or its column; it may be left out where the box has one axis.
-    Raises ValueError for an ε below 0, and in fit for an axis that is not there or not named.
+    axis: the name of the time axis, or its column; it may be left out where the box
+    has one axis. Raises ValueError for an ε below 0, and in fit for an axis that is
+    not there or not named.
 
     >>> times = torch.tensor([[0.0], [1.0], [2.0]])
     >>> Causal(epsilon=3.0).weights(torch.ones(3, 1), times).T
