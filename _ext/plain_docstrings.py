@@ -3,12 +3,14 @@
 autodoc takes docstrings for reStructuredText, where a pair of bars is a substitution, an undefined one an
 error, and a lone star an emphasis that never ends. Paragraphs are mended; `code`, examples, indented blocks
 and tables stay as they are: an indented block is shown line by line, with its two hyphens two, and so is
-a list of words and what they mean. A default of a signature that has no source is three dots.
+a list of words and what they mean. A default of a signature that has no source is three dots. The words
+about a module begin with its file, by which others name it.
 """
 
 import ast
 import re
 from itertools import groupby
+from pathlib import Path
 from textwrap import dedent
 
 from sphinx.application import Sphinx
@@ -65,11 +67,17 @@ def line_by_line(paragraphs: list[str]) -> list[str]:
     return marked
 
 
-def mend(
-    _app: Sphinx, _what: str, _name: str, _obj: object, _opts: object, lines: list[str]
-) -> None:
+def file_of(obj: object) -> str:
+    """The file of a module, "" for a package: other docstrings name their neighbours by it."""
+    name = Path(getattr(obj, "__file__", None) or "").name
+    return "" if name == "__init__.py" else name
+
+
+def mend(_app: Sphinx, what: str, _name: str, obj: object, _opts: object, lines: list[str]) -> None:
     paragraphs = list(map(as_table, "\n".join(lines).split("\n\n")))
     lines[:] = "\n\n".join(map(escape_marks, line_by_line(paragraphs))).split("\n")
+    if what == "module" and file_of(obj):
+        lines[0] = f"`{file_of(obj)}`. {lines[0]}"
 
 
 def mend_signature(

@@ -35,3 +35,12 @@ def test_a_default_without_a_source_is_three_dots() -> None:
     shown, _ = mend_signature(None, "class", "name", None, None, signature, "")
     assert shown == "(of=..., given=..., low=-inf)"
     assert mend_signature(None, "module", "name", None, None, None, "") == (None, "")
+
+
+def test_the_words_about_a_module_begin_with_its_file() -> None:
+    lines = ["What it is for."]
+    mend(None, "module", "companion.pinn.parts", companion.pinn.parts, None, lines)
+    assert lines == ["`parts.py`. What it is for."]
+    mend(None, "module", "companion.pinn", companion.pinn, None, package := ["A package."])
+    mend(None, "class", "companion.pinn.parts.Due", companion.pinn.parts.Due, None, package)
+    assert package == ["A package."]
