@@ -9,6 +9,7 @@
 - myst-nb marks a page that ran with an emoji, which no font of the book has; a plain tick says the same.
 - autodoc puts an empty list of fields below every function whose types are not written out, and empty
   space with it; the list goes.
+- A number and its % may stand on two lines, and the language of the book puts a space between them.
 - An image comes without its size, and what stands below it jumps when it arrives; so it is given its size.
 """
 
@@ -38,7 +39,13 @@ MENDED = {
 
 SOLVED = re.compile(r"(Solution to)(<a [^>]*>) ")
 
+PERCENT = re.compile(r"(<pre.*?</pre>)|(?<=\d) %", re.DOTALL)  # what is printed stays as it is
 IMAGE = re.compile(r'<img (?![^>]*\bheight=)([^>]*\bsrc="[^"]*_images/([^"/]+)")')
+
+
+def with_percents(body: str) -> str:
+    """No line ends between a number and its %."""
+    return PERCENT.sub(lambda found: found[1] or "\u00a0%", body)
 
 
 def size(picture: Path) -> tuple[int, int]:
@@ -72,6 +79,7 @@ def mend_body(app: Sphinx, _page: str, _template: str, context: dict, _doctree: 
         return
     for wrong, right in MENDED.items():
         context["body"] = context["body"].replace(wrong, right)
+    context["body"] = with_percents(context["body"])
     context["body"] = SOLVED.sub(r"\1 \2", context["body"])
     pictures = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
     context["body"] = with_sizes(context["body"], pictures)
