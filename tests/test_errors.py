@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 
 import companion.engines as ce
 from companion.engines import (
@@ -236,6 +237,7 @@ def test_what_no_engine_value_does(name):
         ),
         (lambda: np.einsum(xs, [0]), r"einsum takes its subscripts as a string first: einsum\("),
         (lambda: np.spacing(x), rf"np.spacing has no rule for a {name}.*Pointwise\(name, value"),
+        (lambda: scipy.special.beta(x, 2.0), rf"^beta has no rule for a {name}.*Pointwise\(name"),
         (lambda: np.fft.fft(xs), rf"np.fft of a {name}: the engines differentiate real functions"),
         (lambda: np.conj(x), rf"np.conjugate of a {name}: the engines differentiate real"),
         (

@@ -180,8 +180,9 @@ class Value:
                 f"np.{ufunc.__name__} would write a {name} into an array of plain numbers, where its "
                 f"derivative would be lost. Write a = a + x for a += x, and nothing with out="
             )
+        whose = "np." if getattr(np, ufunc.__name__, None) is ufunc else ""  # SciPy has its own
         raise TypeError(
-            f"np.{ufunc.__name__} has no rule for a {name} (called as {method!r} "
+            f"{whose}{ufunc.__name__} has no rule for a {name} (called as {method!r} "
             f"with {sorted(kwargs) or 'no'} options). Use a function of companion.engines, "
             f"or add one: Pointwise(name, value, slope)"
         )
