@@ -1,6 +1,7 @@
 """What experiments/sir_forward.py stores is what chapter 16 says and runs."""
 
 import json
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -16,6 +17,8 @@ from experiments.sir_forward import (
     experiment,
     row,
 )
+
+PAGE = Path(__file__).parent.parent / "chapters" / "16_sir_forward.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,15 @@ def test_a_false_solution_costs_what_the_formula_says(stored):
     for run in runs:
         expected = price(0.5, 0.1, run.get("infected", 0.01), run.get("days", 60))
         assert 0.8 < run["loss"] / expected < 1.5, run
+
+
+def test_a_late_epidemic_may_cost_more_than_its_least_and_the_page_says_least(stored):
+    """Training that is stopped stands above 2λI₀²/T too: only the least loss of a delay is bounded by it."""
+    late = [run["loss"] for run in stored["other"] if run["word"] == "late"]
+    assert max(late) > 2 * price(0.3, 0.1, 0.01, 160)
+    remembered = PAGE.read_text(encoding="utf-8").split("## What to remember")[1]
+    remembered = remembered.split("Compute such a number")[0]
+    assert "the least loss is" in remembered and "it is no larger" in remembered
 
 
 def test_causal_weights_work_between_blind_and_stuck(stored):
