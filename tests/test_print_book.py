@@ -9,7 +9,7 @@ from lxml.html import HtmlElement
 from pypdf import PdfReader
 
 from tools.chromium import installed
-from tools.print_book import assemble, number, parts, place, print_book
+from tools.print_book import PAPER, assemble, number, parts, place, print_book, print_once
 
 ROOT = Path(__file__).parent.parent
 FIRST = """<!DOCTYPE html><html><body>Menu <article class="bd-article"><section id="one">
@@ -136,6 +136,24 @@ def test_what_is_wider_than_the_paper_is_not_printed(built: Path, tmp_path: Path
     wide.write_text(SECOND.replace("<h2", '<hr style="width: 640px"><hr style="width: 650px"><h2'))
     with pytest.raises(SystemExit, match=r"^too wide: <hr style=.width: 650px.>$"):
         pages_of(tmp_path / "html", tmp_path / "wide.pdf")
+
+
+SMALL = """<style>@font-face { font-family: Book; src: url(%s) } p { font: 8pt Book; width: fit-content }</style>
+<p>Look closer: how many collocation points, and where?</p><p style="font-size: 80pt; white-space: nowrap">Look closer:
+how many collocation points, and where?</p>"""
+WIDTHS = "return [...document.querySelectorAll('p')].map(p => p.getBoundingClientRect().width);"
+
+
+def test_small_letters_stand_as_far_apart_as_large_ones(tmp_path: Path) -> None:
+    """At 8 pt a line is a tenth as wide as at 80 pt: no letter is moved to a whole pixel."""
+    if not installed():
+        pytest.skip("no Chromium on this machine: nothing is printed (apt install chromium)")
+    font = (ROOT / "chapters" / "_static" / "fonts" / "book-sans.woff2").as_uri()
+    (tmp_path / "small.html").write_text(SMALL % font)
+    order = tmp_path / "small.html", tmp_path / "small.pdf", PAPER, WIDTHS
+    with ThreadPoolExecutor(1) as alone:
+        small, large = alone.submit(print_once, *order).result()
+    assert small == pytest.approx(large / 10, rel=1e-3)
 
 
 def test_the_print_says_on_which_page_everything_is(built: Path, tmp_path: Path) -> None:

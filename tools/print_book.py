@@ -44,6 +44,8 @@ PAPER = (642, 934)  # pixels of a page between the margins of print.css, 170 by 
 TOO_WIDE = """return [...document.querySelectorAll("body *:not(svg *)")]
   .filter(node => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map(node => `too wide: ${node.outerHTML.slice(0, 80)}`);"""
+# Hinted, small letters would stand at whole pixels of the screen: words run together, or fall apart.
+FLAGS = ["--no-sandbox", "--font-render-hinting=none"]
 UNKNOWN = "000"  # as wide as the number that the second print puts there
 Parts = list[tuple[str, list[str]]]
 
@@ -300,7 +302,7 @@ def print_once(page: Path, pdf: Path, size: tuple[int, int], fit: str) -> list[s
             "no Chromium on this machine, which prints; Debian has it as: apt install chromium"
         )
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         tab = running.new_page()
         faults = unfit(tab, page, size, fit)
         tab.pdf(
