@@ -145,6 +145,8 @@ def test_nothing_of_the_book_is_wider_than_the_paper(
     page.write_bytes(tostring(whole, encoding="utf-8", doctype="<!DOCTYPE html>"))
     with closing(browser.new_page()) as sheet:
         assert_none(print_book.unfit(sheet, page, print_book.PAPER, print_book.TOO_WIDE))
+        contents = sheet.locator("#contents").bounding_box()
+        assert contents["height"] <= print_book.PAPER[1]  # one page
 
 
 @pytest.mark.parametrize("scheme", site.SCHEMES)
