@@ -147,7 +147,8 @@ def _recorded(function, inputs):
                     raise RuntimeError("a value that depends on the inputs is looked at")
                 return found
             node = graph.call_function(operation, *map_aggregate((args, kwargs or {}), node_of))
-            node.meta["shapes"] = [v.shape for v in args if isinstance(v, torch.Tensor)]
+            tensors = [v for v in args if isinstance(v, torch.Tensor)]
+            node.meta["inputs"] = [(v.shape, v.dtype, v.device.type) for v in tensors]
             note(found, node)
             return found
 

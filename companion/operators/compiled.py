@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.fx import GraphModule
 
 from companion import torch_private
+from companion.operators.rewritten import rewrite
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
 
 
@@ -175,6 +176,7 @@ def _written(step: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
             "training does: call net.eval(), or call the loss itself"
         )
     refuse_constants(graph, step, nearby, UNTRACEABLE)
+    rewrite(graph)
     return graph
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from companion import torch_private
+from companion.operators.rewritten import rewrite
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
 from companion.pinn.residuals import Batch, Points
 from companion.pinn.trial import Objective
@@ -76,36 +77,8 @@ def refuse_untraceable(objective: Objective, step: Step, theta: Tensor, batch: B
         graph = None
     else:
         refuse_constants(graph, step, elsewhere(inputs, batch), UNTRACEABLE)
-        thin_products_as_sums(graph)
+        rewrite(graph)
     objective.kept[STEP] = graph, shapes_of(batch)
-
-
-def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
-    """A (m, k) @ B (k, n) with k ≤ most becomes Σⱼ aⱼ bⱼᵀ, which is part of the kernels around it.
-
-    For the few outputs of a network a call of the matrix product costs more than the product.
-    """
-    mm = torch.ops.aten.mm.default
-    for node in graph.graph.find_nodes(op="call_function", target=mm):
-        a, b = node.args
-        known = node.meta.get("shapes")  # make_fx, the other way to write a graph down, has none
-        k = known[0][1] if known else most + 1
-        if k <= most:
-            with graph.graph.inserting_before(node):
-                call = graph.graph.call_function
-                parts = [
-                    call(
-                        torch.mul,
-                        (call(torch.narrow, (a, 1, j, 1)), call(torch.narrow, (b, 0, j, 1))),
-                    )
-                    for j in range(k)
-                ]
-                whole = parts[0]
-                for part in parts[1:]:
-                    whole = call(torch.add, (whole, part))
-            node.replace_all_uses_with(whole)
-            graph.graph.erase_node(node)
-    graph.recompile()
 
 
 def lifted(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:

@@ -1,0 +1,90 @@
+"""Graphs written anew for torch's compiler: the same values, and right where the compiler is not."""
+
+import math
+
+import mpmath
+import pytest
+import torch
+from torch.nn import functional as F
+
+from companion import torch_private
+from companion.operators import rewritten
+
+aten = torch.ops.aten
+REAL = [(torch.float64, 1), (torch.float32, 2**29)]  # and a unit in the last place, in float64's
+
+
+def graph_of(function, *inputs):
+    graph = torch_private.traced(function, inputs)
+    rewritten.rewrite(graph)
+    return graph
+
+
+def left(graph, operation):
+    """How many calls of the operation the graph still has."""
+    return len(graph.graph.find_nodes(op="call_function", target=operation.default))
+
+
+@pytest.mark.parametrize(("dtype", "wider"), REAL)
+@pytest.mark.parametrize(
+    ("found", "true", "low", "high"),
+    [
+        (rewritten.expm1, mpmath.expm1, -90, 80),
+        (rewritten.atanh, mpmath.atanh, -1, 1),
+        (rewritten.elu, lambda x: x if x > 0 else mpmath.expm1(x), -90, 90),
+    ],
+)
+def test_to_four_units_in_the_last_place(found, true, low, high, dtype, wider):
+    uniform = torch.rand(200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    small = 10 ** (18 * uniform - 18)
+    x = torch.cat([low + (high - low) * uniform, small, -small]).to(dtype)
+    with mpmath.workdps(60):
+        for at, value in zip(x.tolist(), found(x).tolist()):
+            exact = true(at)
+            assert abs(value - exact) <= 4 * wider * math.ulp(exact), at
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_where_there_is_no_number_it_is_torchs(dtype):
+    x = torch.tensor([torch.inf, -torch.inf, torch.nan, 0, -0.0, 1, -1, 2, -2, 800], dtype=dtype)
+    for found, of_torch in ((rewritten.expm1, torch.expm1), (rewritten.atanh, torch.atanh)):
+        y = found(x)
+        assert torch.allclose(y, of_torch(x), rtol=1e-6, atol=0, equal_nan=True)
+        assert y[3:5].signbit().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("of_torch", [
+    torch.expm1, torch.atanh, F.elu, F.selu, lambda x: F.celu(x, 0.7), lambda x: F.elu(x, 2.0),
+])  # fmt: skip
+def test_a_graph_has_them_in_the_place_of_torchs(of_torch):
+    x = torch.linspace(-0.9, 0.9, 19, dtype=torch.float64)
+    graph = graph_of(lambda x: of_torch(2 * x) + 1, x)
+    assert not any(left(graph, one) for one in (aten.expm1, aten.atanh, aten.elu))
+    assert torch.allclose(graph(x), of_torch(2 * x) + 1, rtol=1e-14, equal_nan=True)
+
+
+def test_complex_numbers_are_left_to_torch():
+    x = torch.tensor([0.1 + 0.2j])
+    graph = graph_of(lambda x: torch.expm1(x) + torch.atanh(x), x)
+    assert left(graph, aten.expm1) == left(graph, aten.atanh) == 1
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 3, 4])
+def test_a_thin_product_becomes_a_sum_of_the_same_numbers(k):
+    generator = torch.Generator().manual_seed(k)
+    a, b = (torch.randn(shape, generator=generator).double() for shape in ((5, k), (k, 7)))
+    graph = graph_of(lambda a, b: a @ b + 1, a, b)
+    assert left(graph, aten.mm) == (k in (0, 4))
+    assert torch.allclose(graph(a, b), a @ b + 1, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("m", "dtype", "turned"), [
+    (64, torch.float64, True), (4, torch.float64, False), (64, torch.float32, False),
+])  # fmt: skip
+def test_a_tall_product_of_float64_is_turned(m, dtype, turned):
+    """What follows may ask for its entries in a row: that is the order they are in again."""
+    generator = torch.Generator().manual_seed(m)
+    a, b = (torch.randn(shape, generator=generator).to(dtype) for shape in ((m, 8), (8, 16)))
+    graph = graph_of(lambda a, b: (a @ b).view(-1), a, b)
+    assert left(graph, aten.mm) == (not turned)
+    assert torch.allclose(graph(a, b), (a @ b).flatten(), rtol=1e-5)
