@@ -9,7 +9,7 @@ import sympy
 import torch
 
 from companion.operators import Partials
-from companion.pinn import MLP, Adam, Box, Problem, fit
+from companion.pinn import MLP, Adam, Box, Problem, check, fit
 from companion.pinn.differences import STEP, by_differences, has_graph
 from tests.fits import LINE
 
@@ -99,3 +99,21 @@ def test_a_reference_of_numpy_measures_a_fit_as_one_of_torch_does():
         assert solution.history.error == solution.error
         errors.append(solution.error)
     assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize(("length", "order"), [(100.0, 2), (1.0, 4), (6.0, 3)])
+def test_check_does_not_blame_a_right_reference_for_the_error_of_its_differences(length, order):
+    """u⁽ᵏ⁾ of sin t by its signs; and the same with another factor is wrong."""
+    axes, sign = [0] * order, [None, None, -1, -1, 1][order]
+    box, sine = Box(t=(0.0, length)), of_numpy(np.sin)
+    right = Problem(
+        box, lambda u, t: u(*axes) - sign * u(*[0] * (order % 2)), exact=sine, order=order
+    )
+    with pytest.warns(UserWarning, match="by differences"):
+        check(right)
+    wrong = Problem(
+        box, lambda u, t: u(*axes) - 1.1 * sign * u(*[0] * (order % 2)), exact=sine, order=order
+    )
+    said = pytest.warns(UserWarning, match="by differences")
+    with said, pytest.raises(ValueError, match=r"above 0\.0001: equation"):
+        check(wrong)

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from companion.pinn import MLP, Box, Condition, Field, Problem, check
+from companion.pinn import MLP, Adam, Box, Condition, Field, Problem, check, fit
 from companion.pinn.checks import jumps
 from companion.problems import oscillator, poisson_lshape, poisson_square
 from tests.fits import column
@@ -230,3 +230,22 @@ def test_nothing_is_asked_outside_the_box():
 )
 def test_the_shipped_problems_have_none(make):
     check(make())
+
+
+def heard(problem, recwarn):
+    fit(problem, MLP(problem.domain, (4,)), [Adam(1)], points=16, progress=False)
+    return [str(w.message) for w in recwarn.list if "jumps at" in str(w.message)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_fit_says_that_nothing_ties_the_flux(known, recwarn):
+    problem = interface() if known else dataclasses.replace(interface(), exact=None)
+    (said,) = heard(problem, recwarn)
+    assert re.search(JUMPS, said)
+
+
+def test_a_fit_says_nothing_where_the_flux_is_tied_or_the_switch_is_of_the_solution(recwarn):
+    tied = Condition("flux", column(0.5 - 1e-3), 20 / 11, of=lambda u, x: u(0))
+    assert heard(interface(tied), recwarn) == []
+    switch = lambda u, x: torch.where(u() > 0.1, 1.0, 3.0) * u(0, 0) + 1
+    assert heard(Problem(HALVES, switch, (ENDS,), order=2), recwarn) == []

@@ -22,10 +22,11 @@ def has_graph(f: Function, x: Tensor) -> bool:
     return y.requires_grad or bool((y == y[:1]).all())
 
 
-def by_differences(f: Function, box: Box) -> Function:
+def by_differences(f: Function, box: Box, step: float = STEP) -> Function:
     """f with derivatives of any order: differences of its values at five points along an axis.
 
-    The five lie in the box: around a point, and on one side of it beside a face.
+    The five lie in the box: around a point, and on one side of it beside a face. step: from one to
+    the next, as a share of the axis.
     """
 
     def values(x: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ def by_differences(f: Function, box: Box) -> Function:
         @staticmethod
         def backward(ctx: Any, cotangent: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            slopes = [_difference(Known.apply, x, axis, box) for axis in range(x.shape[1])]
+            slopes = [_difference(Known.apply, x, axis, box, step) for axis in range(x.shape[1])]
             return torch.cat([(s * cotangent).sum(1, keepdim=True) for s in slopes], 1)
 
     return lambda x: Known.apply(x)
@@ -56,9 +57,9 @@ CENTRAL = [(-2, 1), (-1, -8), (0, 0), (1, 8), (2, -1)]  # (steps aside, twelve t
 FORWARD = [(0, -25), (1, 48), (2, -36), (3, 16), (4, -3)]
 
 
-def _difference(f: Function, x: Tensor, axis: int, box: Box) -> Tensor:
+def _difference(f: Function, x: Tensor, axis: int, box: Box, step: float) -> Tensor:
     """∂f/∂x_axis (n, m), to the fourth order in the step."""
-    h = STEP * (box.high - box.low)[axis].item()
+    h = step * (box.high - box.low)[axis].item()
     low = (x[:, axis] - 2 * h < box.low[axis].item())[:, None]
     high = (x[:, axis] + 2 * h > box.high[axis].item())[:, None]
     side = torch.zeros_like(x)

@@ -1,15 +1,17 @@
-"""What fit doubts: u asked for where nothing holds it, and an equation that holds at its points alone.
+"""What fit doubts: u asked for where nothing holds it, a coefficient that jumps where nothing ties the
+flux, and an equation that holds at its points alone.
 
-The first is seen before the first step, the second after the last one. Chapters 12 and 14.
+The first two are seen before the first step, the last after the last one. Chapters 12 and 14.
 """
 
 import torch
 from torch import Tensor
 
+from companion.pinn.checks import TIE, untied
 from companion.pinn.residuals import batch_of, equation_at, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
-from companion.pinn.units import sizes_of
+from companion.pinn.units import probe, sizes_of
 
 ASIDE = 0.02  # of half an axis: a difference quotient at a face may take so much
 MORE, MUCH = 100, 0.1  # times the residual at the points; times the size that it can have
@@ -44,6 +46,32 @@ def warn_of_beyond(objective: Objective, state: State, n: int = 64) -> None:
                 f"{term} depends on u outside {box}, where no equation and no condition holds it. Say "
                 "what u is there, torch.where(t < 1, before, u.f(t - 1)), or make the box larger",
             )
+
+
+def warn_of_untied(objective: Objective) -> None:
+    """Say before the first step that a coefficient jumps where nothing ties the flux.
+
+    Smooth functions stand for the solution: a jump is of the coefficient where two of them have it.
+    """
+    problem = objective.trial.problem
+    sizes = torch.ones(problem.outputs, dtype=torch.float64)
+
+    def seen(seed: int) -> set[tuple[str, float]]:
+        u = problem.solution(probe(problem, sizes, seed))
+        found = untied(problem, {**problem.guesses(), "u": u})
+        return {(name, float(f"{place:.4g}")) for name, place in found}
+
+    try:
+        jumps = seen(0) and seen(0) & seen(1)
+    except Exception:  # of a problem that takes no probes, nothing is known
+        return
+    if jumps:
+        name, place = min(jumps)
+        objective.warn(
+            "untied",
+            f"the coefficient of the second derivative jumps at {name} = {place:g}, and no condition "
+            f"stands there: {TIE}",
+        )
 
 
 def warn_of_unseen(objective: Objective, state: State, n: int = 256) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from companion.pinn.arguments import need_function, need_kind, need_whole
 from companion.pinn.batches import Batches, fixed, refuse_points, sampled
-from companion.pinn.doubts import warn_of_beyond, warn_of_unseen
+from companion.pinn.doubts import warn_of_beyond, warn_of_unseen, warn_of_untied
 from companion.pinn.loop import Event, first_state, refuse_untrainable, started, steps
 from companion.pinn.missing import missing
 from companion.pinn.parts import Checkpoint, Due, Guard, Interrupt, Metric, Progress, number, record
@@ -107,6 +107,7 @@ def fit(
         warn_of_units(objective, state)
         warn_of_idle(objective, state)
         warn_of_beyond(objective, state)
+        warn_of_untied(objective)
         if said := missing(problem):
             objective.warn("missing", said)
     with Interrupt(processes.count == 1) as ctrl_c, parts.progress:
@@ -203,7 +204,8 @@ def refuse_settings(seed: int, balance: int, metrics: Any, callbacks: Any, check
     """Raise ValueError or TypeError for settings of fit that are not what they should be."""
     need_whole("seed", seed, 0)
     need_whole("balance", balance, 0)
-    need_kind("metrics", metrics or {}, Mapping, "a dictionary, {name: function of the Solution}")
+    expected = "a dictionary, {name: function of the Solution}"
+    need_kind("metrics", metrics, (Mapping, type(None)), expected)
     for name, metric in (metrics or {}).items():
         need_function(f"metric {name}", metric, "of the Solution")
     need_kind("callbacks", callbacks, (list, tuple), "a list of functions, [callback]")
