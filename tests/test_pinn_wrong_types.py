@@ -29,6 +29,7 @@ from companion.pinn import (
     batch_of,
     check,
     fit,
+    march,
     refined,
     residuals,
     run,
@@ -95,6 +96,16 @@ def loaded(tmp_path, content):
     return Solution.load(tmp_path / "u.pt", GROWTH, network())
 
 
+def with_start(residual):
+    return lambda: fitted(problem=Problem(LINE, residual, hard=(Start(1.0),)))
+
+
+def hard_unknown():
+    return Start(lambda x, k: k + 0 * x)
+
+
+LARGE = 10**400  # which is no float
+
 WRONG = {
     # what a stage is given
     "Adam(lr)": (lambda: Adam(3, lr="fast"), "lr is a number above 0"),
@@ -126,6 +137,13 @@ WRONG = {
     "Box(words)": (lambda: Box(t=("0", "1")), "axis t needs two ends"),
     "Box(too long)": (lambda: Box(t=(-1e308, 1e308)), "axis t needs two ends"),
     "Box(infinite)": (lambda: Box(t=(0.0, math.inf)), "both finite"),
+    "Box(a number of 400 digits)": (lambda: Box(t=(0, LARGE)), "axis t needs two ends"),
+    "Box(units)": (lambda: Box(t=(0, 1), units={"t": 3}), "the unit of t is a word"),
+    "Box.label": (lambda: LINE.label("x"), "x: this box has t"),
+    "Box.points(True)": (lambda: LINE.points(True), "expected one number of points"),
+    "Box.points(seed)": (lambda: LINE.points(2, seed=LARGE), r"seed is .* 0 or more, below 2\*\*62"),
+    "Box.edge(how)": (lambda: Box(x=(0, 1), y=(0, 1)).edge(3, "", x=0.0), "points are drawn by"),
+    "Box.edge(a number of 400 digits)": (lambda: LINE.edge(1, t=LARGE), "t is a number, and finite"),
     # a condition
     "Condition(points=None)": (lambda: Condition("c", None), "condition 'c'.*points"),
     "Condition(points=str)": (lambda: Condition("c", "left"), "condition 'c'.*points"),
@@ -135,6 +153,16 @@ WRONG = {
     "Condition(of=3)": (lambda: Condition("c", ORIGIN, of=3), "condition 'c'.*of"),
     "Condition(given=3)": (lambda: Condition("c", ORIGIN, given=3), "condition 'c'.*given"),
     "Condition(name=3)": (lambda: Condition(3, ORIGIN), "the name of a condition is a word"),
+    "Condition(two weights for a row)": (
+        lambda: Condition("c", ORIGIN, weight=torch.ones(1, 2)),
+        r"weight \(1, 2\); expected weight \(1, 1\)$",
+    ),
+    "Condition(two sigmas for a row)": (
+        lambda: Condition("c", ORIGIN, sigma=torch.ones(1, 2)),
+        r"sigma \(1, 2\); expected sigma \(1, 1\)$",
+    ),
+    "Condition(no weight)": (lambda: Condition("c", ORIGIN, weight=torch.ones(1, 0)), r"weight \(1, 0\)"),
+    "Condition(no column)": (lambda: Condition("c", ORIGIN, torch.ones(1, 0)), r"values \(1, 0\)"),
     "Condition(values masked)": (
         lambda: Condition("c", LINE.points(2), np.ma.masked_greater([[1.0], [2.0]], 1.5)),
         "1 of 2 values that are masked",
@@ -153,6 +181,11 @@ WRONG = {
     "Start(gives float32)": (hard(Start(lambda x: x[:, 1:].float())), "float32 at points of torch.float64"),
     "Start(gives NaN)": (hard(Start(lambda x: torch.log(x[:, 1:]))), "of Start are NaN or infinite at t = 0, x = 0"),
     "Start(slopes give None)": (hard(Start(1.0, lambda x: None)), "what the slopes of Start give"),
+    "Start(an unknown)": (hard_unknown, r"the values of Start is a function.*: missing a required argument: 'k'"),
+    "Start(complex equation)": (with_start(lambda u, t: 1j * u()), "equation has complex rows"),
+    "Start(equation of NumPy)": (with_start(lambda u, t: u().numpy()), "equation cannot be evaluated.*numpy"),
+    "Start(equation gives None)": (with_start(lambda u, t: None), r"equation returns a tensor .*; got NoneType"),
+    "Start(equation gives bool)": (with_start(lambda u, t: u() > 0), "real numbers, floats; got torch.bool"),
     "Dirichlet(an output twice)": (hard(Dirichlet("x", outputs=(0, 0))), "columns of u, 0 to 0, each once"),
     "Periodic(a start that jumps)": (
         hard(Start(lambda x: x[:, 1:]), Periodic("x")),
@@ -164,6 +197,17 @@ WRONG = {
     ),
     # an integral
     "Integral(upto)": (lambda: Integral(*LINE.quadrature(2), axes=("t",), upto="yes"), "upto in an Integral"),
+    "Integral(axes twice)": (lambda: Integral(*LINE.quadrature(2), axes=("t", "t")), "name each axis once"),
+    "Integral(complex kernel)": (
+        lambda: fitted(
+            problem=Problem(
+                LINE,
+                lambda u, t, mass: u(0) - mass,
+                integrals={"mass": Integral(*LINE.quadrature(2), kernel=lambda x, y: torch.exp(1j * (x - y)))},
+            )
+        ),
+        "the kernel of mass is complex",
+    ),
     "Integral(kernel gives an array)": (
         lambda: fitted(
             problem=Problem(
@@ -185,6 +229,18 @@ WRONG = {
     "Problem(outputs=0)": (lambda: Problem(LINE, GROWTH.residual, outputs=0), "outputs"),
     "Problem(exact=3)": (lambda: Problem(LINE, GROWTH.residual, exact=3), "exact"),
     "Problem(ansatz=3)": (lambda: Problem(LINE, GROWTH.residual, ansatz=3), "ansatz"),
+    "Problem(ansatz of x)": (lambda: Problem(LINE, GROWTH.residual, ansatz=lambda x: x), r"called with \(x, n\)"),
+    "Problem(ansatz gives None)": (
+        lambda: fitted(problem=Problem(LINE, GROWTH.residual, ansatz=lambda x, n: None)),
+        r"is a function that gives \(n, 1\); got None",
+    ),
+    "Problem(exact of nothing)": (lambda: Problem(LINE, GROWTH.residual, exact=lambda: 1), r"called with \(x\)"),
+    "Problem(exact gives None)": (exactly(lambda t: None), r"exact is a function that gives \(n, 1\); got None"),
+    "Problem(exact gives a number)": (exactly(lambda t: 1.0), r"exact is a function that gives \(n, 1\); got 1.0"),
+    "Problem(unknown a.b)": (
+        lambda: Problem(LINE, lambda u, t, **k: u(0), unknowns={"a.b": Unknown(1.0)}),
+        "'a.b' is no name of Python",
+    ),
     "Problem(unknown update)": (
         lambda: Problem(LINE, lambda u, t, update: u(0) - update, unknowns={"update": Unknown(1.0)}),
         "torch calls something else update",
@@ -206,6 +262,14 @@ WRONG = {
     "Unknown(str)": (lambda: Unknown("x"), "guess"),
     "Unknown(nan)": (lambda: Unknown(math.nan), "low < guess < high"),
     "Unknown(inf)": (lambda: Unknown(math.inf), "low < guess < high"),
+    "Unknown(truth)": (lambda: Unknown(1.0, truth="2"), "truth is a number or None"),
+    "Unknown(scale)": (lambda: Unknown(1.0, scale=None), "scale is a number"),
+    "Field(truth)": (lambda: Field(network(), truth=3), "the truth of a Field is a function"),
+    "Field(axes=word)": (lambda: Field(network(), axes="t"), r"the axes of a Field is a tuple of names"),
+    "Field(axis of another box)": (
+        lambda: Problem(LINE, lambda u, t, a: u(0) - a(), unknowns={"a": Field(network(), axes=("x",))}),
+        "x: this box has t",
+    ),
     "Field(None)": (lambda: Field(None), "a Field has a network"),
     "Field(axes)": (
         lambda: fitted(
@@ -222,6 +286,9 @@ WRONG = {
     "Batches(every)": (lambda: Batches(lambda n, s: ORIGIN, "often"), "every is a whole number"),
     "sampled(every)": (lambda: sampled(LINE, 8, every=-1), "every is a whole number"),
     "sampled(seed)": (lambda: sampled(LINE, 8, seed="x"), "seed"),
+    "sampled(box)": (lambda: sampled((0, 1), 8), "box is a Box"),
+    "refined(box)": (lambda: refined(None, 8, 1), "box is a Box"),
+    "Batches(seed)": (lambda: Batches(lambda n, s: ORIGIN, seed="x"), "seed is a whole number"),
     "refined(power)": (lambda: refined(LINE, 8, 1, power="x"), "power"),
     "refined(power=-1)": (lambda: refined(LINE, 8, 1, power=-1.0), "power"),
     "fit(points=function)": (lambda: fitted(points=lambda n, s: ORIGIN), "number of points"),
@@ -263,6 +330,9 @@ WRONG = {
         "k",
     ),
     "residuals of points": (lambda: residuals(GROWTH, {"u": torch.sin}, LINE.points(3)), "batch"),
+    "residuals of no problem": (lambda: residuals(None, {"u": torch.sin}, {}), "problem is a Problem"),
+    "residuals(u=3)": (lambda: residuals(GROWTH, {"u": 3}, batch_of(GROWTH, ORIGIN)), "u in params is a function"),
+    "residuals(term=tensor)": (lambda: residuals(GROWTH, {"u": torch.sin}, {"equation": ORIGIN}), "equation in batch"),
     "residuals of another term": (
         lambda: residuals(GROWTH, {"u": torch.sin}, {"edge": batch_of(GROWTH, ORIGIN)["equation"]}),
         "edge",
@@ -273,6 +343,10 @@ WRONG = {
     ),
     "batch_of(one axis too many)": (lambda: batch_of(GROWTH, torch.zeros(3, 2)), r"\(n, 1\)"),
     "batch_of(no columns)": (lambda: batch_of(GROWTH, torch.zeros(3)), r"\(n, 1\)"),
+    "batch_of(no problem)": (lambda: batch_of(None, ORIGIN), "problem is a Problem"),
+    "batch_of(list)": (lambda: batch_of(GROWTH, [[0.0]]), "x is points, a tensor"),
+    "scaled(no problem)": (lambda: scaled(LINE), "problem is a Problem"),
+    "march(checkpoint)": (lambda: march(GROWTH, network, [Adam(1)], checkpoint=3), "the name of a folder"),
     "check(n=0)": (lambda: check(KNOWN, n=0), "1 or more"),
     "check(tolerance)": (lambda: check(KNOWN, tolerance="x"), "tolerance"),
     "scaled(NaN)": (lambda: scaled(Problem(LINE, lambda u, t: u(0) * math.nan)), "sizes that are num"),
@@ -283,6 +357,12 @@ WRONG = {
     "Fourier(size)": (lambda: Fourier(LINE, size="x"), "size"),
     "Fourier(features)": (lambda: Fourier(LINE, features=2.5), "features"),
     "Siren(omega)": (lambda: Siren(LINE, omega=0.0), "omega"),
+    "MLP(seed)": (lambda: MLP(LINE, seed=1.5), "seed is a whole number, 0 or more; got 1.5"),
+    "Siren(seed)": (lambda: Siren(LINE, seed=None), "seed is a whole number"),
+    "Fourier(seed)": (lambda: Fourier(LINE, seed="x"), "seed is a whole number"),
+    "MLP(points=list)": (lambda: network()([[0.5]]), "x is points, a tensor"),
+    "Adam(decay)": (lambda: Adam(3, decay="no"), "decay is True or False"),
+    "LevenbergMarquardt(marquardt)": (lambda: LevenbergMarquardt(3, marquardt="no"), "marquardt is True or"),
 }  # fmt: skip
 
 
@@ -355,3 +435,21 @@ def test_seconds_since_1970_are_too_long_for_float32():
 def test_a_file_that_holds_no_solution_is_refused(content, tmp_path):
     with pytest.raises(ValueError, match=r"u.pt holds"):
         loaded(tmp_path, content)
+
+
+def test_a_column_that_no_record_has_is_told_of():
+    history = fitted(stages=[Adam(2)]).history
+    assert history.column("error") == [None]  # which a history may have
+    with pytest.raises(ValueError, match="no record has 'los': they have stage, number, step"):
+        history.column("los")
+
+
+def test_a_kernel_of_numbers_that_are_not_float64_is_an_integral_all_the_same():
+    """∫₀¹ [x > 1/2] y dy = [x > 1/2] / 2."""
+    kernel = lambda x, y: (x + 0 * y > 0.5)[..., 0]
+    step = Integral(*LINE.quadrature(4), kernel=kernel)
+    problem = Problem(LINE, lambda u, t, past: past, integrals={"past": step})
+    rows, _ = residuals(problem, {"u": lambda t: t}, batch_of(problem, LINE.points((5,), "grid")))[
+        "equation"
+    ]
+    assert torch.allclose(rows[:, 0], torch.tensor([0.0, 0.0, 0.0, 0.5, 0.5]).double())

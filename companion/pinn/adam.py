@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from companion.pinn import compiled
-from companion.pinn.arguments import need_number, need_whole
+from companion.pinn.arguments import need_kind, need_number, need_whole
 from companion.pinn.residuals import Batch
 from companion.pinn.stages import At, Losses, Stage
 from companion.pinn.trial import Objective
@@ -42,6 +42,7 @@ class Adam(Stage):
     def __post_init__(self) -> None:
         need_whole("steps", self.steps, 1, self)
         need_whole("compiled", self.compiled, 0, self)
+        need_kind("decay", self.decay, bool, "True or False")
         need_number("lr", self.lr, above=0, got=self)
         if self.compiled > self.steps:
             raise ValueError(f"compiled is at most the steps of the stage; got {self!r}")

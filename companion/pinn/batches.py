@@ -24,6 +24,7 @@ from companion.pinn.residuals import Batch, Points, batch_of
 
 Squares: TypeAlias = Callable[[Tensor], Tensor]  # x (n, d) → |residual of the equation|² (n,)
 Drawn: TypeAlias = Tensor | tuple[Tensor, Tensor]  # x (n, d), or x with weights (n, 1)
+BOX = "a Box, as problem.domain"  # what the sources of points take
 Draw: TypeAlias = Callable[..., Drawn]  # (number, squares), and last: Points if it asks for it
 
 
@@ -49,6 +50,7 @@ class Batches:
 
     def __post_init__(self) -> None:
         need_whole("every", self.every, 0)
+        need_whole("seed", self.seed, 0)
         need_kind("rows", self.rows, Mapping, "a dictionary, {condition: how many of its points}")
         for name, count in self.rows.items():
             need_whole(f"rows of {name}", count, 1)
@@ -137,7 +139,9 @@ def sampled(
 
     Raises ValueError for what Box.points refuses, and for a grid that is to be drawn anew.
     """
+    need_kind("box", box, Box, BOX)
     need_whole("seed", seed, 0)
+    need_whole("every", every, 0)
     if every and how == "grid":
         raise ValueError('a grid is the same each time: resample with sampler="sobol"')
     box.points(n, how, seed)  # refused now, or never
@@ -179,6 +183,7 @@ def refined(
     all points at a time; the weights, Nabian, Gladstone & Meidani, *Efficient training of
     physics-informed neural networks via importance sampling* (2021).
     """
+    need_kind("box", box, Box, BOX)
     need_whole("n", n, 1)
     need_whole("every", every, 1)
     need_number("power", power, least=0)
@@ -258,6 +263,7 @@ def grown(
     Source: Lu, Meng, Mao & Karniadakis, *DeepXDE: a deep learning library for solving differential
     equations* (2021), there RAR.
     """
+    need_kind("box", box, Box, BOX)
     need_whole("n", n, 1)
     need_whole("every", every, 1)
     need_whole("more", more, 1)

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from companion.pinn.arguments import need_number
+from companion.pinn.arguments import is_one, need_function, need_number
 from companion.pinn.domain import SIDES, Box
 
 Values: TypeAlias = (
@@ -154,6 +154,9 @@ KINDS = (Start, Dirichlet, Neumann, Periodic)
 def _refuse_values(what, values):
     """Raise TypeError or ValueError unless these are numbers, all finite, or a function."""
     if callable(values):
+        need_function(
+            what, values, "or numbers; what is not known at a face is a Condition", ("x",)
+        )
         return
     if isinstance(values, Real):
         need_number(what, values)
@@ -171,7 +174,7 @@ def _refuse_values(what, values):
 
 
 def _refuse_side(condition):
-    if condition.side not in (None, *SIDES):
+    if condition.side is not None and not is_one(condition.side, SIDES):
         raise ValueError(f'side is "low", "high", or None for both; got {condition!r}')
 
 

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping
 from copy import copy
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from companion.pinn.arguments import need_number, need_whole
+from companion.pinn.arguments import is_one, is_whole, need_kind, need_number, need_whole
 
 SAMPLERS = ("grid", "uniform", "latin", "sobol")
 SIDES = ("low", "high")  # of an axis
@@ -46,7 +45,11 @@ class Box:
         self.flat: frozenset[tuple[str, str]] = frozenset()
         self.units = dict(units or {})
         if stray := set(self.units) - set(axes):
-            raise ValueError(f"units for axes that are not there: {', '.join(sorted(stray))}")
+            raise ValueError(
+                f"units for axes that are not there: {', '.join(sorted(map(str, stray)))}"
+            )
+        for name, unit in self.units.items():
+            need_kind(f"the unit of {name}", unit, str, 'a word, as "days"')
 
     @property
     def dimension(self) -> int:
@@ -55,7 +58,7 @@ class Box:
 
     def column(self, name: str) -> int:
         """The column of an axis, for u(X). Raises ValueError for an axis that is not there."""
-        if name not in self.names:
+        if not is_one(name, self.names):
             raise ValueError(f"{name}: this box has {', '.join(self.names)}")
         return self.names.index(name)
 
@@ -64,7 +67,8 @@ class Box:
         return dict(zip(self.names, zip(self.low.tolist(), self.high.tolist())))
 
     def label(self, name: str) -> str:
-        """The axis with its unit, for a plot."""
+        """The axis with its unit, for a plot. Raises ValueError for an axis that is not there."""
+        self.column(name)
         return f"{name} ({self.units[name]})" if name in self.units else name
 
     def closed(self, periodic: Iterable[str], flat: Iterable[tuple[str, str]]) -> "Box":
@@ -105,10 +109,10 @@ class Box:
         return self.scaled(unit)
 
     def _refuse_counts(self, n, how, seed):
-        if how not in SAMPLERS:
+        if not is_one(how, SAMPLERS):
             raise ValueError(f"points are drawn by {', '.join(SAMPLERS)}; got {how!r}")
         counts = n if isinstance(n, tuple) else (n,)
-        whole = all(isinstance(k, Integral) and int(k) >= 1 for k in counts)
+        whole = all(is_whole(k, 1) for k in counts)
         if not whole or (isinstance(n, tuple) and len(n) != self.dimension):
             raise ValueError(
                 f"expected one number of points, 1 or more, or, on a grid, a tuple with one for "
@@ -132,8 +136,10 @@ class Box:
         return 2 * (x - low) / (high - low) - 1
 
     def refuse_points(self, x: Tensor) -> None:
-        """Raise ValueError for points that are not of as many columns as there are axes."""
-        if x.shape[-1] != self.dimension:
+        """Raise TypeError or ValueError unless points have as many columns as there are axes."""
+        if not hasattr(x, "requires_grad"):  # a tensor, or a series of some
+            raise TypeError(f"x is points, a tensor (n, d), as torch.from_numpy(x); got {x!r}")
+        if not x.ndim or x.shape[-1] != self.dimension:
             raise ValueError(
                 f"points of {self} are (n, {self.dimension}); got {tuple(x.shape)}. Was the network "
                 "made for another box?"
@@ -148,7 +154,8 @@ class Box:
         Raises ValueError for an axis that is not there, a value outside, and as points does.
         """
         free = self._free_axes(fixed)
-        how = how or ("grid" if len(free) < 2 else "sobol")
+        if how is None:
+            how = "grid" if len(free) < 2 else "sobol"
         inner = Box(None, **free).points(n, how, seed) if free else torch.zeros(1, 0).double()
         return self._with_fixed(inner, free, fixed)
 
@@ -213,7 +220,7 @@ def _ends_of(name, ends):
     """(low, high) of an axis. Raises ValueError unless low < high, both finite, and their distance too."""
     try:
         low, high = (math.nan if isinstance(end, str) else float(end) for end in ends)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         low, high = math.nan, math.nan
     if not 0 < high - low < math.inf:
         raise ValueError(

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.pinn.arguments import asked_by, need_function, need_kind, tensor_of
+from companion.pinn.arguments import asked_by, need_function, need_kind, need_names, tensor_of
 from companion.pinn.domain import Box
 
 
@@ -54,7 +54,7 @@ class Integral:
         need_function("of in an Integral", self.of, "of(u, y) → (m, c)")
         if self.kernel is not None:
             need_function("kernel in an Integral", self.kernel, "k(x, y) → (n, m)")
-        need_kind("axes in an Integral", self.axes, tuple, 'a tuple of names, ("x",)')
+        need_names("axes in an Integral", self.axes)
         need_kind("upto in an Integral", self.upto, bool, "True or False")
         for what in ("points", "weights"):
             object.__setattr__(self, what, tensor_of("an Integral", what, getattr(self, what)))
@@ -136,6 +136,11 @@ class Integral:
         need_kind(
             f"what the kernel of {name} gives", found, Tensor, "a tensor, by functions of torch"
         )
+        if found.is_complex():
+            raise TypeError(
+                f"the kernel of {name} is complex: take two integrals, with its real and its imaginary "
+                "part, k(x, y).real and k(x, y).imag"
+            )
         n, m = len(x), y.shape[1]
         if found.shape not in ((n, m), (n, m, 1)):
             raise ValueError(
@@ -143,4 +148,4 @@ class Integral:
                 f"has shape {tuple(found.shape)}; expected ({n}, {m}), a number for each pair. With "
                 "several axes write ((x - y) ** 2).sum(2)"
             )
-        return found.view(n, m)
+        return found.to(y).view(n, m)

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from companion.pinn.arguments import need_number, need_whole
+from companion.pinn.arguments import is_one, need_kind, need_number, need_whole
 from companion.pinn.linearise import Linearised, Products, linearised, rows_at
 from companion.pinn.processes import ALONE, Processes
 from companion.pinn.residuals import Batch
@@ -76,7 +76,8 @@ class LevenbergMarquardt(Stage):
         need_whole("steps", self.steps, 1, self)
         need_whole("iterations", self.iterations, 1, self)
         need_number("damping", self.damping, above=0, got=self)
-        if self.solver not in (None, *SOLVERS):
+        need_kind("marquardt", self.marquardt, bool, "True or False")
+        if self.solver is not None and not is_one(self.solver, SOLVERS):
             raise ValueError(f"solver is one of {', '.join(SOLVERS)}, or None; got {self!r}")
         if self.marquardt and self.solver == "cg":
             raise ValueError(f"conjugate gradients have no diagonal of JᵀJ to take; got {self!r}")

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from companion.pinn.arguments import need_kind, need_whole
+from companion.pinn.arguments import is_one, need_kind, need_whole
 from companion.pinn.batches import Batches
 from companion.pinn.checks import refuse_misfits
 from companion.pinn.problem import Problem
@@ -130,7 +130,7 @@ def started(
     need_kind("network", network, nn.Module, "an nn.Module, MLP(problem.domain) for one")
     need_kind("causal", causal, (Causal, type(None)), "Causal(axis, epsilon) or None")
     need_kind("processes", processes, Processes, "joined(), of companion.pinn.processes")
-    if method not in (None, "reverse", "taylor"):
+    if method is not None and not is_one(method, ("reverse", "taylor")):
         raise ValueError(f'method is "reverse", "taylor" or None; got {method!r}')
     refuse_stages(stages)
     if torch.is_inference_mode_enabled():

@@ -7,14 +7,14 @@ seed. Chapters 12 to 14.
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from companion.pinn.arguments import need_kind, need_number, need_whole
+from companion.pinn.arguments import is_whole, need_kind, need_number, need_whole
 from companion.pinn.domain import SIDES, Box
 from companion.pinn.problem import Function
 
@@ -155,7 +155,7 @@ def _refuse_activation(activation):
 
 def _refuse_sizes(widths, outputs):
     layers = tuple(widths) if isinstance(widths, (tuple, list)) else ()
-    if not layers or not all(isinstance(k, Integral) and int(k) >= 1 for k in (*layers, outputs)):
+    if not layers or not all(is_whole(k, 1) for k in (*layers, outputs)):
         raise ValueError(
             "expected the widths of the hidden layers, as widths=(20,) or (20, 20), and outputs, "
             f"each 1 or more; got widths {widths} and outputs {outputs}"
@@ -164,6 +164,7 @@ def _refuse_sizes(widths, outputs):
 
 def _drawn(sizes, seed, draw):
     """Linear layers of these sizes, initialised by draw(layers) from a stream of their own."""
+    need_whole("seed", seed, 0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         layers = [nn.Linear(i, o, dtype=torch.float64) for i, o in pairwise(sizes)]
@@ -235,6 +236,7 @@ class Fourier(nn.Module):
         super().__init__()
         need_whole("features", features, 1)
         self.centred = Centred(box)
+        need_whole("seed", seed, 0)
         generator = torch.Generator().manual_seed(seed)
         axes = self.centred.axes
         drawn = torch.randn(features, len(axes), generator=generator, dtype=torch.float64)

@@ -26,6 +26,7 @@ from companion.pinn.arguments import (
     asked_by,
     need_function,
     need_kind,
+    need_rows,
     need_whole,
     refuse_asked,
     tensor_of,
@@ -143,11 +144,15 @@ class Condition:
 
     def _refuse_shape(self, what, found, table):
         columns = "c" if what == "values" or table else "1"
-        if (found.ndim or table) and (found.ndim != 2 or len(found) != len(self.points)):
+        if not (found.ndim or table):
+            return
+        many = found.shape[1] if found.ndim == 2 else 0
+        rows = len(found) if found.ndim else 0
+        if rows != len(self.points) or not (many if columns == "c" else many == 1):
+            hint = f". Write {what}[:, None]" if found.ndim == 1 else ""
             raise ValueError(
                 f"condition {self.name!r} has points {tuple(self.points.shape)} and {what} "
-                f"{tuple(found.shape)}; expected {what} ({len(self.points)}, {columns}). Write "
-                f"{what}[:, None]"
+                f"{tuple(found.shape)}; expected {what} ({len(self.points)}, {columns}){hint}"
             )
 
     def residual(
@@ -256,7 +261,8 @@ class Problem:
         need_function("residual", self.residual, "residual(u, x) → (n, k)")
         for what in ("ansatz", "exact"):
             if getattr(self, what) is not None:
-                need_function(what, getattr(self, what), "or None")
+                takes = ("x", "n") if what == "ansatz" else ("x",)
+                need_function(what, getattr(self, what), "or None", takes)
         need_kind("conditions", self.conditions, (tuple, list), "a tuple: (Condition(...),)")
         for c in self.conditions:
             need_kind("each of the conditions", c, Condition, "a Condition")
@@ -286,6 +292,12 @@ class Problem:
                 f"the history calls something else {', '.join(sorted(taken))}: give the condition "
                 "another name"
             )
+        for name in (*self.unknowns, *self.integrals):
+            if not (isinstance(name, str) and name.isidentifier()):
+                raise ValueError(
+                    f"a residual asks for unknowns and integrals by name, residual(u, x, k), and {name!r} "
+                    "is no name of Python"
+                )
         for name, unknown in self.unknowns.items():
             if any(hasattr(kept, str(name)) for kept in TAKEN):
                 raise ValueError(
@@ -295,6 +307,8 @@ class Problem:
                 raise TypeError(
                     f"an unknown is Unknown(guess) or Field(network); {name} is {unknown!r}"
                 )
+            if isinstance(unknown, Field):
+                unknown.function(self.domain)  # which finds its axes there
 
     @cached_property
     def form(self) -> Ansatz | None:
@@ -310,7 +324,9 @@ class Problem:
 
         def called(f: Callable[..., Tensor], x: Tensor, **more: Tensor) -> Tensor:
             named = {n: Partials(v, x) if callable(v) else v for n, v in guesses.items()}
-            return f(Partials(u, x), x, **asked_by(f, {**named, **more}))
+            rows = f(Partials(u, x), x, **asked_by(f, {**named, **more}))
+            need_rows("equation" if f is self.residual else "an integrand", rows, len(x))
+            return rows
 
         integrals = {
             name: integral.value(name, self.domain, x, partial(called, integral.of), numbers)

@@ -106,7 +106,7 @@ def numbers_of(name: str, values: Sequence[float]) -> list[float]:
     """Where an unknown is to be held. Raises ValueError unless these are numbers, all finite."""
     try:
         found = [] if isinstance(values, str) else [float(v) for v in values]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = []
     if not found or not all(math.isfinite(v) for v in found):
         raise ValueError(
@@ -162,7 +162,7 @@ class Held:
 
 def refuse_unprofiled(trial: Trial, name: str) -> Unknown:
     """The unknown number of a name. Raises ValueError where there is none, or no data have a σ."""
-    unknown = trial.problem.unknowns.get(name)
+    unknown = trial.problem.unknowns.get(name) if isinstance(name, str) else None
     if not isinstance(unknown, Unknown):
         numbers = [n for n, p in trial.problem.unknowns.items() if isinstance(p, Unknown)]
         raise ValueError(f"{name!r} is no unknown number: there are {', '.join(numbers) or 'none'}")

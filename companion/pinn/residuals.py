@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from companion.operators import Partials
-from companion.pinn.arguments import asked_by, need_kind
+from companion.pinn.arguments import asked_by, need_function, need_kind, need_rows
 from companion.pinn.integrals import Integral
 from companion.pinn.problem import Condition, Problem
 
@@ -55,6 +55,8 @@ def batch_of(problem: Problem, x: Tensor) -> Batch:
     >>> {term: len(at.x) for term, at in batch_of(decay, decay.domain.points(8)).items()}
     {'equation': 8, 'start': 1}
     """
+    need_kind("problem", problem, Problem, "a Problem")
+    need_kind("x", x, Tensor, "points, a tensor (n, d), as torch.from_numpy(x)")
     if x.ndim != 2 or x.shape[1] != problem.domain.dimension:
         raise ValueError(
             f"expected points (n, {problem.domain.dimension}) of {problem.domain}; got {tuple(x.shape)}"
@@ -167,15 +169,19 @@ def residuals(
     >>> [round(r, 4) for r in found["equation"][0].flatten().tolist()]              # −e⁻²ᵗ
     [-1.0, -0.1353]
     """
+    need_kind("problem", problem, Problem, "a Problem")
     need_kind("params", params, Mapping, 'a dictionary, {"u": function, unknown: value}')
     need_kind("batch", batch, dict, "a dictionary, {term: Points}, as batch_of(problem, x) gives")
     if missing := {"u", *problem.unknowns} - set(params):
         raise ValueError(
             f"params lack {', '.join(sorted(missing))}: residuals(problem, {{name: …}}, …)"
         )
+    need_function("u in params", params["u"], "x (n, d) → (n, outputs)")
     terms = ["equation", *(c.name for c in problem.conditions), *problem.integrals]
     if strange := set(batch) - set(terms):
         raise ValueError(f"{', '.join(sorted(strange))}: this problem has {', '.join(terms)}")
+    for term, at in batch.items():
+        need_kind(f"{term} in batch", at, Points, "Points, as batch_of(problem, x) gives")
     if parts is None and batch:
         like = next(iter(batch.values())).x
         parts = parts_of(problem, params, batch, like, method)
@@ -234,18 +240,7 @@ def rows_of(
         for name in condition.beside:
             named[name] = Partials(params["u"], at.given[name], u.method)
         rows = condition.residual(u, at.x, at.values, named)
-    if not isinstance(rows, torch.Tensor):
-        raise TypeError(f"{term} returns a tensor (n, k); got {type(rows).__name__}")
-    if rows.ndim != 2 or len(rows) != len(at.x) or not rows.shape[1]:
-        raise ValueError(
-            f"{term} returns one row for each point, ({len(at.x)}, k); got {tuple(rows.shape)}. "
-            "Join several equations with torch.cat([...], 1)"
-        )
-    if rows.is_complex():
-        raise TypeError(
-            f"{term} has complex rows: give the real and the imaginary part a column each, "
-            "torch.cat([r.real, r.imag], 1)"
-        )
+    need_rows(term, rows, len(at.x))
     return rows
 
 

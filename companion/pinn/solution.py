@@ -14,7 +14,7 @@ from companion.pinn import estimates, profiles
 from companion.pinn.arguments import need_kind
 from companion.pinn.estimates import Estimate
 from companion.pinn.files import read, write
-from companion.pinn.problem import Function, Problem
+from companion.pinn.problem import RECORDED, Function, Problem
 from companion.pinn.profiles import Profile
 from companion.pinn.trial import Trial, exact_of
 from companion.pinn.unknowns import Field, Unknown
@@ -46,7 +46,10 @@ class History:
         return self.records[-1]["unknowns"] if self.records else {}
 
     def column(self, name: str) -> list[Any]:
-        """One entry of all records."""
+        """One entry of all records; None in those without it. Raises ValueError where none has it."""
+        known = {key: None for record in self.records for key in record}
+        if self.records and not (isinstance(name, str) and name in {*known, *RECORDED}):
+            raise ValueError(f"no record has {name!r}: they have {', '.join(map(str, known))}")
         return [record.get(name) for record in self.records]
 
 

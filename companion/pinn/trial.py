@@ -8,13 +8,13 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from companion.pinn.arguments import float_of
 from companion.pinn.problem import Function, Problem
 from companion.pinn.processes import ALONE, Processes
 from companion.pinn.residuals import Batch, Parts, Points, Rows, losses_of, residuals
@@ -166,7 +166,7 @@ class Causal:
     epsilon: float = 1e3
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.epsilon, Real) and 0 <= self.epsilon < math.inf):
+        if not 0 <= float_of(self.epsilon) < math.inf:
             raise ValueError(f"epsilon is 0 or more, and finite; got {self!r}")
 
     def on(self, problem: Problem) -> "Causal":
@@ -175,9 +175,11 @@ class Causal:
         if self.axis is None and box.dimension > 1:
             raise ValueError(
                 f"{self} does not say which axis is time: {box} has {', '.join(box.names)}. Write "
-                f'Causal("{box.names[0]}")'
+                f'Causal("{"t" if "t" in box.names else box.names[0]}")'
             )
-        column = box.column(self.axis) if isinstance(self.axis, str) else self.axis or 0
+        column = box.column(self.axis) if isinstance(self.axis, str) else self.axis
+        if column is None:
+            column = 0
         if not (isinstance(column, int) and 0 <= column < box.dimension):
             raise ValueError(
                 f"{self} needs the axis of time: {box} has the columns 0 to {box.dimension - 1}. "
@@ -269,7 +271,15 @@ def exact_of(problem: Problem) -> Function:
     exact = problem.exact
     if exact is None:
         raise ValueError("expected Problem(exact=...), a closed form or a reference")
-    return lambda x: torch.as_tensor(exact(x))
+
+    def values(x: Tensor) -> Tensor:
+        found: Any = exact(x)
+        if not hasattr(found, "shape"):
+            raise TypeError(f"exact is a function that gives (n, {problem.outputs}); got {found!r}")
+        found = torch.as_tensor(found)
+        return found if found.is_floating_point() or found.is_complex() else found.to(x)
+
+    return values
 
 
 def point_rows(

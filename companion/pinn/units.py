@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.pinn.arguments import asked_by
+from companion.pinn.arguments import asked_by, need_kind
 from companion.pinn.problem import Function, Problem
 from companion.pinn.residuals import Batch, Points, batch_of, term_rows
 from companion.pinn.state import State
@@ -148,6 +148,7 @@ def scaled(problem: Problem) -> Problem:
 
     Source: chapter 14.
     """
+    need_kind("problem", problem, Problem, "a Problem")
     sizes = sizes_of(problem)
     if wrong := [t for t, s in sizes.terms.items() if not s.isfinite().all()]:
         raise ValueError(

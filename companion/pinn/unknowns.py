@@ -8,7 +8,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from companion.pinn.arguments import need_kind
+from companion.pinn.arguments import float_of, need_function, need_kind, need_names
 from companion.pinn.domain import Box
 
 
@@ -35,15 +35,16 @@ class Unknown:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        for what in ("guess", "low", "high"):
+        for what in ("guess", "low", "high", "scale"):
             need_kind(what, getattr(self, what), Real, "a number")
-        if not self.low < self.guess < self.high or not math.isfinite(self.guess):
+        need_kind("truth", self.truth, (Real, type(None)), "a number or None")
+        if not self.low < self.guess < self.high or not math.isfinite(float_of(self.guess)):
             raise ValueError(
                 f"expected low < guess < high; got {self.low}, {self.guess}, {self.high}"
             )
         if self.truth is not None and not self.low <= self.truth <= self.high:
             raise ValueError(f"the truth {self.truth} lies outside ({self.low}, {self.high})")
-        if not 0 < self.scale < math.inf:
+        if not 0 < float_of(self.scale) < math.inf:
             raise ValueError(f"scale is a number above 0, and finite; got {self!r}")
 
     def free(self) -> Tensor:
@@ -72,7 +73,7 @@ class Field:
 
     A residual that names it gets its Partials at the same points. axes: the names of the axes that
     it depends on, all when there are none; its network is made for these. truth: x (n, d) → (n, ·),
-    where it is known. Raises TypeError for what is no module.
+    where it is known. Raises TypeError for what is no module, no tuple of names, no function.
 
     >>> from companion.pinn import MLP, Problem
     >>> plane = Box(t=(0.0, 1.0), x=(-1.0, 1.0))
@@ -91,6 +92,9 @@ class Field:
             raise TypeError(
                 f"a Field has a network, an nn.Module; got {type(self.network).__name__}"
             )
+        need_names("the axes of a Field", self.axes)
+        if self.truth is not None:
+            need_function("the truth of a Field", self.truth, "x (n, d) → (n, m)", ("x",))
 
     def function(self, box: Box) -> Callable[[Tensor], Tensor]:
         """x (n, d) → (n, ·), for the points of a box."""

@@ -279,6 +279,7 @@ def refuse_march(problem: Problem, network_of: Any, windows: int, folder: Any) -
     need_kind("problem", problem, Problem, "a Problem")
     need_function("network_of", network_of, "of the problem of a window, → nn.Module")
     need_whole("windows", windows, 1)
+    need_kind("checkpoint", folder, (str, Path, type(None)), "the name of a folder")
     if folder is not None and not Path(folder).is_dir():
         raise ValueError(f"the checkpoint of a march is a folder that exists; got {folder!r}")
     if problem.unknowns:
