@@ -13,7 +13,7 @@ from companion.problems.gallery import GALLERY
 from companion.problems.systems import heat_inverse
 from companion.problems.waves import advection, helmholtz
 from experiments import gallery_peers
-from experiments.gallery_peers import PEERS, STATED, STATEMENTS, UNSTATED
+from experiments.gallery_peers import ALL, PEERS, SOLVED, STATED, STATEMENTS, UNSTATED
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks/peers"))
 
@@ -41,7 +41,18 @@ def test_every_run_is_of_a_problem_that_its_peer_states_and_no_two_are_the_same(
     assert len({peer for _, peer in runs}) >= 3
 
 
-@pytest.mark.parametrize("peer", ["deepxde", "pina", "jinns", "neurodiffeq"])
+def test_every_peer_states_every_problem_of_the_gallery_or_a_reason_says_why_not() -> None:
+    stated = {(problem, peer) for problem, peers in STATED.items() for peer in peers}
+    assert not stated & set(UNSTATED) and all(UNSTATED.values())
+    assert stated | set(UNSTATED) == {(problem, peer) for problem in GALLERY for peer in ALL}
+    assert {problem for problem in GALLERY if problem not in STATED} == {"eigenvalue"}
+
+
+def test_the_seconds_of_every_classical_solver_are_there() -> None:
+    assert {row["problem"] for row in RECORD["classical"]} == set(SOLVED)
+
+
+@pytest.mark.parametrize("peer", ALL)
 def test_a_script_states_what_the_experiment_asks_of_it(peer: str) -> None:
     asked = {name for name, peers in STATED.items() if peer in peers}
     assert set(statements(peer)) == asked <= set(GALLERY) and (PEERS / f"{peer}.txt").is_file()

@@ -15,7 +15,7 @@ from functools import partial
 import deepxde as dde
 import numpy as np
 import torch
-from deepxde.geometry import GeometryXTime, Interval, Rectangle, TimeDomain
+from deepxde.geometry import Cuboid, GeometryXTime, Interval, Rectangle, TimeDomain
 from deepxde.icbc import IC, DirichletBC, NeumannBC, OperatorBC, PeriodicBC, PointSetBC
 from deepxde.optimizers.config import LBFGS_options
 from minute import answer
@@ -305,13 +305,59 @@ def poisson(given):
     return Plan(data, dde.nn.FNN([5] + [50] * 4 + [1], "tanh", "Glorot uniform"), 50000, lbfgs=True)
 
 
+def heat_space(given):
+    """examples/pinn_forward/heat.py, in the cube of Beltrami_flow.py"""
+
+    def equation(x, u):
+        bend = sum(hessian(u, x, i=i, j=i) for i in range(3))
+        return jacobian(u, x, i=0, j=3) - bend / (3 * PI**2)
+
+    def bump(x):
+        return np.sin(PI * x[:, :3]).prod(1)[:, None]
+
+    box = GeometryXTime(Cuboid([0] * 3, [1] * 3), TimeDomain(0, 1))
+    conditions = [DirichletBC(box, lambda x: 0, everywhere), IC(box, bump, everywhere)]
+    data = dde.data.TimePDE(
+        box, equation, conditions, num_domain=2540, num_boundary=80, num_initial=160
+    )
+    net = dde.nn.FNN([4] + [20] * 3 + [1], "tanh", "Glorot normal")
+    return Plan(data, net, 20000, lbfgs=True, time_last=True)
+
+
+def gray_scott(given):
+    """examples/pinn_inverse/reaction_inverse.py, all known; flat ends, as in Poisson_Neumann_1d.py"""
+
+    def equation(x, w):
+        u, v = w[:, :1], w[:, 1:]
+        u_t, v_t = jacobian(w, x, i=0, j=1), jacobian(w, x, i=1, j=1)
+        u_xx, v_xx = (hessian(w, x, component=k, i=0, j=0) for k in (0, 1))
+        made = u * v**2
+        return [u_t - 1e-4 * u_xx - 0.04 * (1 - u) + made, v_t - 5e-5 * v_xx + 0.1 * v - made]
+
+    def hill(x):
+        return np.exp(20 * (np.cos(PI * x[:, :1]) - 1) / PI**2)
+
+    box = GeometryXTime(Interval(-1, 1), TimeDomain(0, 20))
+    conditions = [
+        IC(box, lambda x: 1 - hill(x) / 2, everywhere, component=0),
+        IC(box, lambda x: hill(x) / 4, everywhere, component=1),
+        NeumannBC(box, lambda x: 0, everywhere, component=0),
+        NeumannBC(box, lambda x: 0, everywhere, component=1),
+    ]
+    data = dde.data.TimePDE(
+        box, equation, conditions, num_domain=2000, num_boundary=100, num_initial=100
+    )
+    net = dde.nn.FNN([2] + [20] * 3 + [2], "tanh", "Glorot uniform")
+    return Plan(data, net, 80000, time_last=True)
+
+
 def van_der_pol(given):
     """none of its own: as Lotka_Volterra.py, with the start and its slope held by a factor t²"""
-    end = 20.0
+    end, mu = 20.0, float(given["mu"])
 
     def equation(t, y):
         slope = jacobian(y, t)
-        return hessian(y, t) - end * (1 - y**2) * slope + end**2 * y
+        return hessian(y, t) - end * mu * (1 - y**2) * slope + end**2 * y
 
     data = dde.data.PDE(TimeDomain(0, 1), equation, [], 3000, 2, num_test=3000)
     net = dde.nn.FNN([7] + [64] * 6 + [1], "tanh", "Glorot normal")
@@ -326,12 +372,15 @@ PROBLEMS = {
     "Helmholtz": helmholtz,
     "Burgers": burgers,
     "Allen-Cahn": allen_cahn,
+    "Gray-Scott": gray_scott,
     "van der Pol, μ = 1": van_der_pol,
+    "van der Pol, μ = 5": van_der_pol,
     "Lotka-Volterra": lotka_volterra,
     "Lorenz, inverse": lorenz,
     "heat, inverse": heat_inverse,
     "beam": beam,
     "Poisson, 5 dimensions": poisson,
+    "heat, 3 + 1 dimensions": heat_space,
     "Kovasznay": kovasznay,
 }
 
