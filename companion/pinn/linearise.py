@@ -49,7 +49,8 @@ def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
         found[term] = r, at.weight
     scales = scales_of(objective.weighted(found, batch))
     rows = {term: scales[term] * r for term, (r, _) in found.items()}
-    jacobian = torch.cat([(scales[t][:, :, None] * j).flatten(0, 1) for t, j in blocks.items()])
+    blocks = [j.mul_(scales[term][:, :, None]).flatten(0, 1) for term, j in blocks.items()]
+    jacobian = blocks[0] if len(blocks) == 1 else torch.cat(blocks)  # large, perhaps: not twice
     losses = objective.processes.total(*[r.square().sum() for r in rows.values()])
     losses = dict(zip(rows, losses))
     return Linearised(torch.cat([r.flatten() for r in rows.values()]), jacobian, scales, losses)
