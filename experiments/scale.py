@@ -228,13 +228,13 @@ def jobs():
 
 
 def swept(workers):
-    """A row: all jobs by so many workers of the queue, which have begun and have read the chapters."""
+    """A row: all jobs by so many workers of the queue, which have done them before: a first time is slower."""
     from joblib import Parallel, delayed
 
     from experiments.scale import one as task  # by its name, which a worker can import too
 
     with Parallel(n_jobs=workers) as queue:
-        queue(delayed(task)(job) for job in workers * [jobs()[0], jobs()[-1]])
+        queue(delayed(task)(job) for job in workers * jobs())
         begun = time.perf_counter()
         found = queue(delayed(task)(job) for job in jobs())
     return {"workers": workers, "jobs": len(found)} | {
