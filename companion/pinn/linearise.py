@@ -49,8 +49,8 @@ def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
         found[term] = r, at.weight
     scales = scales_of(objective.weighted(found, batch))
     rows = {term: scales[term] * r for term, (r, _) in found.items()}
-    blocks = [j.mul_(scales[term][:, :, None]).flatten(0, 1) for term, j in blocks.items()]
-    jacobian = blocks[0] if len(blocks) == 1 else torch.cat(blocks)  # large, perhaps: not twice
+    parts = [(scales[term][:, :, None] * j).flatten(0, 1) for term, j in blocks.items()]
+    jacobian = parts[0] if len(parts) == 1 else torch.cat(parts)  # large, perhaps: no copy of one
     losses = objective.processes.total(*[r.square().sum() for r in rows.values()])
     losses = dict(zip(rows, losses))
     return Linearised(torch.cat([r.flatten() for r in rows.values()]), jacobian, scales, losses)
