@@ -1,6 +1,6 @@
 """A graph of torch's operations, written so that torch's compiler makes the right program of it, and soon.
 
-On a processor the compiler computes eˣ − 1 as these symbols say, so that no digit is left where x is
+On a processor the compiler computes exp(x) − 1 as these symbols say, so that no digit is left where x is
 small, and artanh and elu likewise: here they are written by functions that it gets right. A matrix
 product it leaves to a library, which takes long for a few columns, and in float64 for many rows.
 """
@@ -32,7 +32,7 @@ def rewrite(graph: GraphModule) -> None:
 
 
 def expm1(x: Values) -> Values:
-    """eˣ − 1 = 2 sinh(x/2) eˣᐟ², to four units in the last place.
+    """exp(x) − 1 = 2 sinh(x/2) exp(x/2), to four units in the last place.
 
     >>> expm1(torch.tensor([1e-10, -torch.inf]))
     tensor([ 1.0000e-10, -1.0000e+00])
