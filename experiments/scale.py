@@ -3,8 +3,9 @@
 The step that is measured is in the chapter, in the cells tagged "experiment"; this script runs those
 cells. It writes companion/data/scale.json, which the chapter reads. Times are the least of some turns,
 so that other work on the machine does not count: of the processor for one process, of the clock where
-processes wait for each other. About 5 minutes on two quiet cores; what was measured before a stop is
-kept in _build/scale.jsonl, and not measured again (--fresh forgets it):
+processes wait for each other. About 7 minutes on two quiet cores, with 8 GiB of memory
+for a million points; what was measured before a stop is kept in _build/scale.jsonl, and not measured
+again (--fresh forgets it):
 
     OMP_NUM_THREADS=1 .venv/bin/python -m experiments.scale
 """
@@ -45,7 +46,7 @@ STAGES = {
 }
 WIDTH = 30  # units of both layers where the width is not what is varied
 POINTS = {
-    "Adam": (1000, 3000, 10_000, 30_000, 100_000),
+    "Adam": (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000),
     "Adam, compiled": (1000, 10_000, 100_000),
     "Levenberg-Marquardt": (1000, 3000, 10_000, 30_000),
 }
