@@ -168,6 +168,9 @@ PROVOKED = {
     "pinn-stuck": lambda: trained(
         lambda u, t: u() - 2 * u().detach() + 1, stage=LevenbergMarquardt(9)
     ),
+    "pinn-stalled": lambda: trained(
+        lambda u, t: u(0) ** 2 + 1, stage=LevenbergMarquardt(150), hard=(Start(0.0),)
+    ),
     "pinn-asked": lambda: trained(lambda u, t, rate: u(0) + rate * u()),
     "pinn-idle": lambda: trained(unknowns={"rate": Unknown(1.0)}),
     "pinn-sigma": lambda: Condition("data", ORIGIN, 1.0, weight=100.0, sigma=0.1),

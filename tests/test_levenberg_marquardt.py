@@ -292,13 +292,28 @@ def test_thirty_tries_in_a_row_that_change_nothing_end_the_stage():
 
 
 @pytest.mark.parametrize(
-    ("idle", "slope", "left", "said"),
-    [(5, 1e-3, 100, True), (4, 1, 1e9, False), (5, 9e-4, 1e9, False), (5, 1, 99, False)],
+    ("idle", "gain", "slope", "left", "said"),
+    [
+        (5, 0, 1e-3, 100, "could not improve"),
+        (4, 1e-5, 1e-3, 100, "has stalled: a step takes 1e-05 off the loss"),
+        (4, 1e-3, 1, 1e9, None),
+        (5, 0, 9e-4, 1e9, None),
+        (5, 0, 1, 99, None),
+    ],
 )
-def test_a_stage_is_stuck_where_a_gradient_is_left_and_more_than_rounding(idle, slope, left, said):
-    one = torch.ones((), dtype=torch.float64)
-    memory = {"idle": idle * one, "slope": slope * one, "left": left * one, "damping": one}
-    assert bool(LevenbergMarquardt(9).stuck(memory)) == said
+def test_a_stage_is_stuck_where_a_gradient_is_left_and_more_than_rounding(
+    idle, gain, slope, left, said
+):
+    numbers = {"idle": idle, "gain": gain, "slope": slope, "left": left, "damping": 1}
+    memory = {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+    found = LevenbergMarquardt(9).stuck(memory)
+    assert found is said is None or said in found
+
+
+def test_a_fit_of_an_equation_that_has_no_solution_says_that_it_has_stalled():
+    problem = Problem(LINE, lambda u, t: u(0) ** 2 + 1, ansatz=lambda t, n: t * n)
+    with pytest.warns(UserWarning, match="has stalled.* contradict each other"):
+        train([LevenbergMarquardt(150)], problem)
 
 
 def test_a_stage_that_has_arrived_ends_at_the_next_report_and_the_next_one_begins():

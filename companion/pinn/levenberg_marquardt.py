@@ -28,6 +28,7 @@ ROOM = 2**30  # bytes of J; beyond, its products with vectors take its place
 SOLVERS = ("cholesky", "qr", "cg")
 ENOUGH = 30  # tries in vain in a row end the stage
 IDLE, ARRIVED = 5, 1e-3  # fewer, at such a gradient, are worth a word
+SLOW = 1e-4  # of |r|², taken off by a try: at such a gradient, too
 ROUNDING = 100  # times what it makes of |r|²: nothing else is left
 BLOCK = 128  # columns of J whose Gram matrix is one product
 NEAR = 0.1  # of a step: where the second derivative along it is measured
@@ -103,6 +104,7 @@ class LevenbergMarquardt(Stage):
             "damping": self.damping * peak,
             "rise": zero + 2,  # the factor of the next damping, if the try is in vain
             "idle": zero,  # how many tries in a row changed nothing
+            "gain": zero + 1,  # what a try takes off |r|², as a share of it: the mean of some five
             "slope": zero + math.inf,  # ‖Jᵀr‖ / (‖J‖ ‖r‖), 0 where nothing is left to gain
             "left": zero + math.inf,  # |r|², as a multiple of what rounding makes of it
         }
@@ -122,6 +124,8 @@ class LevenbergMarquardt(Stage):
         memory = next_damping(at.memory, (before - after) / predicted, taken)
         small = (before - after).abs() <= torch.finfo(before.dtype).eps * before
         memory["idle"] = torch.where(taken & ~small, 0.0, at.memory["idle"] + 1)
+        share = torch.where(taken, (before - after) / before, 0.0)
+        memory["gain"] = 0.8 * at.memory["gain"] + 0.2 * share
         rounding = torch.finfo(before.dtype).eps * model.size * at.theta.norm()
         memory["slope"] = (model.slope.norm() / (model.size * before.sqrt())).double()
         memory["left"] = (before / rounding**2).double()
@@ -149,15 +153,24 @@ class LevenbergMarquardt(Stage):
     def stuck(self, memory: Memory) -> str | None:
         """What is to be said of a stage that ends without having arrived, or None."""
         idle, slope = int(memory["idle"]), memory["slope"].item()
-        if idle < IDLE or slope < ARRIVED or memory["left"] < ROUNDING:
+        if slope < ARRIVED or memory["left"] < ROUNDING:
             return None
-        return (
-            f"Levenberg–Marquardt could not improve in its last {idle} steps (damping "
-            f"{memory['damping'].item():.0e}, gradient {slope:.0e} of what the residuals could give). "
-            "Are the units far from 1? Train scaled(problem). Are the digits of float32 used up? Take "
-            'solver="qr", or float64. Is the first layer too flat for the solution? Take '
-            "MLP(..., spread=spread_of(problem)). Else begin with Adam"
-        )
+        left = f"gradient {slope:.0e} of what the residuals could give)"
+        if idle >= IDLE:
+            return (
+                f"Levenberg–Marquardt could not improve in its last {idle} steps (damping "
+                f"{memory['damping'].item():.0e}, {left}. Are the units far from 1? Train "
+                "scaled(problem). Are the digits of float32 used up? Take "
+                'solver="qr", or float64. Is the first layer too flat for the solution? Take '
+                "MLP(..., spread=spread_of(problem)). Else begin with Adam"
+            )
+        if memory["gain"] < SLOW:
+            return (
+                f"Levenberg–Marquardt has stalled: a step takes {memory['gain'].item():.0e} off the loss "
+                f"({left}. Do the equation and the conditions contradict each other? Is the solution too "
+                "steep for this network? Take MLP(..., spread=spread_of(problem)), or march(...) in windows"
+            )
+        return None
 
 
 class Model(NamedTuple):
