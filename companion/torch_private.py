@@ -21,7 +21,7 @@ import gc
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from operator import getitem
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,6 +54,14 @@ OPTIONS: dict[str, Any] = {
 }
 
 ONCE = once_differentiable(lambda ctx: None).__code__  # what it wraps a backward in
+
+
+class Kind(NamedTuple):
+    """What is known of a tensor in a graph."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+    device: str
 
 
 class _Old(torch.autograd.Function):
@@ -147,8 +155,9 @@ def _recorded(function, inputs):
                     raise RuntimeError("a value that depends on the inputs is looked at")
                 return found
             node = graph.call_function(operation, *map_aggregate((args, kwargs or {}), node_of))
-            tensors = [v for v in args if isinstance(v, torch.Tensor)]
-            node.meta["inputs"] = [(v.shape, v.dtype, v.device.type) for v in tensors]
+            node.meta["inputs"] = [
+                Kind(v.shape, v.dtype, v.device.type) for v in args if isinstance(v, torch.Tensor)
+            ]
             note(found, node)
             return found
 

@@ -326,6 +326,17 @@ def test_the_update_is_torchs():
     assert torch.allclose(at.theta, other, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_a_thin_product_becomes_a_sum_of_the_same_numbers(k):
+    generator = torch.Generator().manual_seed(k)
+    a, b = (torch.randn(shape, generator=generator).double() for shape in ((5, k), (k, 7)))
+    graph = torch_private.traced(lambda a, b: a @ b + 1, (a, b))
+    compiled.thin_products_as_sums(graph)
+    left = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default)
+    assert len(left) == (k > 3)
+    assert torch.allclose(graph(a, b), a @ b + 1, rtol=1e-14)
+
+
 def test_a_table_with_gaps_is_compiled_with_its_strides(monkeypatch):
     """As the ends of a box of several axes are: columns of one table."""
     table, seen = torch.ones(3, 2, dtype=torch.float64), []

@@ -67,24 +67,3 @@ def test_complex_numbers_are_left_to_torch():
     x = torch.tensor([0.1 + 0.2j])
     graph = graph_of(lambda x: torch.expm1(x) + torch.atanh(x), x)
     assert left(graph, aten.expm1) == left(graph, aten.atanh) == 1
-
-
-@pytest.mark.parametrize("k", [0, 1, 2, 3, 4])
-def test_a_thin_product_becomes_a_sum_of_the_same_numbers(k):
-    generator = torch.Generator().manual_seed(k)
-    a, b = (torch.randn(shape, generator=generator).double() for shape in ((5, k), (k, 7)))
-    graph = graph_of(lambda a, b: a @ b + 1, a, b)
-    assert left(graph, aten.mm) == (k in (0, 4))
-    assert torch.allclose(graph(a, b), a @ b + 1, rtol=1e-14)
-
-
-@pytest.mark.parametrize(("m", "dtype", "turned"), [
-    (64, torch.float64, True), (4, torch.float64, False), (64, torch.float32, False),
-])  # fmt: skip
-def test_a_tall_product_of_float64_is_turned(m, dtype, turned):
-    """What follows may ask for its entries in a row: that is the order they are in again."""
-    generator = torch.Generator().manual_seed(m)
-    a, b = (torch.randn(shape, generator=generator).to(dtype) for shape in ((m, 8), (8, 16)))
-    graph = graph_of(lambda a, b: (a @ b).view(-1), a, b)
-    assert left(graph, aten.mm) == (not turned)
-    assert torch.allclose(graph(a, b), (a @ b).flatten(), rtol=1e-5)

@@ -28,7 +28,7 @@ complexes.py     complex values and Fourier transforms
 recurrences.py   pointwise functions, coefficient by coefficient
 compiled.py      a loss and its gradient as one program
 tracing.py       what torch does in a function, as one graph
-rewritten.py     the same graph, as a compiler makes the right program of it, and a faster one
+rewritten.py     the same graph, as a compiler makes the right program of it
 graphs.py        how large a graph is, what it keeps, and which tensors never die
 audit.py         what a gradient computation really did
 conventions.py   where a derivative of torch is a choice

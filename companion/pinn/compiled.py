@@ -78,7 +78,36 @@ def refuse_untraceable(objective: Objective, step: Step, theta: Tensor, batch: B
     else:
         refuse_constants(graph, step, elsewhere(inputs, batch), UNTRACEABLE)
         rewrite(graph)
+        thin_products_as_sums(graph)
     objective.kept[STEP] = graph, shapes_of(batch)
+
+
+def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
+    """A (m, k) @ B (k, n) with k ≤ most becomes Σⱼ aⱼ bⱼᵀ, which is part of the kernels around it.
+
+    For the few outputs of a network a call of the matrix product costs more than the product.
+    """
+    mm = torch.ops.aten.mm.default
+    for node in graph.graph.find_nodes(op="call_function", target=mm):
+        a, b = node.args
+        known = node.meta.get("inputs")  # make_fx, the other way to write a graph down, has none
+        k = known[0].shape[1] if known else most + 1
+        if k <= most:
+            with graph.graph.inserting_before(node):
+                call = graph.graph.call_function
+                parts = [
+                    call(
+                        torch.mul,
+                        (call(torch.narrow, (a, 1, j, 1)), call(torch.narrow, (b, 0, j, 1))),
+                    )
+                    for j in range(k)
+                ]
+                whole = parts[0]
+                for part in parts[1:]:
+                    whole = call(torch.add, (whole, part))
+            node.replace_all_uses_with(whole)
+            graph.graph.erase_node(node)
+    graph.recompile()
 
 
 def lifted(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:
