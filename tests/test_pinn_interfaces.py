@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from companion.pinn import MLP, Adam, Box, Condition, Field, Problem, check, fit
-from companion.pinn.checks import jumps
+from companion.pinn.interfaces import jumps
 from companion.problems import oscillator, poisson_lshape, poisson_square
 from tests.fits import column
 

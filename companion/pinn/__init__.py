@@ -11,6 +11,7 @@ checks.py         check, and all that fit looks at before it trains
 strangers.py      parameters that a term uses and nobody trains
 differences.py    the derivatives of a reference that leaves torch
 units.py          scaled: sizes far from 1, found and taken away
+interfaces.py     where a coefficient jumps and nothing ties the flux
 doubts.py         u outside the box, an equation that holds at its points alone
 missing.py        a condition that was forgotten
 networks.py       MLP, Fourier, Siren: smooth, scaled to the domain

@@ -7,7 +7,7 @@ The first two are seen before the first step, the last after the last one. Chapt
 import torch
 from torch import Tensor
 
-from companion.pinn.checks import TIE, untied
+from companion.pinn.interfaces import TIE, untied
 from companion.pinn.residuals import batch_of, equation_at, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
