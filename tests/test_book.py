@@ -341,26 +341,38 @@ new MutationObserver((_, observer) => { observer.disconnect(); requestAnimationF
 </script>"""
 
 ALONE = [
-    ('<p style="width: 400px">wide</p>', "px wide on a screen of 390"),
-    ('<p style="width: 800px">wide</p>', "px wide on a screen of 768"),
+    ("dark", '<p style="width: 400px">wide</p>', "px wide on a screen of 390"),
+    ("dark", '<p style="width: 800px">wide</p>', "px wide on a screen of 768"),
     (
+        "dark",
         '<details class="look-closer"><p style="width: 800px">wide</p></details>',
         "px wide on a screen of 768",
     ),
-    ('<p style="width: 3000px">wide</p>', "px wide on a screen of 1280"),
-    ('<p style="overflow-wrap: normal">' + "long" * 8 + "</p>", "with wider letters, the page is"),
-    ('<div style="overflow-x: hidden"></div><table style="width: 900px"><td>t</table>', "<table"),
-    (JUMP, "the layout shifts by"),
+    ("light", '<p style="width: 3000px">wide</p>', "px wide on a screen of 1280"),
     (
+        "dark",
+        '<p style="overflow-wrap: normal">' + "long" * 8 + "</p>",
+        "with wider letters, the page is",
+    ),
+    (
+        "dark",
+        '<div style="overflow-x: hidden"></div><table style="width: 900px"><td>t</table>',
+        "<table",
+    ),
+    ("light", JUMP, "the layout shifts by"),
+    (
+        "light",
         "<script>onload = () => document.documentElement.dataset.theme = 'dark'</script>",
         "the theme is 'dark'",
     ),
-    ("<style>[data-theme=dark] p { margin: 0 }</style>", "the dark scheme moves <"),
+    ("light", "<style>[data-theme=dark] p { margin: 0 }</style>", "the dark scheme moves <"),
 ]
 
 
 @contextmanager
-def faults_of(fragment: str, book: Path, folder: Path, tab: site.Page) -> Iterator[Iterator[str]]:
+def faults_of(
+    fragment: str, book: Path, folder: Path, tab: site.Page, scheme: str
+) -> Iterator[Iterator[str]]:
     """What is reported of the short page with a fragment in it."""
     (folder / "chapters").mkdir()
     for part in ("_static", "_images"):
@@ -369,23 +381,23 @@ def faults_of(fragment: str, book: Path, folder: Path, tab: site.Page) -> Iterat
     (folder / "chapters" / "heavy.js").write_text("//" + "x" * site.HEAVIEST)
     with (
         site.served(folder) as url,
-        closing(site.page_faults(tab, url, SHORT, "light", set())) as faults,
+        closing(site.page_faults(tab, url, SHORT, scheme, set())) as faults,
     ):
         yield faults
 
 
 def test_faults_in_the_browser_are_reported(book: Path, tmp_path: Path, tab: site.Page) -> None:
     fragments, words = zip(*TOGETHER, strict=True)
-    with faults_of("".join(fragments), book, tmp_path, tab) as reported:
+    with faults_of("".join(fragments), book, tmp_path, tab, "light") as reported:
         faults = "\n".join(reported)
     assert [one for one in words if one not in faults] == [], faults
 
 
-@pytest.mark.parametrize(("fragment", "words"), ALONE)
+@pytest.mark.parametrize(("scheme", "fragment", "words"), ALONE)
 def test_a_fault_in_the_browser_is_reported(
-    fragment: str, words: str, book: Path, tmp_path: Path, tab: site.Page
+    scheme: str, fragment: str, words: str, book: Path, tmp_path: Path, tab: site.Page
 ) -> None:
-    with faults_of(fragment, book, tmp_path, tab) as faults:
+    with faults_of(fragment, book, tmp_path, tab, scheme) as faults:
         assert any(words in fault for fault in faults), f"not reported: {words}"
 
 

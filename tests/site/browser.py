@@ -19,8 +19,9 @@ from playwright.sync_api import BrowserContext, CDPSession, Page, sync_playwrigh
 from tests.site import looks
 from tools.chromium import installed
 
-SCHEMES = {"light": 1280, "dark": 390}  # how wide the window is in which a page is opened
-WIDTHS = (1280, 768, 390, 320)
+# How wide the windows are in which a page is looked at. It is opened in the first; each other lays it out anew.
+SCHEMES = {"light": (1280,), "dark": (390, 320, 768)}
+PHONE = 390
 OF_COLOURS = ["color-contrast", "link-in-text-block"]  # rules of axe
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 HEAVIEST = 2_000_000  # bytes of a first visit, uncompressed
@@ -239,7 +240,7 @@ def theme_faults(page: Page, scheme: str) -> list[str]:
 
 def visit(page: Page, url: str, scheme: str) -> None:
     """Open a page and wait until it is at rest."""
-    page.set_viewport_size({"width": SCHEMES[scheme], "height": 900})
+    page.set_viewport_size({"width": SCHEMES[scheme][0], "height": 900})
     page.emulate_media(color_scheme=scheme)
     page.goto(url)
     settle(page)
@@ -266,19 +267,16 @@ def first_visit_faults(page: Page, scheme: str) -> list[str]:
     return faults
 
 
-def overflow_faults(page: Page) -> list[str]:
-    """What is wider than the window: in windows of every width, the narrow ones also with wider letters."""
-    faults = []
-    for width in WIDTHS:
+def overflow_faults(page: Page, scheme: str) -> Iterator[str]:
+    """What is wider than the window, in each of the windows; on a phone also with wider letters."""
+    for width in SCHEMES[scheme]:
         page.set_viewport_size({"width": width, "height": 900})
         draw(page)
-        faults += page.evaluate(looks.OVERFLOW)
-    page.evaluate(looks.SPREAD, True)
-    for width in 320, 390:
-        page.set_viewport_size({"width": width, "height": 900})
-        faults += [f"with wider letters, {fault}" for fault in page.evaluate(looks.OVERFLOW)]
-    page.evaluate(looks.SPREAD, False)
-    return faults
+        yield from page.evaluate(looks.OVERFLOW)
+        if width <= PHONE:
+            page.evaluate(looks.SPREAD, True)
+            yield from (f"with wider letters, {fault}" for fault in page.evaluate(looks.OVERFLOW))
+            page.evaluate(looks.SPREAD, False)
 
 
 def fonts_used(devtools: CDPSession) -> list[list[dict]]:
@@ -320,8 +318,8 @@ def font_faults(page: Page) -> list[str]:
 def page_faults(page: Page, base: str, path: str, scheme: str, asked: set[str]) -> Iterator[str]:
     """What is wrong with one page, opened 'light' on a desktop or 'dark' on a phone: each fault as it is found.
 
-    How wide things are and which fonts they take is looked at once: the other scheme moves nothing. `asked` are the
-    kinds of colours of the pages before (axe_faults).
+    Which fonts it takes is looked at once, and in every window how wide things are: the other scheme moves nothing.
+    `asked` are the kinds of colours of the pages before (axe_faults).
     """
     with record(page, base) as recorded:
         visit(page, f"{base}/{path}", scheme)
@@ -336,6 +334,6 @@ def page_faults(page: Page, base: str, path: str, scheme: str, asked: set[str]) 
         if scheme == "light":
             yield from page.evaluate(looks.MOVED_BY_DARK)
             yield from font_faults(page)
-            yield from overflow_faults(page)
+        yield from overflow_faults(page, scheme)
         yield from axe_faults(page, scheme, asked)
         yield from recorded

@@ -41,6 +41,7 @@ OVERFLOW = r"""() => {
   const faults = [];
   if (needed > width + 1) faults.push(`the page is ${needed} px wide on a screen of ${width}`);
   const look = node => {
+    if (!node.checkVisibility()) return;  // in a closed fold boxes are those of another width
     if (getComputedStyle(node).overflowX !== 'visible') return;
     const box = node.getBoundingClientRect();
     if (box.width > 0 && box.right > width + 1)
@@ -94,6 +95,7 @@ ONE_OF_A_KIND = r"""() => {
     if (seen.has(kind)) token.replaceWith(token.textContent);
     seen.add(kind);
   }
+  dispatchEvent(new Event('resize'));  // a box that is wider than its column now becomes focusable: book.js
 }"""
 
 # What the rules of colours depend on: the letters, all that is painted below them, and what stands around a link. One
