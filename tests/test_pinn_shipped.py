@@ -1,6 +1,7 @@
 """The shipped problems on their own solutions: oscillator, Poisson, the L, the epidemic."""
 
 import dataclasses
+import importlib
 import math
 
 import numpy as np
@@ -139,6 +140,15 @@ def test_susceptible_infected_and_recovered_add_up_to_one(epidemic):
 def test_an_epidemic_refuses(wrong):
     with pytest.raises(ValueError, match="rates and days above 0, infected between 0 and 1"):
         Epidemic(**wrong)
+
+
+def test_an_epidemic_is_integrated_once(monkeypatch):
+    calls = []
+    module = importlib.import_module("companion.problems.sir")  # the package's sir is a function
+    monkeypatch.setattr(module, "solve_ivp", lambda *a, **k: calls.append(a) or solve_ivp(*a, **k))
+    reference(Epidemic(0.45, 0.11, 0.02, 50.0))
+    Epidemic(0.45, 0.11, 0.02, 50.0).solve([1.0])
+    assert len(calls) == 1
 
 
 def test_an_epidemic_too_sharp_for_the_series_is_refused():

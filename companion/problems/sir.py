@@ -7,12 +7,13 @@ to torch by a Chebyshev series, so that it can be differentiated. Chapters 16 an
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.polynomial.chebyshev import Chebyshev
-from scipy.integrate import solve_ivp
+from scipy.integrate import OdeSolution, solve_ivp
 from torch import Tensor
 
 from companion.operators import Partials
@@ -60,12 +61,7 @@ class Epidemic:
 
         Raises ValueError for a time before the start or after the last day.
         """
-        times = self.within(times)
-        start = (1 - self.infected, np.log(self.infected))
-        found = solve_ivp(
-            self.rates, (0, self.days), start, "DOP853", dense_output=True, rtol=1e-12, atol=1e-14
-        )
-        s, log_i = found.sol(times)
+        s, log_i = dense(self)(self.within(times))
         return np.stack([s, log_i if log else np.exp(log_i)])
 
     def within(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -77,6 +73,16 @@ class Epidemic:
                 f"{times.max():g}. A longer one is Epidemic(days=...)"
             )
         return times
+
+
+@lru_cache
+def dense(epidemic: Epidemic) -> OdeSolution:
+    """SciPy's t (k,) → (S, ln I) (2, k), integrated once for each epidemic."""
+    start = (1 - epidemic.infected, np.log(epidemic.infected))
+    days = 0, epidemic.days
+    return solve_ivp(
+        epidemic.rates, days, start, "DOP853", dense_output=True, rtol=1e-12, atol=1e-14
+    ).sol
 
 
 def reference(epidemic: Epidemic, log: bool = False) -> Callable[[Tensor], Tensor]:
