@@ -345,7 +345,7 @@ ALONE = [
     ("dark", '<p style="width: 800px">wide</p>', "px wide on a screen of 768"),
     (
         "dark",
-        '<details class="look-closer"><p style="width: 800px">wide</p></details>',
+        '<details><p style="width: 800px">wide</p></details>',
         "px wide on a screen of 768",
     ),
     ("light", '<p style="width: 3000px">wide</p>', "px wide on a screen of 1280"),

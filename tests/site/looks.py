@@ -41,7 +41,6 @@ OVERFLOW = r"""() => {
   const faults = [];
   if (needed > width + 1) faults.push(`the page is ${needed} px wide on a screen of ${width}`);
   const look = node => {
-    if (!node.checkVisibility()) return;  // in a closed fold boxes are those of another width
     if (getComputedStyle(node).overflowX !== 'visible') return;
     const box = node.getBoundingClientRect();
     if (box.width > 0 && box.right > width + 1)
@@ -71,10 +70,8 @@ OPEN_SOLUTIONS = r"""() => [...document.querySelectorAll('.solution')]
   .map(one => 'an open solution: ' + one.textContent.trim().slice(0, 40))"""
 
 
-# What is folded to look closer is looked at like the rest.
-UNFOLD = (
-    r"""() => document.querySelectorAll('details.look-closer').forEach(fold => fold.open = true)"""
-)
+# What is folded is looked at like the rest: in a closed fold boxes are those of another width.
+UNFOLD = r"""() => document.querySelectorAll('article details').forEach(fold => fold.open = true)"""
 
 # A side bar slides out of a window that grows; while it covers the text, axe cannot tell what is below the letters.
 AT_REST = """() => document.getAnimations()
