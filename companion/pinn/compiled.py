@@ -7,12 +7,13 @@ go in as three vectors and come out as three others. What Adam(steps, compiled=k
 
 import copy
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from functools import reduce
+from operator import add, attrgetter
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node, Proxy
 
 from companion import torch_private
 from companion.operators.rewritten import rewrite
@@ -83,29 +84,20 @@ def refuse_untraceable(objective: Objective, step: Step, theta: Tensor, batch: B
 
 
 def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
-    """A (m, k) @ B (k, n) with k ≤ most becomes Σⱼ aⱼ bⱼᵀ, which is part of the kernels around it.
+    """A (m, k) @ B (k, n) with 0 < k ≤ most becomes Σⱼ aⱼ bⱼᵀ, which is part of the kernels around it.
 
     For the few outputs of a network a call of the matrix product costs more than the product.
     """
     mm = torch.ops.aten.mm.default
     for node in graph.graph.find_nodes(op="call_function", target=mm):
-        a, b = node.args
         known = node.meta.get("inputs")  # make_fx, the other way to write a graph down, has none
-        k = known[0].shape[1] if known else most + 1
-        if k <= most:
+        k = known[0].shape[1] if known else 0
+        if 0 < k <= most:
+            factors: list[Any] = [Proxy(of) for of in node.args if isinstance(of, Node)]
+            a, b = factors
             with graph.graph.inserting_before(node):
-                call = graph.graph.call_function
-                parts = [
-                    call(
-                        torch.mul,
-                        (call(torch.narrow, (a, 1, j, 1)), call(torch.narrow, (b, 0, j, 1))),
-                    )
-                    for j in range(k)
-                ]
-                whole = parts[0]
-                for part in parts[1:]:
-                    whole = call(torch.add, (whole, part))
-            node.replace_all_uses_with(whole)
+                whole = reduce(add, [a.narrow(1, j, 1) * b.narrow(0, j, 1) for j in range(k)])
+            node.replace_all_uses_with(whole.node)
             graph.graph.erase_node(node)
     graph.recompile()
 
