@@ -73,9 +73,10 @@ OPEN_SOLUTIONS = r"""() => [...document.querySelectorAll('.solution')]
 # What is folded is looked at like the rest: in a closed fold boxes are those of another width.
 UNFOLD = r"""() => document.querySelectorAll('article details').forEach(fold => fold.open = true)"""
 
-# A side bar slides out of a window that grows; while it covers the text, axe cannot tell what is below the letters.
+# A side bar slides out of a window that grows, and what is unfolded fades in: till then axe cannot tell what is below
+# the letters, or takes them for pale.
 AT_REST = """() => document.getAnimations()
-  .forEach(one => { if (one instanceof CSSTransition) one.finish() })"""
+  .forEach(one => { if (one.effect.getComputedTiming().endTime < Infinity) one.finish() })"""
 
 # axe is slow on many elements: of formulas by where they stand, and of tokens of code and of signatures, one of a kind
 # stays whole.
