@@ -22,7 +22,7 @@ NEEDS_311 := import sys; sys.exit("Python 3.11 or newer is needed; name one with
 INSTALL_COMPANION := install --quiet --no-deps --no-build-isolation --editable .
 
 # These look at the book, its pins and its stored runs.
-BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book chapter_rules claims conformance error_messages findable glossary maths moving_equations moving_figures mutation mutation_operators notation notebooks own_copies package page_numbers peers plain_nodes plain_notebooks print_book project readme recipes redirects rosetta slides teaching types)) $(wildcard tests/test_experiments*.py)
+BOOK_TESTS := $(addprefix tests/test_,$(addsuffix .py,benchmarks book book_planted chapter_rules claims conformance error_messages findable glossary maths moving_equations moving_figures mutation mutation_operators notation notebooks own_copies package page_numbers peers plain_nodes plain_notebooks print_book project readme recipes redirects rosetta slides teaching types)) $(wildcard tests/test_experiments*.py)
 
 # Where it is set, each process compiles again all that it imports.
 unexport PYTHONDONTWRITEBYTECODE

@@ -7,6 +7,7 @@ would be refused by Playwright, and cost a second more.
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,24 @@ def browser() -> Iterator:
         pytest.skip("no Chromium on this machine: no page is looked at (apt install chromium)")
     with site.chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def address(book: Path) -> Iterator[str]:
+    """Where the built book is served, on this machine."""
+    from tests.site import browser as site
+
+    with site.served(book) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tab(browser: object) -> Iterator:
+    """A tests.site.browser.tab for all pages."""
+    from tests.site import browser as site
+
+    with closing(site.tab(browser)) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")
