@@ -29,6 +29,8 @@ def left(graph, operation):
 @pytest.mark.parametrize(
     ("found", "true", "low", "high"),
     [
+        (rewritten.tanh, mpmath.tanh, -25, 25),
+        (rewritten.tanh, mpmath.tanh, -0.8, 0.8),
         (rewritten.expm1, mpmath.expm1, -90, 80),
         (rewritten.atanh, mpmath.atanh, -1, 1),
         (rewritten.elu, lambda x: x if x > 0 else mpmath.expm1(x), -90, 90),
@@ -47,19 +49,20 @@ def test_to_four_units_in_the_last_place(found, true, low, high, dtype, wider):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_where_there_is_no_number_it_is_torchs(dtype):
     x = torch.tensor([torch.inf, -torch.inf, torch.nan, 0, -0.0, 1, -1, 2, -2, 800], dtype=dtype)
-    for found, of_torch in ((rewritten.expm1, torch.expm1), (rewritten.atanh, torch.atanh)):
-        y = found(x)
+    for name in ("tanh", "expm1", "atanh"):
+        of_torch = getattr(torch, name)
+        y = getattr(rewritten, name)(x)
         assert torch.allclose(y, of_torch(x), rtol=1e-6, atol=0, equal_nan=True)
         assert y[3:5].signbit().tolist() == [False, True]
 
 
 @pytest.mark.parametrize("of_torch", [
-    torch.expm1, torch.atanh, F.elu, F.selu, lambda x: F.celu(x, 0.7), lambda x: F.elu(x, 2.0),
+    torch.tanh, torch.expm1, torch.atanh, F.elu, F.selu, lambda x: F.celu(x, 0.7), lambda x: F.elu(x, 2.0),
 ])  # fmt: skip
 def test_a_graph_has_them_in_the_place_of_torchs(of_torch):
     x = torch.linspace(-0.9, 0.9, 19, dtype=torch.float64)
     graph = graph_of(lambda x: of_torch(2 * x) + 1, x)
-    assert not any(left(graph, one) for one in (aten.expm1, aten.atanh, aten.elu))
+    assert not any(left(graph, one) for one in (aten.tanh, aten.expm1, aten.atanh, aten.elu))
     assert torch.allclose(graph(x), of_torch(2 * x) + 1, rtol=1e-14, equal_nan=True)
 
 
