@@ -70,3 +70,33 @@ def test_complex_numbers_are_left_to_torch():
     x = torch.tensor([0.1 + 0.2j])
     graph = graph_of(lambda x: torch.expm1(x) + torch.atanh(x), x)
     assert left(graph, aten.expm1) == left(graph, aten.atanh) == 1
+
+
+def rows(x, y):
+    left = torch.cat([x.permute(0, 1), y.expand(3, 2)], 1)
+    return left, torch.cat([(2 * y).view(3, 2), x.permute(1, 0).reshape(3, 2)], 1)
+
+
+@pytest.mark.parametrize(
+    ("function", "stacks"),
+    [
+        (lambda x, y: torch.stack(rows(x, y), 1), 0),
+        (lambda x, y: torch.stack(rows(x, y), 0), 1),  # along another axis
+        (lambda x, y: (torch.stack(rows(x, y), 1), sum(rows(x, y))), 0),
+        (lambda x, y: (lambda of: (torch.stack(of, 1), of[0]))(rows(x, y)), 1),  # of use elsewhere
+        (lambda x, y: torch.stack([x, y], 1), 1),
+    ],
+)
+def test_a_tidy_graph_moves_nothing_in_vain_and_joins_at_once(function, stacks):
+    inputs = torch.arange(6.0).view(3, 2), torch.arange(6.0, 12.0).view(3, 2)
+    graph = torch_private.traced(function, inputs)
+    rewritten.tidy(graph)
+    assert left(graph, aten.expand) == left(graph, aten.view) == 0
+    moves = [
+        node.args[1]
+        for node in graph.graph.find_nodes(op="call_function", target=aten.permute.default)
+    ]
+    assert all(axes == [1, 0] for axes in moves)
+    assert left(graph, aten.stack) == stacks
+    for found, expected in zip(graph(*inputs), function(*inputs)):
+        assert torch.equal(found, expected)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +31,6 @@ ENOUGH = 30  # tries in vain in a row end the stage
 IDLE, ARRIVED = 5, 1e-3  # fewer, at such a gradient, are worth a word
 SLOW = 1e-4  # of |r|², taken off by a try: at such a gradient, too
 ROUNDING = 100  # times what it makes of |r|²: nothing else is left
-BLOCK = 128  # columns of J whose Gram matrix is one product
 NEAR = 0.1  # of a step: where the second derivative along it is measured
 
 
@@ -253,14 +253,19 @@ def by_cholesky(j: Tensor, damping: Tensor, processes: Processes = ALONE) -> Sol
     wide = processes.count == 1 and len(j) < j.shape[1]
     (gram,) = processes.total(gram_of(j.T if wide else j))
     gram.diagonal().add_(damping)
-    factor, failed = torch.linalg.cholesky_ex(gram)
+    failed = torch.zeros((), dtype=torch.int32, device=j.device)
+    factor, _ = torch.linalg.cholesky_ex(gram.T, out=(gram.T, failed))  # in the place of JᵀJ
+
+    def inverse(right: Tensor) -> Tensor:
+        left = torch.linalg.solve_triangular(factor, right[:, None], upper=False)
+        return torch.linalg.solve_triangular(factor.T, left, upper=True)[:, 0]
 
     def solve(rows: Tensor) -> Tensor:
         if wide:
-            h = j.T @ torch.cholesky_solve(rows[:, None], factor)[:, 0]
+            h = j.T @ inverse(rows)
         else:
             (left,) = processes.total(j.T @ rows)
-            h = torch.cholesky_solve(left[:, None], factor)[:, 0]
+            h = inverse(left)
         return torch.where(failed == 0, h, math.nan)
 
     return solve
@@ -332,21 +337,13 @@ def by_products(line: Products, damping: Tensor, iterations: int) -> Model:
     return Model(solve, line.forward, torch.ones_like(damping), slope, largest, factored=False)
 
 
-def gram_of(j: Tensor, into: Tensor | None = None) -> Tensor:
-    """JᵀJ (P, P); of it the lower half alone, which is all that Cholesky's method reads.
-
-    The halves of the columns one by one, and below them their product, and so on: fewer than two
-    thirds of the work, by products of torch, which keep to the threads that torch was given.
-    """
-    size = j.shape[1]
-    gram = j.new_empty(size, size) if into is None else into
-    if size <= BLOCK:
-        return torch.mm(j.T, j, out=gram)
-    half = size // 2
-    gram_of(j[:, :half], gram[:half, :half])
-    torch.mm(j[:, half:].T, j[:, :half], out=gram[half:, :half])
-    gram_of(j[:, half:], gram[half:, half:])
-    return gram
+def gram_of(j: Tensor) -> Tensor:
+    """JᵀJ (P, P). NumPy sees that it will be symmetric, and does half the work."""
+    if j.device.type != "cpu":
+        return j.T @ j
+    columns = j.numpy()
+    with np.errstate(all="ignore"):  # what is not finite has no Cholesky factor
+        return torch.from_numpy(columns.T @ columns)
 
 
 def chosen(objective: Objective, theta: Tensor, batch: Batch) -> str:

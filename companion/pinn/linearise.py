@@ -17,6 +17,7 @@ from torch.func import vmap
 from torch.fx import Graph, GraphModule, Node
 
 from companion import torch_private
+from companion.operators.rewritten import tidy
 from companion.operators.tracing import Looking, first_line
 from companion.pinn.compiled import beside
 from companion.pinn.residuals import Batch, Parts, Points, Rows, quadratures
@@ -49,7 +50,9 @@ def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
         found[term] = r, at.weight
     scales = scales_of(objective.weighted(found, batch))
     rows = {term: scales[term] * r for term, (r, _) in found.items()}
-    parts = [(scales[term][:, :, None] * j).flatten(0, 1) for term, j in blocks.items()]
+    parts = [
+        j.contiguous().mul_(scales[term][:, :, None]).flatten(0, 1) for term, j in blocks.items()
+    ]
     jacobian = parts[0] if len(parts) == 1 else torch.cat(parts)  # large, perhaps: no copy of one
     losses = objective.processes.total(*[r.square().sum() for r in rows.values()])
     losses = dict(zip(rows, losses))
@@ -214,6 +217,7 @@ def first_way(
 def traced(f: Way, *args: Tensor) -> tuple[GraphModule, GraphModule]:
     """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone."""
     whole, part = torch_private.traced(f, args), Graph()
+    tidy(whole)
     copies: dict[Node, Node] = {}
     results: Any = whole.graph.output_node().args[0]
     for node in whole.graph.nodes:
