@@ -36,8 +36,15 @@ def tidy(graph: GraphModule) -> None:
     A small network's graph, run as it stands, spends a third of its time on these.
     """
     for node in list(graph.graph.nodes):
-        if moves_nothing(node):
-            node.replace_all_uses_with(node.args[0])
+        source = (
+            node.args[0].args[0]
+            if moves_back(node)
+            else node.args[0]
+            if moves_nothing(node)
+            else None
+        )
+        if source is not None:
+            node.replace_all_uses_with(source)
             graph.graph.erase_node(node)
     for node in graph.graph.find_nodes(op="call_function", target=aten.stack.default):
         rows, *dim = node.args
@@ -50,6 +57,14 @@ def tidy(graph: GraphModule) -> None:
     graph.recompile()
 
 
+def moves_back(node: Node) -> bool:
+    """Whether it is a transposition of the same transposition."""
+    if node.target not in (aten.t.default, aten.transpose.int):
+        return False
+    source: Any = node.args[0]
+    return source.target is node.target and source.args[1:] == node.args[1:]
+
+
 def is_joined(node: Node) -> bool:
     """Whether it is a torch.cat along axis 1, of use to one node alone."""
     return node.target is aten.cat.default and node.args[1:] == (1,) and len(node.users) == 1
@@ -60,7 +75,7 @@ def moves_nothing(node: Node) -> bool:
     known, rest = node.meta.get("inputs"), node.args[1:]
     if node.target is aten.permute.default:
         return rest == ([*range(len(known[0].shape))],) if known else False
-    if node.target in (aten.view.default, aten.expand.default):
+    if node.target in (aten.view.default, aten._unsafe_view.default, aten.expand.default):
         return rest == ([*known[0].shape],) if known else False
     return False
 

@@ -23,6 +23,7 @@ adam.py           Adam
 compiled.py       whole steps of Adam as one compiled program
 levenberg_marquardt.py   LevenbergMarquardt, the stage that takes a small network to six digits
 linearise.py      the residuals and their Jacobian, point by point
+outer_products.py  the same where a network is wide, the Jacobian never written
 state.py          State: everything that a fit is at a step; on disk a checkpoint
 files.py          what is kept on disk, whole or not at all
 arguments.py      what an argument must be

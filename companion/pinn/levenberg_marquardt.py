@@ -17,6 +17,7 @@ from torch import Tensor
 
 from companion.pinn.arguments import is_one, need_kind, need_number, need_whole
 from companion.pinn.linearise import Linearised, Products, linearised, rows_at
+from companion.pinn.outer_products import OuterProducts, outer_products
 from companion.pinn.processes import ALONE, Processes
 from companion.pinn.residuals import Batch
 from companion.pinn.stages import At, Losses, Stage
@@ -45,7 +46,8 @@ class LevenbergMarquardt(Stage):
     never. solver: "cholesky" of the smaller of JᵀJ and JJᵀ; "qr" of J over √μ D, where that is too ill
     conditioned, as in float32; "cg", conjugate gradients on products with J, which is never made, nor
     the step bent; None takes the third where J would take more than a gibibyte, and says so, else the
-    first in float64 and the second in float32. iterations: of conjugate gradients, at most, for a step.
+    first in float64 and the second in float32. Of many more parameters than rows, the first makes JJᵀ
+    from outer products, without J. iterations: of conjugate gradients, at most, for a step.
     The stage ends early, at a report, when the gradient ‖Jᵀr‖ is below `tolerance` times ‖J‖ ‖r‖, or
     when 30 tries in a row change nothing.
 
@@ -134,12 +136,16 @@ class LevenbergMarquardt(Stage):
 
     def damped_model(
         self, objective: Objective, theta: Tensor, batch: Batch, damping: Tensor
-    ) -> tuple[Linearised | Products, "Model"]:
+    ) -> tuple[Linearised | OuterProducts | Products, "Model"]:
         """r and J, or its products, and how (JᵀJ + μD²) h = Jᵀr is solved."""
         solver = self.solver or chosen(objective, theta, batch)
         if solver == "cg":
             products = Products(objective, theta, batch)
             return products, by_products(products, damping, self.iterations)
+        if solver == "cholesky" and not self.marquardt:
+            found = outer_products(objective, theta, batch)
+            if found is not None:
+                return found, by_outer_products(found, damping)
         line, factor = linearised(objective, theta, batch), by_qr if solver == "qr" else by_cholesky
         return line, by_matrix(line, damping, self.marquardt, factor, objective.processes)
 
@@ -247,28 +253,40 @@ def by_matrix(
 def by_cholesky(j: Tensor, damping: Tensor, processes: Processes = ALONE) -> Solve:
     """(JᵀJ + μI)⁻¹ Jᵀr, or the same as Jᵀ(JJᵀ + μI)⁻¹ r where J has fewer rows than columns.
 
-    Several processes always take the first, the sum of their JᵀJ. NaN where there is no Cholesky
-    factor: the try is in vain.
+    Several processes always take the first, the sum of their JᵀJ.
     """
     wide = processes.count == 1 and len(j) < j.shape[1]
     (gram,) = processes.total(gram_of(j.T if wide else j))
+    inverse = inverted(gram, damping)
+    if wide:
+        return lambda rows: j.T @ inverse(rows)
+    return lambda rows: inverse(*processes.total(j.T @ rows))
+
+
+def by_outer_products(line: OuterProducts, damping: Tensor) -> Model:
+    """The model without J: h = Jᵀ(JJᵀ + μI)⁻¹ r, where JJᵀ comes from outer products."""
+    gram = line.gram()
+    size = gram.trace().sqrt()
+    inverse = inverted(gram, damping)
+    solve = lambda rows: line.transposed(inverse(rows))
+    return Model(solve, line.forward, torch.ones_like(damping), line.transposed(line.rows), size)
+
+
+def inverted(gram: Tensor, damping: Tensor) -> Solve:
+    """v ↦ (G + μI)⁻¹ v by Cholesky's factor, which takes the place of the symmetric G.
+
+    Of G its upper half is read. NaN where there is no factor: the try is in vain.
+    """
     gram.diagonal().add_(damping)
-    failed = torch.zeros((), dtype=torch.int32, device=j.device)
-    factor, _ = torch.linalg.cholesky_ex(gram.T, out=(gram.T, failed))  # in the place of JᵀJ
+    failed = torch.zeros((), dtype=torch.int32, device=gram.device)
+    factor, _ = torch.linalg.cholesky_ex(gram.T, out=(gram.T, failed))  # of the lower half of Gᵀ
 
-    def inverse(right: Tensor) -> Tensor:
-        left = torch.linalg.solve_triangular(factor, right[:, None], upper=False)
-        return torch.linalg.solve_triangular(factor.T, left, upper=True)[:, 0]
+    def inverse(v: Tensor) -> Tensor:
+        left = torch.linalg.solve_triangular(factor, v[:, None], upper=False)
+        found = torch.linalg.solve_triangular(factor.T, left, upper=True)[:, 0]
+        return torch.where(failed == 0, found, math.nan)
 
-    def solve(rows: Tensor) -> Tensor:
-        if wide:
-            h = j.T @ inverse(rows)
-        else:
-            (left,) = processes.total(j.T @ rows)
-            h = inverse(left)
-        return torch.where(failed == 0, h, math.nan)
-
-    return solve
+    return inverse
 
 
 def by_qr(j: Tensor, damping: Tensor, processes: Processes = ALONE) -> Solve:

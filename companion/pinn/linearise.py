@@ -48,15 +48,22 @@ def linearised(objective: Objective, theta: Tensor, batch: Batch) -> Linearised:
     for term, at in batch.items():
         r, blocks[term] = of_term(objective, term, theta, at, known)
         found[term] = r, at.weight
-    scales = scales_of(objective.weighted(found, batch))
-    rows = {term: scales[term] * r for term, (r, _) in found.items()}
+    rows, scales, losses = weighted(objective, found, batch)
     parts = [
         j.contiguous().mul_(scales[term][:, :, None]).flatten(0, 1) for term, j in blocks.items()
     ]
     jacobian = parts[0] if len(parts) == 1 else torch.cat(parts)  # large, perhaps: no copy of one
+    return Linearised(rows, jacobian, scales, losses)
+
+
+def weighted(
+    objective: Objective, found: Rows, batch: Batch
+) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+    """The weighted rows (N,), the weights under which they are, and the losses."""
+    scales = scales_of(objective.weighted(found, batch))
+    rows = {term: scales[term] * r for term, (r, _) in found.items()}
     losses = objective.processes.total(*[r.square().sum() for r in rows.values()])
-    losses = dict(zip(rows, losses))
-    return Linearised(torch.cat([r.flatten() for r in rows.values()]), jacobian, scales, losses)
+    return torch.cat([r.flatten() for r in rows.values()]), scales, dict(zip(rows, losses))
 
 
 def of_term(
