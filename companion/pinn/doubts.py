@@ -7,7 +7,9 @@ The first two are seen before the first step, the last after the last one. Chapt
 import torch
 from torch import Tensor
 
+from companion.pinn.estimates import measured
 from companion.pinn.interfaces import TIE, untied
+from companion.pinn.problem import Problem
 from companion.pinn.residuals import batch_of, equation_at, term_rows
 from companion.pinn.state import State
 from companion.pinn.trial import Objective
@@ -15,6 +17,9 @@ from companion.pinn.units import probe, sizes_of
 
 ASIDE = 0.02  # of half an axis: a difference quotient at a face may take so much
 MORE, MUCH = 100, 0.1  # times the residual at the points; times the size that it can have
+MORE_THAN_NOISE = (
+    10  # times the residual at the points, where it has more weight than the noise of data
+)
 
 
 def warn_of_beyond(objective: Objective, state: State, n: int = 64) -> None:
@@ -75,22 +80,25 @@ def warn_of_untied(objective: Objective) -> None:
 
 
 def warn_of_unseen(objective: Objective, state: State, n: int = 256) -> None:
-    """Say after the last step that the equation is far from holding at points that were not trained."""
+    """Say after the last step that the equation is far from holding at points that were not trained.
+
+    Far: a good part of what its residual can be; or, where data have a σ, of more weight than they have
+    if all are wrong by σ. Then the unknowns go astray.
+    """
     trial, problem = objective.trial, objective.trial.problem
-    x = problem.domain.points(n, "uniform", seed=1).to(state.theta)
+    x, own = problem.domain.points(n, "uniform", seed=1).to(state.theta), state.batch["equation"]
     with torch.no_grad():
         at_its_own, at_others = (
             trial.at(state.theta, {"equation": at}, objective.method)["equation"][0]
             .square().mean(0).sqrt()
-            for at in (state.batch["equation"], equation_at(x))
+            for at in (own, equation_at(x))
         )  # fmt: skip
-    if not (at_others > MORE * at_its_own).any():
-        return
-    try:
-        size = sizes_of(problem).terms["equation"].to(at_others)
-    except Exception:  # of a problem that takes no probes, no size is known
-        return
-    unseen = (at_others > MORE * at_its_own) & (at_others > MUCH * size)
+    unseen = at_others > MORE * at_its_own
+    if unseen.any():
+        unseen &= at_others > MUCH * size_of_equation(problem).to(at_others)
+    if measured(trial):
+        heavy = own.weight.mean() * at_others.square() > 1
+        unseen |= heavy & (at_others > MORE_THAN_NOISE * at_its_own)
     if unseen.any():
         worst = int((at_others * unseen).argmax())
         objective.warn(
@@ -99,3 +107,11 @@ def warn_of_unseen(objective: Objective, state: State, n: int = 256) -> None:
             f"there, and {at_others[worst]:.1e} at others. Take more points, others now and then, "
             "fit(..., resample=10), or points=refined(...)",
         )
+
+
+def size_of_equation(problem: Problem) -> Tensor:
+    """How large its residual can be; ∞ of a problem that takes no probes."""
+    try:
+        return sizes_of(problem).terms["equation"]
+    except Exception:  # the user's, of any kind
+        return torch.tensor(torch.inf)
