@@ -73,16 +73,19 @@ def test_points_that_are_learnt_by_heart_are_said(points, said):
     assert heard(UNSEEN, problem, steep, LevenbergMarquardt(15), points=points) == said
 
 
-@pytest.mark.parametrize(("points", "how", "said"), [
-    (4, {"sigma": 0.05}, 1), (4, {"weight": 400.0}, 0), (100, {"sigma": 0.05}, 0),
+@pytest.mark.parametrize(("points", "size", "how", "said"), [
+    (4, 1, {"sigma": 0.05}, 1), (4, 1, {"weight": 400.0}, 0), (100, 1, {"sigma": 0.05}, 0),
+    (100, 1e4, {"sigma": 0.05}, 0),
 ])  # fmt: skip
-def test_an_equation_that_gives_way_to_the_noise_of_data_is_said(points, how, said, monkeypatch):
+def test_an_equation_that_gives_way_to_the_noise_of_data_is_said(
+    points, size, how, said, monkeypatch
+):
     """As in a long fit: the noise is learnt by heart between the points, and the rate goes astray."""
     monkeypatch.setattr(doubts, "MUCH", torch.inf)  # so that it is not said for its size
     t = torch.linspace(0, 1, 12).double()[:, None]
     noise = 0.05 * torch.randn(12, 1, generator=torch.Generator().manual_seed(1)).double()
     data = Condition("data", t, torch.exp(-t) + noise, **how)
-    decay = lambda u, t, rate: u(0) + rate * u()
+    decay = lambda u, t, rate: size * (u(0) + rate * u())
     problem = Problem(LINE, decay, (data,), unknowns={"rate": Unknown(0.5)})
     steep = MLP(LINE, (40,), spread=20.0)
     assert heard(UNSEEN, problem, steep, LevenbergMarquardt(40), points=points) == said

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from companion.pinn import (
     MLP,
@@ -123,3 +124,53 @@ def test_where_a_row_is_not_finite_no_step_is_made():
     found.pieces[0].b[0, 0, 0] = torch.inf
     model = by_outer_products(found, torch.tensor(1.0).double())
     assert model.solve(found.rows).isnan().all()
+
+
+class Middle(nn.Module):
+    """Of three matrices the middle one is trained, and nothing else."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = (
+            nn.Linear(1, 7).requires_grad_(False),
+            nn.Linear(6, 1).requires_grad_(False),
+        )
+        self.middle = nn.Linear(7, 6, bias=False)
+
+    def forward(self, x):
+        return self.last(torch.tanh(self.middle(torch.sin(self.first(x)))))
+
+
+class Flat(nn.Module):
+    """36 numbers as a matrix of six rows; a condition may see four."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(1, 6), nn.Linear(6, 1)
+        self.flat = nn.Parameter(torch.linspace(-1, 1, 36))
+
+    def forward(self, x):
+        return self.last(torch.tanh(torch.tanh(self.first(x)) @ self.flat.view(6, 6)))
+
+
+def seen_otherwise(network):
+    t = torch.linspace(0, 1, 3).double()[:, None]
+    of = lambda u, t: (t.expand(-1, 4) @ network.flat.view(4, 9)).mean(1, keepdim=True)
+    return Problem(LINE, lambda u, t: u(0) + u(), (Condition("four rows", t, 0.0, of=of),))
+
+
+def test_of_a_matrix_in_two_shapes_there_are_none():
+    network = Flat().double()
+    goal = objective(seen_otherwise(network), network)
+    batch = batch_of(goal.trial.problem, LINE.points(9))
+    assert outer_products.outer_products(goal, goal.trial.theta(), batch) is None
+
+
+def test_without_plain_columns():
+    network = Middle().double()
+    goal = objective(oscillator(), network)
+    theta, batch = goal.trial.theta(), batch_of(goal.trial.problem, oscillator().domain.points(9))
+    j = linearised(goal, theta, batch).jacobian
+    found = outer_products.outer_products(goal, theta, batch)
+    assert torch.allclose(found.gram().triu(), (j @ j.T).triu(), rtol=1e-10, atol=1e-12)
+    assert torch.allclose(found.transposed(found.rows), j.T @ found.rows, rtol=1e-10, atol=1e-12)

@@ -101,3 +101,31 @@ def test_a_tidy_graph_moves_nothing_in_vain_and_joins_at_once(function, stacks):
     assert left(graph, aten.stack) == stacks
     for found, expected in zip(graph(*inputs), function(*inputs)):
         assert torch.equal(found, expected)
+
+
+def turned_in_place(x):
+    y = x * 1
+    y.view(3, 3).t_()
+    return y.sum(0), y - y.view(3, 3)
+
+
+def added_in_place(x):
+    y, z = x * 1, x * 2
+    rows = torch.cat([y, z], 1), torch.cat([z, y], 1)
+    y.add_(5)
+    return torch.stack(rows, 1), y
+
+
+def written_through_a_view(x):
+    y = x * 1
+    y.view(3, 3).t().t()[0].fill_(7)
+    return y, y.sum(0)
+
+
+@pytest.mark.parametrize("function", [turned_in_place, added_in_place, written_through_a_view])
+def test_a_tidy_graph_that_writes_in_place_gives_the_same(function):
+    x = torch.arange(9.0).view(3, 3)
+    graph = torch_private.traced(function, [x])
+    rewritten.tidy(graph)
+    for found, expected in zip(graph(x), function(x)):
+        assert torch.equal(found, expected)

@@ -17,9 +17,7 @@ from companion.pinn.units import probe, sizes_of
 
 ASIDE = 0.02  # of half an axis: a difference quotient at a face may take so much
 MORE, MUCH = 100, 0.1  # times the residual at the points; times the size that it can have
-MORE_THAN_NOISE = (
-    10  # times the residual at the points, where it has more weight than the noise of data
-)
+MORE_DATA, MUCH_DATA = 10, 2e-3  # the same, where it has more weight than the noise of data
 
 
 def warn_of_beyond(objective: Objective, state: State, n: int = 64) -> None:
@@ -82,8 +80,8 @@ def warn_of_untied(objective: Objective) -> None:
 def warn_of_unseen(objective: Objective, state: State, n: int = 256) -> None:
     """Say after the last step that the equation is far from holding at points that were not trained.
 
-    Far: a good part of what its residual can be; or, where data have a σ, of more weight than they have
-    if all are wrong by σ. Then the unknowns go astray.
+    Far: a tenth of what its residual can be. Where data have a σ, less, if it has more weight than their
+    noise, for which the unknowns then go astray.
     """
     trial, problem = objective.trial, objective.trial.problem
     x, own = problem.domain.points(n, "uniform", seed=1).to(state.theta), state.batch["equation"]
@@ -93,14 +91,15 @@ def warn_of_unseen(objective: Objective, state: State, n: int = 256) -> None:
             .square().mean(0).sqrt()
             for at in (own, equation_at(x))
         )  # fmt: skip
-    unseen = at_others > MORE * at_its_own
-    if unseen.any():
-        unseen &= at_others > MUCH * size_of_equation(problem).to(at_others)
+    more, much = at_others > MORE * at_its_own, MUCH
     if measured(trial):
         heavy = own.weight.mean() * at_others.square() > 1
-        unseen |= heavy & (at_others > MORE_THAN_NOISE * at_its_own)
+        more, much = heavy & (at_others > MORE_DATA * at_its_own), MUCH_DATA
+    if not more.any():
+        return
+    unseen = more & (at_others > much * size_of_equation(problem).to(at_others))
     if unseen.any():
-        worst = int((at_others * unseen).argmax())
+        worst = int(torch.where(unseen, at_others, 0).argmax())
         objective.warn(
             "unseen",
             f"the equation holds at the points of this fit alone: its residual is {at_its_own[worst]:.1e} "

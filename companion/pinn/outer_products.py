@@ -64,7 +64,8 @@ class OuterProducts(NamedTuple):
     def gram(self) -> Tensor:
         """J Jᵀ (N, N); of it the upper half alone is written, with the diagonal."""
         gram = self.rows.new_empty(len(self.rows), len(self.rows))
-        plain = torch.cat([p for p in self.pieces if isinstance(p, Tensor)], 1)
+        none = gram.new_empty(len(gram), 0)
+        plain = torch.cat([none, *(p for p in self.pieces if isinstance(p, Tensor))], 1)
         layers = [p for p in self.pieces if isinstance(p, Layer)]
         for first in range(0, len(gram), ROWS):
             here, above = slice(first, first + ROWS), slice(0, first + ROWS)
@@ -148,7 +149,8 @@ def is_worth_it(piece: Piece) -> bool:
 def joined(pieces: Sequence[Piece]) -> Piece:
     """One parameter's pieces, of the rows of several terms, below each other."""
     layers = [p for p in pieces if isinstance(p, Layer)]
-    if len(layers) == len(pieces):
+    shapes = {(p.b.shape[2], p.a.shape[2]) for p in layers}
+    if len(layers) == len(pieces) and len(shapes) == 1:
         most = max(
             len(p.b) for p in layers
         )  # coefficients; a term with fewer has zeros for the rest
