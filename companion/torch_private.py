@@ -102,8 +102,12 @@ def _takes_duals():
     return True
 
 
-def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
-    """The torch operations of function at these inputs, as a torch.fx.GraphModule.
+def traced(
+    function: Callable[..., Any],
+    inputs: Sequence[Tensor],
+    tidy: Callable[[Graph], None] | None = None,
+) -> GraphModule:
+    """The torch operations of function at these inputs, as a torch.fx.GraphModule, tidied before it is one.
 
     They are noted down as they are done, below autograd and torch.func. make_fx, which does the same
     on tensors without values, takes several times as long, and loads torch's compiler for it.
@@ -111,13 +115,17 @@ def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModul
     depends on the inputs; NotImplementedError where this torch cannot trace.
     """
     if TorchDispatchMode is not None:
-        return _recorded(function, inputs)
+        return _recorded(function, inputs, tidy)
     if make_fx is None:
         raise NotImplementedError(f"torch {torch.__version__} has no make_fx")
-    return make_fx(function)(*inputs)
+    made = make_fx(function)(*inputs)
+    if tidy is not None:
+        tidy(made.graph)
+        made.recompile()
+    return made
 
 
-def _recorded(function, inputs):
+def _recorded(function, inputs, tidy):
     graph, nodes = Graph(), {}
     for i, value in enumerate(inputs):
         nodes[id(value)] = graph.placeholder(f"input_{i}")
@@ -167,6 +175,8 @@ def _recorded(function, inputs):
         result = function(*inputs)
     graph.output(map_aggregate(result, node_of))
     graph.eliminate_dead_code()
+    if tidy is not None:
+        tidy(graph)
     return GraphModule(constants, graph)
 
 

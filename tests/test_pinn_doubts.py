@@ -89,3 +89,11 @@ def test_an_equation_that_gives_way_to_the_noise_of_data_is_said(
     problem = Problem(LINE, decay, (data,), unknowns={"rate": Unknown(0.5)})
     steep = MLP(LINE, (40,), spread=20.0)
     assert heard(UNSEEN, problem, steep, LevenbergMarquardt(40), points=points) == said
+
+
+@pytest.mark.parametrize("how", [{"sigma": 1e6}, {"weight": 1.0}])
+def test_a_source_that_no_point_sees_is_said_beside_data_of_any_weight(how):
+    data = Condition("data", torch.tensor([[0.9]]).double(), 0.0, **how)
+    problem = Problem(LINE, lambda u, t: 1e-3 * (u() - bump(t)), (data,))
+    x = torch.tensor([0.1, 0.3, 0.9])[:, None].double()
+    assert heard(UNSEEN, problem, Constant(), Adam(1, 1e-9), points=x) == 1

@@ -89,8 +89,7 @@ def rows(x, y):
 )
 def test_a_tidy_graph_moves_nothing_in_vain_and_joins_at_once(function, stacks):
     inputs = torch.arange(6.0).view(3, 2), torch.arange(6.0, 12.0).view(3, 2)
-    graph = torch_private.traced(function, inputs)
-    rewritten.tidy(graph)
+    graph = torch_private.traced(function, inputs, rewritten.tidy)
     assert not any(left(graph, one) for one in (aten.expand, aten.view, aten.t))
     assert not graph.graph.find_nodes(op="call_function", target=aten.transpose.int)
     moves = [
@@ -122,10 +121,19 @@ def written_through_a_view(x):
     return y, y.sum(0)
 
 
-@pytest.mark.parametrize("function", [turned_in_place, added_in_place, written_through_a_view])
+def written_where_told(x):
+    y, z = x * 1, x * 2
+    rows = torch.cat([y, z], 1), torch.cat([z, y], 1)
+    torch.add(x, 5, out=y)
+    return torch.stack(rows, 1), y
+
+
+IN_PLACE = turned_in_place, added_in_place, written_through_a_view, written_where_told
+
+
+@pytest.mark.parametrize("function", IN_PLACE)
 def test_a_tidy_graph_that_writes_in_place_gives_the_same(function):
     x = torch.arange(9.0).view(3, 3)
-    graph = torch_private.traced(function, [x])
-    rewritten.tidy(graph)
+    graph = torch_private.traced(function, [x], rewritten.tidy)
     for found, expected in zip(graph(x), function(x)):
         assert torch.equal(found, expected)

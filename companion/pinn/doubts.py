@@ -91,13 +91,14 @@ def warn_of_unseen(objective: Objective, state: State, n: int = 256) -> None:
             .square().mean(0).sqrt()
             for at in (own, equation_at(x))
         )  # fmt: skip
-    more, much = at_others > MORE * at_its_own, MUCH
+    more, heavy = at_others > MORE * at_its_own, torch.zeros_like(at_others, dtype=torch.bool)
     if measured(trial):
         heavy = own.weight.mean() * at_others.square() > 1
-        more, much = heavy & (at_others > MORE_DATA * at_its_own), MUCH_DATA
-    if not more.any():
+        heavy &= at_others > MORE_DATA * at_its_own
+    if not (more | heavy).any():
         return
-    unseen = more & (at_others > much * size_of_equation(problem).to(at_others))
+    size = size_of_equation(problem).to(at_others)
+    unseen = more & (at_others > MUCH * size) | heavy & (at_others > MUCH_DATA * size)
     if unseen.any():
         worst = int(torch.where(unseen, at_others, 0).argmax())
         objective.warn(

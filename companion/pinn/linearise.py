@@ -223,8 +223,7 @@ def first_way(
 
 def traced(f: Way, *args: Tensor) -> tuple[GraphModule, GraphModule]:
     """f(*args) → (r, J) as two graphs of torch operations: one gives (r, J), the other r alone."""
-    whole, part = torch_private.traced(f, args), Graph()
-    tidy(whole)
+    whole, part = torch_private.traced(f, args, tidy), Graph()
     copies: dict[Node, Node] = {}
     results: Any = whole.graph.output_node().args[0]
     for node in whole.graph.nodes:

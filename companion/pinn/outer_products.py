@@ -138,11 +138,9 @@ def pulled_back(piece: Piece, w: Tensor) -> Tensor:
     return (b.T @ piece.a.flatten(0, 1)).flatten()
 
 
-def is_worth_it(piece: Piece) -> bool:
+def is_worth_it(layer: Layer) -> bool:
     """Whether J Jᵀ is sooner made from the outer products than from the columns."""
-    if isinstance(piece, Tensor):
-        return False
-    (m, _, out), into = piece.b.shape, piece.a.shape[2]
+    (m, _, out), into = layer.b.shape, layer.a.shape[2]
     return m**2 * (out + into + SMALL) < out * into
 
 
@@ -151,9 +149,7 @@ def joined(pieces: Sequence[Piece]) -> Piece:
     layers = [p for p in pieces if isinstance(p, Layer)]
     shapes = {(p.b.shape[2], p.a.shape[2]) for p in layers}
     if len(layers) == len(pieces) and len(shapes) == 1:
-        most = max(
-            len(p.b) for p in layers
-        )  # coefficients; a term with fewer has zeros for the rest
+        most = max(len(p.b) for p in layers)  # a term of fewer coefficients has zeros for the rest
         fill = lambda t: F.pad(t, (0, 0, 0, 0, 0, most - len(t)))
         whole = Layer(*[torch.cat([fill(t) for t in of], 1) for of in zip(*layers)])
         if is_worth_it(whole):
