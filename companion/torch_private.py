@@ -9,6 +9,7 @@ forward_mode        whether dual numbers are about; else by making one
 value_and_jacobian  inside vmap; else by torch.func.jacrev
 traced              the operations of a function as a graph; else by make_fx; else its caller goes without
 program             a graph as one compiled program; else by torch.compile
+in_memory           what a compiled program writes down before it reads it; else .contiguous()
 repeated            the same k times in a row, as one loop in a program; else as k copies of the graph
 leaf                the tensor that a node of a graph feeds; else looked for among all tensors
 saved               what a node of a graph saved, by name; else its caller asks for the function (graphs)
@@ -27,7 +28,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.autograd.graph import Node
-from torch.fx import Graph, GraphModule
+from torch.fx import Graph, GraphModule, Proxy
+from torch.fx import Node as FxNode
 from torch.fx.node import map_aggregate
 
 try:
@@ -52,6 +54,7 @@ OPTIONS: dict[str, Any] = {
     "cpp_wrapper": True,
     "cpp.vec_isa_ok": True,
     "cpp_cache_precompile_headers": False,
+    "aot_inductor.enable_line_tables": False,
     "cpp.enable_floating_point_contract_flag": "fast",
 }
 
@@ -62,6 +65,7 @@ class Kind(NamedTuple):
     """What is known of a tensor in a graph."""
 
     shape: torch.Size
+    strides: tuple[int, ...]
     dtype: torch.dtype
     device: str
 
@@ -166,7 +170,9 @@ def _recorded(function, inputs, tidy):
                 return found
             node = graph.call_function(operation, *map_aggregate((args, kwargs or {}), node_of))
             node.meta["inputs"] = [
-                Kind(v.shape, v.dtype, v.device.type) for v in args if isinstance(v, torch.Tensor)
+                Kind(v.shape, v.stride(), v.dtype, v.device.type)
+                for v in args
+                if isinstance(v, torch.Tensor)
             ]
             note(found, node)
             return found
@@ -223,6 +229,18 @@ def program(module: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]
     whole = torch.compile(module, fullgraph=True, options=OPTIONS)
     whole(*[value.clone() for value in inputs])  # it compiles when it is first called
     return whole
+
+
+def in_memory(node: FxNode, strides: Sequence[int]) -> Proxy:
+    """What a node of a graph gives, written to memory, its axes in the order of these strides.
+
+    Else the compiler may compute it anew wherever it is read.
+    """
+    try:
+        from torch._inductor.inductor_prims import force_stride_order
+    except ImportError:
+        return Proxy(node).contiguous()
+    return Proxy(node.graph.call_function(force_stride_order, (node, tuple(strides))))
 
 
 def without_values() -> Any:

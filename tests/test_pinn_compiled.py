@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from copy import deepcopy
 
 import numpy as np
@@ -326,15 +327,45 @@ def test_the_update_is_torchs():
     assert torch.allclose(at.theta, other, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("k", [0, 1, 2, 3, 4])
-def test_a_thin_product_becomes_a_sum_of_the_same_numbers(k):
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(
+    ("m", "k", "n", "remain"),
+    [
+        *[(5, k, 7, k in (0, 4)) for k in (0, 1, 2, 3, 4)],  # few columns
+        *[(m, 5, 8, False) for m in (1, 2, 7, 8, 9, 16, 21)],  # rows that fill AT_ONCE, or not
+        (16, 32, 32, False),
+        (32, 500, 20, False),
+        (16, 2**10, 65, True),  # too far away
+    ],
+)
+def test_a_product_becomes_a_sum_of_the_same_numbers(m, k, n, remain, dtype):
+    """The factors whole, turned, and pieces of a vector, as weights are."""
     generator = torch.Generator().manual_seed(k)
-    a, b = (torch.randn(shape, generator=generator).double() for shape in ((5, k), (k, 7)))
-    graph = torch_private.traced(lambda a, b: a @ b + 1, (a, b))
-    compiled.thin_products_as_sums(graph)
+    a, at, b, bt = (
+        torch.randn(s, generator=generator).to(dtype) for s in [(m, k), (k, m), (k, n), (n, k)]
+    )
+    theta = torch.randn(k * n + 3, generator=generator).to(dtype)
+    function = lambda a, at, b, bt, theta: (
+        (a + 1) @ b, a @ bt.t() + 1, at.t() @ b, at.t() @ theta[3:].view(k, n)
+    )  # fmt: skip
+    inputs = a, at, b, bt, theta
+    graph = torch_private.traced(function, inputs)
+    compiled.products_as_sums(graph)
     left = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default)
-    assert len(left) == (k in (0, 4))
-    assert torch.allclose(graph(a, b), a @ b + 1, rtol=1e-14)
+    assert len(left) == 4 * remain
+    precision = 1e-13 if dtype == torch.float64 else 1e-4
+    for found, expected in zip(graph(*inputs), function(*inputs)):
+        assert found.dtype == dtype
+        assert torch.allclose(found, expected, rtol=precision, atol=precision)
+
+
+def test_where_torch_has_no_way_to_hold_a_factor_it_is_made_contiguous(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch._inductor.inductor_prims", None)
+    a, b = torch.rand(9, 8), torch.rand(8, 8)
+    graph = torch_private.traced(lambda a, b: a.t().contiguous().t() @ b.t(), (a, b))
+    compiled.products_as_sums(graph)
+    assert len(graph.graph.find_nodes(op="call_method", target="contiguous")) == 2
+    assert torch.allclose(graph(a, b), a @ b.t())
 
 
 def test_a_table_with_gaps_is_compiled_with_its_strides(monkeypatch):

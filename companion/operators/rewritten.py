@@ -2,10 +2,11 @@
 
 On a processor the compiler computes exp(x) − 1 as these symbols say, so that no digit is left where x is
 small, and artanh and elu likewise: here they are written by functions that it gets right. Its tanh is
-right, and takes three times as long as exp; here it is written by exp.
+right, and slow; here it is a fraction of polynomials.
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, TypeAlias
 
 import torch
@@ -26,7 +27,7 @@ def rewrite(graph: GraphModule) -> None:
         inputs = node.meta.get("inputs")  # make_fx notes none
         if not inputs or node.target not in RIGHT:
             continue
-        if inputs[0].device == "cpu" and inputs[0].dtype.is_floating_point:
+        if inputs[0].device == "cpu" and inputs[0].dtype in (torch.float64, torch.float32):
             args = [Proxy(of) if isinstance(of, Node) else of for of in node.args]
             with graph.graph.inserting_before(node):
                 found = RIGHT[node.target](*args)
@@ -121,19 +122,32 @@ def elu(x: Values, alpha: float = 1.0, scale: float = 1.0, inner: float = 1.0) -
 
 
 def tanh(x: Values) -> Values:
-    """tanh x = 2σ(2x) − 1, to four units in the last place.
-
-    Near 0 that difference has no digits; there it is Lambert's fraction, x/(1 + x²/(3 + x²/(5 + …))), of
-    eight terms.
+    """tanh x ≈ x P(x²) / Q(x²) up to |x| = 19, where it is 1, to seven units in the last place.
 
     >>> tanh(torch.tensor([1e-10, -1.0, torch.inf]))
     tensor([ 1.0000e-10, -7.6159e-01,  1.0000e+00])
     """
-    z = x * x
-    above = x * (2027025 + z * (270270 + z * (6930 + z * 36)))
-    below = 2027025 + z * (945945 + z * (51975 + z * (630 + z)))
-    return torch.where(x.abs() < 0.6, above / below, 2 * (2 * x).sigmoid() - 1)
+    z = (x * x).clamp(max=361)
+    return (x * horner(P, z) / horner(Q, z)).clamp(-1, 1)
 
+
+def horner(coefficients: list[float], z: Values) -> Values:
+    """The polynomial whose first coefficient is that of the highest power, at z."""
+    return reduce(lambda value, coefficient: value * z + coefficient, coefficients)
+
+
+# The polynomials of degree 9 whose fraction is nearest tanh on (0, 19): to 1.3e-16 of it. Lawson's weights
+# for least squares found them, in 50 digits.
+P = [
+    2.524432424476137e-23, 7.46253733810661846e-19, 3.07758064617273823e-15, 4.18351354072156702e-12,
+    2.44511190942302814e-9, 6.83794451695405851e-7, 9.36554351255803629e-5, 5.97610564193862536e-3,
+    0.151814672397121181, 0.999999999999999938,
+]  # fmt: skip
+Q = [
+    6.27191967185922233e-21, 5.66256177278309565e-17, 1.275130697847516e-13, 1.11381404965014099e-10,
+    4.46970918600424967e-8, 8.76060755052986336e-6, 8.2843337890359245e-4, 3.4358774218758225e-2,
+    0.485148005730453712, 1.0,
+]  # fmt: skip
 
 RIGHT: dict[Any, Callable[..., Values]] = {
     aten.tanh.default: tanh,

@@ -20,6 +20,7 @@ from companion.operators.rewritten import rewrite
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
 from companion.pinn.residuals import Batch, Points
 from companion.pinn.trial import Objective
+from companion.torch_private import Kind
 
 # (θ, m, v, rates (1, 2), *tensors of a batch) → (θ, m, v, losses (1, terms))
 Step: TypeAlias = Callable[..., tuple[Tensor, ...]]
@@ -29,6 +30,8 @@ UNTRACEABLE = (
     "value (if …, float(…), .item(), .tolist(), numpy). Write torch.where(...) for a choice, or take "
     "Adam(..., compiled=0)."
 )
+THIN, VECTOR, NEAR = 3, 8, 2**16  # columns of A, entries of a row of B, entries of B
+AT_ONCE = 8  # rows of A
 STEP, PROGRAM = "the graph of a step of Adam", "the program of steps of Adam"  # in objective.kept
 
 
@@ -79,27 +82,58 @@ def refuse_untraceable(objective: Objective, step: Step, theta: Tensor, batch: B
     else:
         refuse_constants(graph, step, elsewhere(inputs, batch), UNTRACEABLE)
         rewrite(graph)
-        thin_products_as_sums(graph)
+        products_as_sums(graph)
     objective.kept[STEP] = graph, shapes_of(batch)
 
 
-def thin_products_as_sums(graph: GraphModule, most: int = 3) -> None:
-    """A (m, k) @ B (k, n) with 0 < k ≤ most becomes Σⱼ aⱼ bⱼᵀ, which is part of the kernels around it.
+def products_as_sums(graph: GraphModule) -> None:
+    """Write matrix products as sums, in place, which become part of the kernels around them.
 
-    For the few outputs of a network a call of the matrix product costs more than the product.
+    The library that torch calls for them is made for large ones. Those whose inner axis is THIN are written
+    so; on a processor also those whose B (k, n) has rows to fill a VECTOR, and stays in memory NEAR by.
     """
-    mm = torch.ops.aten.mm.default
-    for node in graph.graph.find_nodes(op="call_function", target=mm):
+    for node in graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default):
         known = node.meta.get("inputs")  # make_fx, the other way to write a graph down, has none
-        k = known[0].shape[1] if known else 0
-        if 0 < k <= most:
-            factors: list[Any] = [Proxy(of) for of in node.args if isinstance(of, Node)]
-            a, b = factors
-            with graph.graph.inserting_before(node):
-                whole = reduce(add, [a.narrow(1, j, 1) * b.narrow(0, j, 1) for j in range(k)])
-            node.replace_all_uses_with(whole.node)
-            graph.graph.erase_node(node)
+        k, n = known[1].shape if known else (0, 0)
+        if 0 < k <= THIN:
+            product = by_columns
+        elif known and known[0].device == "cpu" and n >= VECTOR and 0 < k * n <= NEAR:
+            product = by_rows
+        else:
+            continue
+        factors: list[Any] = [of for of in node.args if isinstance(of, Node)]
+        with graph.graph.inserting_before(node):
+            whole = product(*factors, *known)
+        node.replace_all_uses_with(whole.node)
+        graph.graph.erase_node(node)
     graph.recompile()
+
+
+def by_columns(a: Node, b: Node, left: Kind, right: Kind) -> Any:
+    """Σⱼ aⱼ bⱼᵀ over the columns of A (m, k) and the rows of B (k, n)."""
+    columns: Any = Proxy(a)
+    rows: Any = Proxy(b)
+    outer = [columns.narrow(1, j, 1) * rows.narrow(0, j, 1) for j in range(left.shape[1])]
+    return reduce(add, outer)
+
+
+def by_rows(a: Node, b: Node, left: Kind, right: Kind) -> Any:
+    """A (m, k) @ B (k, n), AT_ONCE rows of A at a time, of which torch's compiler makes one loop over k.
+
+    In it a row of B is loaded once for all of them, and their sums stay in registers.
+    """
+    m, n = left.shape[0], right.shape[1]
+    rows: Any = torch_private.in_memory(a, left.strides).unsqueeze(2)
+    columns: Any = torch_private.in_memory(b, (n, 1))
+    many, parts = m - m % AT_ONCE, []
+    if many:
+        first = rows.narrow(0, 0, many) if many < m else rows
+        each = first.unflatten(0, (-1, AT_ONCE)).unbind(1)
+        sums = [(each[i] * columns).sum(1) for i in range(AT_ONCE)]
+        parts.append(torch.stack(sums, 1).flatten(0, 1))
+    if many < m:
+        parts.append((rows.narrow(0, many, m - many) * columns).sum(1))
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def lifted(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:
