@@ -25,10 +25,12 @@ from run import adam_steps  # peers/run.py
 
 STEPS, POINTS, WIDTHS, RATE = 10, 256, (32, 32, 32), 1e-3
 PROBLEM, EPIDEMIC = sir(), Epidemic()
-BY_HAND, ONE, SEVERAL, LOOP = "by hand", "compiled=1", f"compiled={STEPS}", "JAX jit, a loop"
+BY_HAND, ONE, SEVERAL = "by hand", "compiled=1", f"compiled={STEPS}"
+LOOP, SCAN = "JAX jit, a loop", "JAX lax.scan"
 TARGETS = [  # (slow, fast, slow / fast at least)
     (BY_HAND, SEVERAL, 5),
     (LOOP, SEVERAL, 1 / 1.3),
+    (SCAN, SEVERAL, 1),
 ]
 PEER_TARGETS = {"deepxde": 7, "pina": 12}  # the peer / compiled at least
 
@@ -138,7 +140,7 @@ def candidates(dtype):
     }
     if jax:
         found[LOOP] = in_jax(dtype, scanned=False)
-        found["JAX lax.scan"] = in_jax(dtype, scanned=True)
+        found[SCAN] = in_jax(dtype, scanned=True)
     return found
 
 

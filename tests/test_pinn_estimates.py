@@ -1,6 +1,7 @@
 """Estimates and their error bars against least squares; fields, that is unknown functions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,6 +125,16 @@ def test_two_that_are_seen_as_a_product_alone_have_large_errors_or_none():
     found = solved(problem, steps=40).unknowns
     assert found["k"] * found["m"] == pytest.approx(1.0, abs=0.01)
     assert all(e.error is None or not e.error < 1.0 for e in found.values())
+
+
+@pytest.mark.filterwarnings("ignore:fit stopped early. NaN")
+def test_where_rows_are_no_numbers_the_errors_are_none():
+    problem = robin()
+    broken = replace(problem, residual=lambda u, x: torch.cat([u(0, 0) - u(), math.nan * u()], 1))
+    found = solved(broken)
+    assert found.unknowns["h"] == 0.1
+    assert math.isnan(found.unknowns["h"].error) and math.isnan(found.scatter["h"].error)
+    assert repr(found.unknowns["h"]) == "0.1"
 
 
 def test_without_a_sigma_there_is_no_error():

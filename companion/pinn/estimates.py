@@ -19,7 +19,7 @@ POINTS = 256  # of the equation, in χ²
 
 
 class Estimate(float):
-    """A number with its standard error; error is None where no σ of data is known.
+    """A number with its standard error; error is None where no σ of data is known, NaN where rows are.
 
     >>> Estimate(0.0983, 0.0012)
     0.0983 ± 0.0012
@@ -94,8 +94,8 @@ def scatter(trial: Trial, names: list[str]) -> dict[str, float]:
 def responses_of(trial: Trial, batch: Batch, names: list[str]) -> tuple[Tensor, Tensor]:
     """(H⁻¹ JᵀW^½ (k, N) of the unknowns' θ, which of them nothing determines (k,)).
 
-    How each answers to an error in each weighted row. The other parameters are many, and some are idle:
-    they are projected out by least squares.
+    How each answers to an error in each weighted row, NaN where a row has no slope. The other parameters
+    are many, and some are idle: they are projected out by least squares.
     """
 
     def rows(theta: Tensor) -> Tensor:
@@ -104,6 +104,9 @@ def responses_of(trial: Trial, batch: Batch, names: list[str]) -> tuple[Tensor, 
         return torch.cat([(scales[term] * r).flatten() for term, (r, _) in found.items()])
 
     j = jacobian(rows, trial.theta()).double()
+    if not j.isfinite().all():
+        nothing = j.new_full((len(names), len(j)), math.nan)
+        return nothing, torch.zeros(len(names), dtype=torch.bool)
     places = [place_of(trial, name) for name in names]
     rest = torch.ones(j.shape[1], dtype=torch.bool)
     rest[places] = False
