@@ -163,6 +163,10 @@ WRONG = {
     ),
     "Condition(no weight)": (lambda: Condition("c", ORIGIN, weight=torch.ones(1, 0)), r"weight \(1, 0\)"),
     "Condition(no column)": (lambda: Condition("c", ORIGIN, torch.ones(1, 0)), r"values \(1, 0\)"),
+    "Condition(values a function)": (
+        lambda: Condition("c", LINE.points(2), torch.sin),
+        "needs values that are numbers; got a function, <built-in method sin .*Call it",
+    ),
     "Condition(values masked)": (
         lambda: Condition("c", LINE.points(2), np.ma.masked_greater([[1.0], [2.0]], 1.5)),
         "1 of 2 values that are masked",

@@ -108,6 +108,11 @@ def need_rows(term: str, rows: Any, n: int) -> None:
 
 def tensor_of(whose: str, what: str, value: Any) -> Tensor:
     """A value as a float64 tensor. Raises ValueError unless all its numbers are real and finite."""
+    if callable(value):
+        raise ValueError(
+            f"{whose} needs {what} that are numbers; got a function, {value!r}. Call it, and give what it "
+            "returns: f(points), not f"
+        )
     if np.ma.is_masked(value):
         raise ValueError(
             f"{whose} has {np.ma.count_masked(value)} of {np.size(value)} {what} that are masked; leave "
