@@ -49,7 +49,7 @@ APPLY = getattr(getattr(torch.autograd.Function.apply, "__func__", None), "__cod
 # The calls between the kernels are C++ too; torch asks the processor for its vector instructions, in place
 # of compiling and loading a program for each of them, which takes seconds in a new process; and it does not
 # compile its own headers first, which takes five seconds and saves one for each program after the first.
-# a·b + c is rounded once, where the processor can.
+# No line numbers for a debugger. a·b + c is rounded once, where the processor can.
 OPTIONS: dict[str, Any] = {
     "cpp_wrapper": True,
     "cpp.vec_isa_ok": True,
