@@ -46,12 +46,14 @@ TOUCH = (torch.Tensor.grad.__get__, torch.Tensor.grad.__set__)  # type: ignore[u
 
 APPLY = getattr(getattr(torch.autograd.Function.apply, "__func__", None), "__code__", None)
 
-# The calls between the kernels are C++ too; torch asks the processor for its vector instructions, in place
-# of compiling and loading a program for each of them, which takes seconds in a new process; and it does not
-# compile its own headers first, which takes five seconds and saves one for each program after the first.
-# No line numbers for a debugger. a·b + c is rounded once, where the processor can.
+# The calls between the kernels are C++ too, and compiled apart from them: optimised as the kernels are, they
+# take the compiler two seconds more, and run no faster. torch asks the processor for its vector
+# instructions, in place of compiling and loading a program for each of them, which takes seconds in a new
+# process; and it does not compile its own headers first, which takes five seconds and saves one for each
+# program after the first. No line numbers for a debugger. a·b + c is rounded once, where the processor can.
 OPTIONS: dict[str, Any] = {
     "cpp_wrapper": True,
+    "cpp_wrapper_build_separate": True,
     "cpp.vec_isa_ok": True,
     "cpp_cache_precompile_headers": False,
     "aot_inductor.enable_line_tables": False,
