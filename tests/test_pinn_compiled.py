@@ -359,6 +359,48 @@ def test_a_product_becomes_a_sum_of_the_same_numbers(m, k, n, remain, dtype):
         assert torch.allclose(found, expected, rtol=precision, atol=precision)
 
 
+LAYOUTS = {
+    "columns of a table": lambda x: x[:9, 2:10],
+    "every other": lambda x: x[::2, 1:17:2],
+    "turned": lambda x: x[2:10, :9].t(),
+    "one row for all": lambda x: x[:1, :8].expand(9, 8),
+    "one column for all": lambda x: x[:9, :1].expand(9, 8),
+    "one number for all": lambda x: x[:1, :1].expand(9, 8),
+    "rows that overlap": lambda x: x.as_strided((9, 8), (1, 1), 3),
+}
+
+
+@pytest.mark.parametrize("view", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_factor_may_lie_in_memory_in_any_way(view):
+    """Its strides may leave gaps, or give many entries the same place."""
+    x, y = torch.rand(2, 18, 20, generator=torch.Generator().manual_seed(0)).double()
+    function = lambda x, y: ((x + 1)[:, :9] @ view(y), view(y + 1) @ x[:8, :9])
+    graph = torch_private.traced(function, (x, y))
+    compiled.products_as_sums(graph)
+    assert not graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default)
+    for found, expected in zip(graph(x, y), function(x, y)):
+        assert torch.allclose(found, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+@pytest.mark.parametrize(
+    ("m", "dtype"),
+    [
+        (0, torch.float64),
+        (9, torch.int32),
+        (9, torch.uint8),
+        (9, torch.float16),
+        (9, torch.bfloat16),
+    ],
+)
+def test_products_of_no_rows_whole_numbers_and_half_precision_are_left_to_torch(m, k, dtype):
+    a, b = torch.ones(m, k).to(dtype), torch.ones(k, 8).to(dtype)
+    graph = torch_private.traced(torch.mm, (a, b))
+    compiled.products_as_sums(graph)
+    assert graph(a, b).dtype == dtype and graph(a, b).shape == (m, 8)
+    assert graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default)
+
+
 def test_where_torch_has_no_way_to_hold_a_factor_it_is_made_contiguous(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch._inductor.inductor_prims", None)
     a, b = torch.rand(9, 8), torch.rand(8, 8)

@@ -31,6 +31,7 @@ def left(graph, operation):
     [
         (rewritten.tanh, mpmath.tanh, -25, 25, 7),
         (rewritten.tanh, mpmath.tanh, -0.8, 0.8, 4),
+        (lambda x: rewritten.tanh(x, rewritten.ENDS[x.dtype]), mpmath.tanh, -25, 25, 7),
         (rewritten.expm1, mpmath.expm1, -90, 80, 4),
         (rewritten.atanh, mpmath.atanh, -1, 1, 4),
         (rewritten.elu, lambda x: x if x > 0 else mpmath.expm1(x), -90, 90, 4),
@@ -65,6 +66,14 @@ def test_where_there_is_no_number_it_is_torchs(dtype):
         y = getattr(rewritten, name)(x)
         assert torch.allclose(y, of_torch(x), rtol=1e-6, atol=0, equal_nan=True)
         assert y[3:5].signbit().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("dtype", "end"), rewritten.ENDS.items())
+def test_a_saturated_tanh_is_one_and_its_slope_zero(dtype, end):
+    """To a float's last digit: Adam would make whole steps of what rounding leaves of a slope."""
+    x = torch.cat([torch.linspace(1.001 * end, 25, 200), torch.tensor([1e30])]).to(dtype)
+    found = graph_of(torch.tanh, x)
+    assert torch.equal(found(x), torch.ones_like(x)) and torch.equal(found(-x), -torch.ones_like(x))
 
 
 @pytest.mark.parametrize("of_torch", [

@@ -29,6 +29,8 @@ def rewrite(graph: GraphModule) -> None:
             continue
         if inputs[0].device == "cpu" and inputs[0].dtype in (torch.float64, torch.float32):
             args = [Proxy(of) if isinstance(of, Node) else of for of in node.args]
+            if node.target is aten.tanh.default:
+                args.append(ENDS[inputs[0].dtype])
             with graph.graph.inserting_before(node):
                 found = RIGHT[node.target](*args)
             node.replace_all_uses_with(found.node)
@@ -121,13 +123,16 @@ def elu(x: Values, alpha: float = 1.0, scale: float = 1.0, inner: float = 1.0) -
     return torch.where(x > 0, scale * x, scale * alpha * expm1(inner * x))
 
 
-def tanh(x: Values) -> Values:
-    """tanh x ≈ x P(x²) / Q(x²) up to |x| = 19, where it is 1, to seven units in the last place.
+def tanh(x: Values, end: float = 19.0) -> Values:
+    """tanh x ≈ x P(x²) / Q(x²) up to |x| = end, where it is 1, to seven units in the last place.
+
+    Beyond, the fraction of the end, times x, is cut at 1, so that 1 − tanh² is 0 there, as torch's is, and a
+    saturated unit learns nothing.
 
     >>> tanh(torch.tensor([1e-10, -1.0, torch.inf]))
     tensor([ 1.0000e-10, -7.6159e-01,  1.0000e+00])
     """
-    z = (x * x).clamp(max=361)
+    z = (x * x).clamp(max=end**2)
     return (x * horner(P, z) / horner(Q, z)).clamp(-1, 1)
 
 
@@ -135,6 +140,9 @@ def horner(coefficients: list[float], z: Values) -> Values:
     """The polynomial whose first coefficient is that of the highest power, at z."""
     return reduce(lambda value, coefficient: value * z + coefficient, coefficients)
 
+
+# Where tanh is 1 but for half a unit in the last place.
+ENDS = {torch.float64: 19.0, torch.float32: 9.0}
 
 # The polynomials of degree 9 whose fraction is nearest tanh on (0, 19): to 1.3e-16 of it. Lawson's weights
 # for least squares found them, in 50 digits.

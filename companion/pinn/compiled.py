@@ -32,6 +32,7 @@ UNTRACEABLE = (
 )
 THIN, VECTOR, NEAR = 3, 8, 2**16  # columns of A, entries of a row of B, entries of B
 AT_ONCE = 8  # rows of A
+REAL = torch.float64, torch.float32  # a sum of others has another dtype, or is rounded otherwise
 STEP, PROGRAM = "the graph of a step of Adam", "the program of steps of Adam"  # in objective.kept
 
 
@@ -89,15 +90,18 @@ def refuse_untraceable(objective: Objective, step: Step, theta: Tensor, batch: B
 def products_as_sums(graph: GraphModule) -> None:
     """Write matrix products as sums, in place, which become part of the kernels around them.
 
-    The library that torch calls for them is made for large ones. Those whose inner axis is THIN are written
-    so; on a processor also those whose B (k, n) has rows to fill a VECTOR, and stays in memory NEAR by.
+    The library that torch calls for them is made for large ones. Those of REAL numbers whose inner axis is
+    THIN are written so; on a processor also those whose B (k, n) has rows to fill a VECTOR, and stays in
+    memory NEAR by.
     """
     for node in graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default):
         known = node.meta.get("inputs")  # make_fx, the other way to write a graph down, has none
-        k, n = known[1].shape if known else (0, 0)
-        if 0 < k <= THIN:
+        if not known or known[0].dtype not in REAL or 0 in known[0].shape:
+            continue
+        k, n = known[1].shape
+        if k <= THIN:
             product = by_columns
-        elif known and known[0].device == "cpu" and n >= VECTOR and 0 < k * n <= NEAR:
+        elif known[0].device == "cpu" and VECTOR <= n <= NEAR / k:
             product = by_rows
         else:
             continue
@@ -122,8 +126,9 @@ def by_rows(a: Node, b: Node, left: Kind, right: Kind) -> Any:
 
     In it a row of B is loaded once for all of them, and their sums stay in registers.
     """
-    m, n = left.shape[0], right.shape[1]
-    rows: Any = torch_private.in_memory(a, left.strides).unsqueeze(2)
+    (m, k), n = left.shape, right.shape[1]
+    turned = left.strides[0] < left.strides[1]
+    rows: Any = torch_private.in_memory(a, (1, m) if turned else (k, 1)).unsqueeze(2)
     columns: Any = torch_private.in_memory(b, (n, 1))
     many, parts = m - m % AT_ONCE, []
     if many:
