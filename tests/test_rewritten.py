@@ -93,6 +93,15 @@ def test_a_graph_has_them_in_the_place_of_torchs(of_torch):
     assert torch.allclose(graph(x), of_torch(2 * x) + 1, rtol=1e-14, equal_nan=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_keeps_its_digits_and_torchs_tanh(dtype):
+    x = torch.linspace(-0.9, 0.9, 19).to(dtype)
+    graph = graph_of(lambda x: torch.expm1(x) + torch.tanh(x), x)
+    assert (left(graph, aten.expm1), left(graph, aten.tanh)) == (0, 1)
+    precision = 8 * torch.finfo(dtype).eps
+    assert torch.allclose(graph(x), torch.expm1(x) + torch.tanh(x), atol=precision)
+
+
 def test_complex_numbers_are_left_to_torch():
     x = torch.tensor([0.1 + 0.2j])
     graph = graph_of(lambda x: torch.expm1(x) + torch.atanh(x), x)

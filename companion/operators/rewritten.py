@@ -6,7 +6,7 @@ right, and slow; here it is a fraction of polynomials.
 """
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import torch
@@ -25,14 +25,13 @@ def rewrite(graph: GraphModule) -> None:
     """Write the graph of torch_private.traced anew, in place, where the compiler would lose digits or time."""
     for node in list(graph.graph.nodes):
         inputs = node.meta.get("inputs")  # make_fx notes none
-        if not inputs or node.target not in RIGHT:
+        if not inputs or inputs[0].device != "cpu" or not inputs[0].dtype.is_floating_point:
             continue
-        if inputs[0].device == "cpu" and inputs[0].dtype in (torch.float64, torch.float32):
+        right = RIGHT.get(inputs[0].dtype, DIGITS).get(node.target)
+        if right is not None:
             args = [Proxy(of) if isinstance(of, Node) else of for of in node.args]
-            if node.target is aten.tanh.default:
-                args.append(ENDS[inputs[0].dtype])
             with graph.graph.inserting_before(node):
-                found = RIGHT[node.target](*args)
+                found = right(*args)
             node.replace_all_uses_with(found.node)
             graph.graph.erase_node(node)
     graph.recompile()
@@ -156,9 +155,12 @@ Q = [
     1.91631618127954738e-3, 0.119356510878854585, 1.0,
 ]  # fmt: skip
 
-RIGHT: dict[Any, Callable[..., Values]] = {
-    aten.tanh.default: tanh,
+Rules: TypeAlias = dict[Any, Callable[..., Values]]
+DIGITS: Rules = {  # that the compiler would lose
     aten.expm1.default: expm1,
     aten.atanh.default: atanh,
     aten.elu.default: elu,
+}
+RIGHT: dict[torch.dtype, Rules] = {
+    dtype: {**DIGITS, aten.tanh.default: partial(tanh, end=end)} for dtype, end in ENDS.items()
 }
