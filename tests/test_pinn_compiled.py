@@ -353,7 +353,7 @@ def test_a_product_becomes_a_sum_of_the_same_numbers(m, k, n, remain, dtype):
     compiled.products_as_sums(graph)
     left = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default)
     assert len(left) == 4 * remain
-    precision = 1e-13 if dtype == torch.float64 else 1e-4
+    precision = (k + 8) * torch.finfo(dtype).eps
     for found, expected in zip(graph(*inputs), function(*inputs)):
         assert found.dtype == dtype
         assert torch.allclose(found, expected, rtol=precision, atol=precision)
