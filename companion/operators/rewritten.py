@@ -131,9 +131,9 @@ def tanh(x: Values, end: float = 19.0) -> Values:
     >>> tanh(torch.tensor([1e-10, -1.0, torch.inf]))
     tensor([ 1.0000e-10, -7.6159e-01,  1.0000e+00])
     """
-    z = (x * x).clamp(max=end**2)
+    z = x.square().clamp(max=end**2)
     r = (x * horner(P, z) / horner(Q, z)).clamp(-1, 1)
-    return 2 * r / (1 + r * r)
+    return 2 * r / (1 + r.square())
 
 
 def horner(coefficients: list[float], z: Values) -> Values:
