@@ -1,6 +1,7 @@
 """Graphs written anew for torch's compiler: the same values, and right where the compiler is not."""
 
 import math
+import sys
 
 import mpmath
 import pytest
@@ -173,3 +174,86 @@ def test_a_tidy_graph_that_writes_in_place_gives_the_same(function):
     graph = torch_private.traced(function, [x], rewritten.tidy)
     for found, expected in zip(graph(x), function(x)):
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(
+    ("m", "k", "n", "remain"),
+    [
+        *[(5, k, 7, k in (0, 4)) for k in (0, 1, 2, 3, 4)],  # few columns
+        *[(m, 5, 8, False) for m in (1, 2, 7, 8, 9, 16, 21)],  # rows that fill AT_ONCE, or not
+        (16, 32, 32, False),
+        (32, 500, 20, False),
+        (16, 2**10, 65, True),  # too far away
+    ],
+)
+def test_a_product_becomes_a_sum_of_the_same_numbers(m, k, n, remain, dtype):
+    """The factors whole, turned, and pieces of a vector, as weights are."""
+    generator = torch.Generator().manual_seed(k)
+    a, at, b, bt = (
+        torch.randn(s, generator=generator).to(dtype) for s in [(m, k), (k, m), (k, n), (n, k)]
+    )
+    theta = torch.randn(k * n + 3, generator=generator).to(dtype)
+    function = lambda a, at, b, bt, theta: (
+        (a + 1) @ b, a @ bt.t() + 1, at.t() @ b, at.t() @ theta[3:].view(k, n)
+    )  # fmt: skip
+    inputs = a, at, b, bt, theta
+    graph = torch_private.traced(function, inputs)
+    rewritten.products_as_sums(graph)
+    left = graph.graph.find_nodes(op="call_function", target=aten.mm.default)
+    assert len(left) == 4 * remain
+    precision = (k + 8) * torch.finfo(dtype).eps
+    for found, expected in zip(graph(*inputs), function(*inputs)):
+        assert found.dtype == dtype
+        assert torch.allclose(found, expected, rtol=precision, atol=precision)
+
+
+LAYOUTS = {
+    "columns of a table": lambda x: x[:9, 2:10],
+    "every other": lambda x: x[::2, 1:17:2],
+    "turned": lambda x: x[2:10, :9].t(),
+    "one row for all": lambda x: x[:1, :8].expand(9, 8),
+    "one column for all": lambda x: x[:9, :1].expand(9, 8),
+    "one number for all": lambda x: x[:1, :1].expand(9, 8),
+    "rows that overlap": lambda x: x.as_strided((9, 8), (1, 1), 3),
+}
+
+
+@pytest.mark.parametrize("view", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_factor_may_lie_in_memory_in_any_way(view):
+    """Its strides may leave gaps, or give many entries the same place."""
+    x, y = torch.rand(2, 18, 20, generator=torch.Generator().manual_seed(0)).double()
+    function = lambda x, y: ((x + 1)[:, :9] @ view(y), view(y + 1) @ x[:8, :9])
+    graph = torch_private.traced(function, (x, y))
+    rewritten.products_as_sums(graph)
+    assert not graph.graph.find_nodes(op="call_function", target=aten.mm.default)
+    for found, expected in zip(graph(x, y), function(x, y)):
+        assert torch.allclose(found, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+@pytest.mark.parametrize(
+    ("m", "dtype"),
+    [
+        (0, torch.float64),
+        (9, torch.int32),
+        (9, torch.uint8),
+        (9, torch.float16),
+        (9, torch.bfloat16),
+    ],
+)
+def test_products_of_no_rows_whole_numbers_and_half_precision_are_left_to_torch(m, k, dtype):
+    a, b = torch.ones(m, k).to(dtype), torch.ones(k, 8).to(dtype)
+    graph = torch_private.traced(torch.mm, (a, b))
+    rewritten.products_as_sums(graph)
+    assert graph(a, b).dtype == dtype and graph(a, b).shape == (m, 8)
+    assert graph.graph.find_nodes(op="call_function", target=aten.mm.default)
+
+
+def test_where_torch_has_no_way_to_hold_a_factor_it_is_made_contiguous(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch._inductor.inductor_prims", None)
+    a, b = torch.rand(9, 8), torch.rand(8, 8)
+    graph = torch_private.traced(lambda a, b: a.t().contiguous().t() @ b.t(), (a, b))
+    rewritten.products_as_sums(graph)
+    assert len(graph.graph.find_nodes(op="call_method", target="contiguous")) == 2
+    assert torch.allclose(graph(a, b), a @ b.t())

@@ -2,15 +2,20 @@
 
 On a processor the compiler computes exp(x) − 1 as these symbols say, so that no digit is left where x is
 small, and artanh and elu likewise: here they are written by functions that it gets right. Its tanh is
-right, and slow; here it is a fraction of polynomials.
+right, and slow; here it is by a fraction of polynomials. A product of the size of a layer takes less time
+than the library that the compiler calls for it: here it is a sum.
 """
 
 from collections.abc import Callable
 from functools import partial, reduce
+from operator import add
 from typing import Any, TypeAlias
 
 import torch
 from torch.fx import Graph, GraphModule, Node, Proxy
+
+from companion import torch_private
+from companion.torch_private import Kind
 
 aten = torch.ops.aten
 RESHAPED = tuple(  # in place, so that a tensor and its views part
@@ -18,6 +23,9 @@ RESHAPED = tuple(  # in place, so that a tensor and its views part
 )
 PRODUCTS = aten.bmm.default, aten.mm.default, aten.sum.dim_IntList  # new tensors, in a Jacobian
 VIEWS = aten.view.default, aten._unsafe_view.default, aten.expand.default  # to a shape
+THIN, VECTOR, NEAR = 3, 8, 2**16  # columns of A, entries of a row of B, entries of B
+AT_ONCE = 8  # rows of A
+REAL = torch.float64, torch.float32  # a sum of others has another dtype, or is rounded otherwise
 Values: TypeAlias = Any  # a tensor, or a place in a graph where one will be
 
 
@@ -96,6 +104,60 @@ def as_it_was(node: Any) -> Node | None:
 def is_joined(node: Node) -> bool:
     """Whether it is a torch.cat along axis 1, of use to one node alone."""
     return node.target is aten.cat.default and node.args[1:] == (1,) and len(node.users) == 1
+
+
+def products_as_sums(graph: GraphModule) -> None:
+    """Write matrix products as sums, in place, which become part of the kernels around them.
+
+    The library that torch calls for them is made for large ones. Those of REAL numbers whose inner axis is
+    THIN are written so; on a processor also those whose B (k, n) has rows to fill a VECTOR, and stays in
+    memory NEAR by.
+    """
+    for node in graph.graph.find_nodes(op="call_function", target=aten.mm.default):
+        known = node.meta.get("inputs")  # make_fx, the other way to write a graph down, has none
+        if not known or known[0].dtype not in REAL or 0 in known[0].shape:
+            continue
+        k, n = known[1].shape
+        if k <= THIN:
+            product = by_columns
+        elif known[0].device == "cpu" and VECTOR <= n <= NEAR / k:
+            product = by_rows
+        else:
+            continue
+        factors: list[Any] = [of for of in node.args if isinstance(of, Node)]
+        with graph.graph.inserting_before(node):
+            whole = product(*factors, *known)
+        node.replace_all_uses_with(whole.node)
+        graph.graph.erase_node(node)
+    graph.recompile()
+
+
+def by_columns(a: Node, b: Node, left: Kind, right: Kind) -> Any:
+    """Σⱼ aⱼ bⱼᵀ over the columns of A (m, k) and the rows of B (k, n)."""
+    columns: Any = Proxy(a)
+    rows: Any = Proxy(b)
+    outer = [columns.narrow(1, j, 1) * rows.narrow(0, j, 1) for j in range(left.shape[1])]
+    return reduce(add, outer)
+
+
+def by_rows(a: Node, b: Node, left: Kind, right: Kind) -> Any:
+    """A (m, k) @ B (k, n), AT_ONCE rows of A at a time, of which torch's compiler makes one loop over k.
+
+    In it a row of B is loaded once for all of them, and their sums stay in registers.
+    """
+    (m, k), n = left.shape, right.shape[1]
+    turned = left.strides[0] < left.strides[1]
+    rows: Any = torch_private.in_memory(a, (1, m) if turned else (k, 1)).unsqueeze(2)
+    columns: Any = torch_private.in_memory(b, (n, 1))
+    many, parts = m - m % AT_ONCE, []
+    if many:
+        first = rows.narrow(0, 0, many) if many < m else rows
+        each = first.unflatten(0, (-1, AT_ONCE)).unbind(1)
+        sums = [(each[i] * columns).sum(1) for i in range(AT_ONCE)]
+        parts.append(torch.stack(sums, 1).flatten(0, 1))
+    if many < m:
+        parts.append((rows.narrow(0, many, m - many) * columns).sum(1))
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def expm1(x: Values) -> Values:

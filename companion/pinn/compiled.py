@@ -7,20 +7,18 @@ go in as three vectors and come out as three others. What Adam(steps, compiled=k
 
 import copy
 from collections.abc import Callable, Sequence
-from functools import reduce
-from operator import add, attrgetter
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Node, Proxy
+from torch.fx import GraphModule
 
 from companion import torch_private
-from companion.operators.rewritten import rewrite
+from companion.operators.rewritten import products_as_sums, rewrite
 from companion.operators.tracing import Untraced, first_line, refuse_constants, traced
 from companion.pinn.residuals import Batch, Points
 from companion.pinn.trial import Objective
-from companion.torch_private import Kind
 
 # (θ, m, v, rates (1, 2), *tensors of a batch) → (θ, m, v, losses (1, terms))
 Step: TypeAlias = Callable[..., tuple[Tensor, ...]]
@@ -30,9 +28,6 @@ UNTRACEABLE = (
     "value (if …, float(…), .item(), .tolist(), numpy). Write torch.where(...) for a choice, or take "
     "Adam(..., compiled=0)."
 )
-THIN, VECTOR, NEAR = 3, 8, 2**16  # columns of A, entries of a row of B, entries of B
-AT_ONCE = 8  # rows of A
-REAL = torch.float64, torch.float32  # a sum of others has another dtype, or is rounded otherwise
 STEP, PROGRAM = "the graph of a step of Adam", "the program of steps of Adam"  # in objective.kept
 
 
@@ -85,60 +80,6 @@ def refuse_untraceable(objective: Objective, step: Step, theta: Tensor, batch: B
         rewrite(graph)
         products_as_sums(graph)
     objective.kept[STEP] = graph, shapes_of(batch)
-
-
-def products_as_sums(graph: GraphModule) -> None:
-    """Write matrix products as sums, in place, which become part of the kernels around them.
-
-    The library that torch calls for them is made for large ones. Those of REAL numbers whose inner axis is
-    THIN are written so; on a processor also those whose B (k, n) has rows to fill a VECTOR, and stays in
-    memory NEAR by.
-    """
-    for node in graph.graph.find_nodes(op="call_function", target=torch.ops.aten.mm.default):
-        known = node.meta.get("inputs")  # make_fx, the other way to write a graph down, has none
-        if not known or known[0].dtype not in REAL or 0 in known[0].shape:
-            continue
-        k, n = known[1].shape
-        if k <= THIN:
-            product = by_columns
-        elif known[0].device == "cpu" and VECTOR <= n <= NEAR / k:
-            product = by_rows
-        else:
-            continue
-        factors: list[Any] = [of for of in node.args if isinstance(of, Node)]
-        with graph.graph.inserting_before(node):
-            whole = product(*factors, *known)
-        node.replace_all_uses_with(whole.node)
-        graph.graph.erase_node(node)
-    graph.recompile()
-
-
-def by_columns(a: Node, b: Node, left: Kind, right: Kind) -> Any:
-    """Σⱼ aⱼ bⱼᵀ over the columns of A (m, k) and the rows of B (k, n)."""
-    columns: Any = Proxy(a)
-    rows: Any = Proxy(b)
-    outer = [columns.narrow(1, j, 1) * rows.narrow(0, j, 1) for j in range(left.shape[1])]
-    return reduce(add, outer)
-
-
-def by_rows(a: Node, b: Node, left: Kind, right: Kind) -> Any:
-    """A (m, k) @ B (k, n), AT_ONCE rows of A at a time, of which torch's compiler makes one loop over k.
-
-    In it a row of B is loaded once for all of them, and their sums stay in registers.
-    """
-    (m, k), n = left.shape, right.shape[1]
-    turned = left.strides[0] < left.strides[1]
-    rows: Any = torch_private.in_memory(a, (1, m) if turned else (k, 1)).unsqueeze(2)
-    columns: Any = torch_private.in_memory(b, (n, 1))
-    many, parts = m - m % AT_ONCE, []
-    if many:
-        first = rows.narrow(0, 0, many) if many < m else rows
-        each = first.unflatten(0, (-1, AT_ONCE)).unbind(1)
-        sums = [(each[i] * columns).sum(1) for i in range(AT_ONCE)]
-        parts.append(torch.stack(sums, 1).flatten(0, 1))
-    if many < m:
-        parts.append((rows.narrow(0, many, m - many) * columns).sum(1))
-    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def lifted(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:
